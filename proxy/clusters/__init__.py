@@ -1,0 +1,1 @@
+"""Clients of model servers: one file per clusterType, all behind `ports.Cluster`."""

@@ -1,0 +1,1 @@
+"""The edge: bytes in, `Request` out; `Reply` in, bytes out."""

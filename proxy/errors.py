@@ -1,0 +1,33 @@
+"""The errors that the proxy's own commands end with; the docstring is the message's first sentence.
+
+Expected failures inside the data path are values (`messages.Failure`, `tickets.Refused`), not these.
+"""
+
+
+class PenstockError(Exception):
+    """Penstock could not go on."""
+
+    exit_code = 1
+
+    def __str__(self) -> str:
+        lead = (type(self).__doc__ or "").rstrip(".")
+        detail = super().__str__()
+        return f"{lead}: {detail}" if detail else f"{lead}."
+
+
+class TableRefused(PenstockError):
+    """The routing table has problems."""
+
+    exit_code = 2
+
+
+class AddressInUse(PenstockError):
+    """The address is in use or not ours to listen on."""
+
+
+class QueueOwned(PenstockError):
+    """Another process owns this offline queue."""
+
+
+class QueueUnusable(PenstockError):
+    """The offline queue cannot be opened."""

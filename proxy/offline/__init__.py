@@ -1,0 +1,1 @@
+"""The offline queue: tickets that are durable before they are given, and end exactly once."""

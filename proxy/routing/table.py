@@ -1,0 +1,82 @@
+"""The routing table as an immutable value, compiled for look-up by label.
+
+Built by `parse.py` from YAML or by tests directly. `plan.py` answers what a set of labels matches.
+"""
+
+from typing import Any
+
+import msgspec
+
+ANY = "*"
+"""The label of a row that matches every request."""
+
+
+class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """When an application is passed over for failing (see `qos/breaker.py`)."""
+
+    consecutive: int = 10  # failures in a row
+    ratio: float = 0.5  # failures among the calls of the window
+    calls_min: int = 20  # below this many calls in the window the ratio says nothing
+    window_s: float = 10.0
+    rest_s: float = 1.0  # first rest; doubles with each failed probe
+    rest_max_s: float = 8.0
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row's traffic reaches. Limits are ceilings; None = unlimited."""
+
+    id: str
+    endpoints: tuple[str, ...]  # base URLs without a trailing slash
+    model: str = ""  # the model's name there; empty = as the caller named it
+    concurrency: int | None = None  # calls in flight at most
+    rate: float | None = None  # calls per second at most
+    burst: int = 1  # calls that may start at once within the rate (GCRA tolerance)
+    headers: tuple[tuple[bytes, bytes], ...] = ()  # added to each call, credentials say
+    breaker: BreakerLimits = BreakerLimits()
+    line: int = 0
+
+
+class QosClass(msgspec.Struct, frozen=True, kw_only=True):
+    """A QoS class; `rank` 0 is the most critical."""
+
+    name: str
+    rank: int
+    labels: frozenset[str]
+    deadline_s: float | None = None  # the whole request's budget; None = the rows' timeouts alone
+
+
+class LabelerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A labeler as the table asks for it; `labelers/registry.py` builds it."""
+
+    use: str  # a built-in, an entry point, or module:attribute
+    options: dict[str, Any]
+    default: tuple[str, ...] = ()  # labels when it raises, overruns or yields nonsense
+    budget_s: float = 0.02
+    line: int = 0
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the founding document's table. `number` counts from 1 in the file's order."""
+
+    number: int
+    application: str
+    timeout_s: float
+    weight: float
+    priority: int
+    cluster_type: str
+    labels: frozenset[str]  # {"*"} matches every request
+    line: int = 0
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """Matching rows of one priority, in table order."""
+
+    priority: int
+    rows: tuple[Row, ...]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a set of labels selects: its class, and its tiers in ascending priority."""
+
+    qos: QosClass
+    tiers: tuple[Tier, ...]

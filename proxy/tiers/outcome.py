@@ -1,0 +1,49 @@
+"""What an answer means, and what falls through: two tables, nothing else."""
+
+from proxy.messages import Outcome
+
+FALLS_THROUGH: dict[Outcome, bool] = {
+    Outcome.OK: False,
+    Outcome.REJECTED: False,
+    Outcome.REFUSED: True,
+    Outcome.RESET: True,
+    Outcome.TIMEOUT: True,
+    Outcome.THROTTLED: True,
+    Outcome.FAILED: True,
+    Outcome.DENIED: True,
+    Outcome.GARBAGE: True,
+}
+
+BLAMES: dict[Outcome, bool] = {
+    # Does the outcome speak against the application's health? Load and the caller's errors do not.
+    Outcome.OK: False,
+    Outcome.REJECTED: False,
+    Outcome.THROTTLED: False,
+    Outcome.REFUSED: True,
+    Outcome.RESET: True,
+    Outcome.TIMEOUT: True,
+    Outcome.FAILED: True,
+    Outcome.DENIED: True,
+    Outcome.GARBAGE: True,
+}
+
+_BY_STATUS: dict[int, Outcome] = {
+    401: Outcome.DENIED,
+    403: Outcome.DENIED,
+    408: Outcome.FAILED,
+    429: Outcome.THROTTLED,
+    450: Outcome.THROTTLED,  # EAS: its queue is full
+}
+
+
+def outcome_of(status: int) -> Outcome:
+    """The outcome that a final HTTP status (200 to 599) stands for; anything else is GARBAGE."""
+    if 200 <= status < 300:
+        return Outcome.OK
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if 400 <= status < 500:
+        return Outcome.REJECTED
+    if 500 <= status < 600:
+        return Outcome.FAILED
+    return Outcome.GARBAGE

@@ -1,0 +1,1 @@
+"""The simulation, the load harness and the story that `make run` tells."""

@@ -1,0 +1,1 @@
+"""Model servers: Open Inference Protocol in front, real models behind."""
