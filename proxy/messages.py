@@ -54,6 +54,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     drained: bool = False  # comes from the offline queue: the least critical class
 
 
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a call goes: one endpoint of an application, and what the server there wants."""
+
+    url: str  # base URL without a trailing slash
+    model: str = ""  # the model's name there; empty = as the caller named it
+    headers: Headers = ()  # added to each call
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A whole HTTP answer from an application: end-to-end headers only, body as it came."""
 

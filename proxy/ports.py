@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from proxy.messages import Answer, Failure, Request
+from proxy.messages import Answer, Failure, Request, Target
 from proxy.tickets import Claim, Envelope, Put, QueueStats, Ticket, TicketStatus
 
 
@@ -65,16 +65,15 @@ class Cluster(Protocol):
 
     def call(
         self,
-        endpoint: str,
-        model: str,
+        target: Target,
         request: Request,
         budget_s: float,
         done: Callable[[Answer | Failure], None],
     ) -> Call:
-        """Send `request` to `endpoint` (a base URL) and call `done` exactly once, never from within `call`.
+        """Send `request` to `target` and call `done` exactly once, never from within `call`.
 
-        `model` replaces the model's name in the path where it is not empty. `budget_s` is what is
-        left for this attempt; the client tells it to the server, the caller enforces it.
+        `budget_s` is what is left for this attempt; the client tells it to the server, the caller
+        enforces it.
         """
         ...
 

@@ -1,6 +1,6 @@
 """What an answer means, and what falls through: two tables, nothing else."""
 
-from proxy.messages import Outcome
+from proxy.messages import Answer, Outcome
 
 FALLS_THROUGH: dict[Outcome, bool] = {
     Outcome.OK: False,
@@ -47,3 +47,17 @@ def outcome_of(status: int) -> Outcome:
     if 500 <= status < 600:
         return Outcome.FAILED
     return Outcome.GARBAGE
+
+
+CATALOG_FALLS_THROUGH: dict[Outcome, bool] = {**FALLS_THROUGH, Outcome.REJECTED: True}
+"""For questions about a model (metadata, readiness): an application that does not know it passes on."""
+
+
+def retry_after_of(answer: Answer) -> float | None:
+    """Seconds of quiet that a throttling server asks for (429, 450, 503 with Retry-After in seconds)."""
+    if answer.status not in (429, 450, 503):
+        return None
+    for name, value in answer.headers:
+        if name.lower() == b"retry-after" and value.isdigit():
+            return float(value)
+    return None

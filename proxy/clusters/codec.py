@@ -1,0 +1,38 @@
+"""HTTP/1.1 as a client writes it: the bytes of one request to a model server. Pure.
+
+End-to-end header fields pass as they came; the fields that belong to this hop are made anew.
+"""
+
+import re
+
+from proxy.messages import Request, Target
+
+HOP_BY_HOP = frozenset(
+    (
+        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
+        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length"),
+    )
+)
+"""Header fields of one connection: never passed on (RFC 9110, section 7.6.1)."""
+
+_MODEL = re.compile(rb"^/v2/models/[^/?]+")
+
+
+def encode_request(request: Request, target: Target, host: bytes, prefix: bytes, budget_s: float) -> bytes:
+    """The whole message. `host` is the Host field, `prefix` the base URL's path, `budget_s` what is left."""
+    path = request.target
+    if target.model:
+        path = _MODEL.sub(b"/v2/models/" + target.model.encode(), path, count=1)
+    lines = [
+        b"%b %b%b HTTP/1.1\r\nHost: %b\r\nX-Request-Id: %b\r\nPenstock-Deadline-Ms: %d\r\n"
+        % (request.method, prefix, path, host, request.id.encode(), max(1, int(budget_s * 1000)))
+    ]
+    for name, value in request.headers:
+        lines.append(b"%b: %b\r\n" % (name, value))
+    for name, value in target.headers:
+        lines.append(b"%b: %b\r\n" % (name, value))
+    if request.body or request.method == b"POST":
+        lines.append(b"Content-Length: %d\r\n" % len(request.body))
+    lines.append(b"\r\n")
+    lines.append(request.body)
+    return b"".join(lines)

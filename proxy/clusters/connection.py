@@ -1,0 +1,157 @@
+"""One kept-alive HTTP/1.1 connection to a model server, carrying one call at a time.
+
+Reads whole answers: an answer that stops halfway has not been passed on to anybody, so the request
+can still fall through. Bytes that nobody asked for end the connection.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import httptools
+
+from proxy.clusters.codec import HOP_BY_HOP
+from proxy.clusters.limits import ClientLimits
+from proxy.messages import Answer, Failure, Outcome
+
+Done = Callable[[Answer | Failure], None]
+
+_OURS = (b"penstock-", b"x-request-id")
+"""Fields that the proxy itself answers with; a server's are dropped so that no field stands twice."""
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one connection. `release(connection, reusable)` is called when a call has ended."""
+
+    def __init__(self, limits: ClientLimits, release: "Callable[[Connection, bool], None]") -> None:
+        self._limits = limits
+        self._release = release
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._done: Done | None = None
+        self._in_message = False
+        self.idle_since_s = 0.0
+        self._forget_message()
+
+    # -- calls --------------------------------------------------------------------------------------
+
+    @property
+    def usable(self) -> bool:
+        """May a new call be sent? False once the other side, or we, began to close."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, message: bytes, done: Done) -> None:
+        """Write one request; `done` is called once, later, unless `drop` comes first."""
+        assert self._transport is not None
+        assert self._done is None, "one call at a time"
+        self._done = done
+        self._transport.write(message)
+
+    def drop(self) -> None:
+        """Give up the call, and the connection with it: an answer may still be on its way."""
+        self._done = None
+        self.close()
+
+    def close(self) -> None:
+        """Close at once; nothing is waited for."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- asyncio.Protocol ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._done is None:  # bytes that nobody asked for: what follows could answer the wrong request
+            self.close()
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(Outcome.GARBAGE, f"not an HTTP answer: {error}")
+            return
+        if self._oversized:
+            self._fail(Outcome.GARBAGE, self._oversized)
+        elif self._complete:
+            self._finish(reusable=self._parser.should_keep_alive() and not self._in_message)
+
+    def eof_received(self) -> None:
+        return None  # the transport closes itself; connection_lost settles the call
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._done is not None and self._until_close():
+            self._finish(reusable=False)
+        elif self._done is not None:
+            where = "in the middle of the answer" if self._in_message else "before an answer"
+            self._fail(Outcome.RESET, f"connection lost {where}" + (f": {exc}" if exc else ""))
+        else:
+            self._release(self, False)
+
+    # -- httptools ----------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._in_message = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > self._limits.head_bytes_max:
+            self._oversized = "head over the limit"
+            return
+        key = name.lower()
+        if key in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+        if key not in HOP_BY_HOP and not key.startswith(_OURS):
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > self._limits.body_bytes_max:
+            self._oversized = "body over the limit"
+            return
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        if self._status < 200:  # 100 Continue and its like announce the answer; they are not it
+            self._forget_message()
+        elif self._complete:
+            self._oversized = "two answers to one request"
+        else:
+            self._complete = True
+
+    # -- the end of a call --------------------------------------------------------------------------
+
+    def _until_close(self) -> bool:
+        """Did the answer say that it ends with the connection (HTTP/1.0 style, no length)?"""
+        return self._in_message and self._status >= 200 and not self._framed
+
+    def _finish(self, *, reusable: bool) -> None:
+        done, self._done = self._done, None
+        assert done is not None
+        answer = Answer(status=self._status, headers=tuple(self._headers), body=b"".join(self._body))
+        self._forget_message()
+        if not reusable:
+            self.close()
+        self._release(self, reusable and self.usable)
+        done(answer)
+
+    def _fail(self, outcome: Outcome, cause: str) -> None:
+        done, self._done = self._done, None
+        self.close()
+        self._release(self, False)
+        assert done is not None
+        done(Failure(outcome=outcome, cause=cause))
+
+    def _forget_message(self) -> None:
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._framed = False
+        self._complete = False
+        self._oversized = ""

@@ -1,0 +1,61 @@
+"""clusterType `http`: model servers that speak the Open Inference Protocol over HTTP/1.1.
+
+Also clusterType `hsf`. HSF's own wire format has no open implementation; such clusters are reached
+through their HTTP gateway, by the same call, which is told the time left in Dubbo Triple's field too.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from proxy.clusters.codec import encode_request
+from proxy.clusters.connection import Done
+from proxy.clusters.limits import ClientLimits
+from proxy.clusters.pool import Pool, PooledCall
+from proxy.messages import Request, Target
+from proxy.ports import Clock
+
+
+class HttpCluster:
+    """`ports.Cluster` over pools of kept-alive connections, one pool per endpoint."""
+
+    def __init__(
+        self, *, loop: asyncio.AbstractEventLoop, clock: Clock, limits: ClientLimits, gateway: bool = False
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._limits = limits
+        self._gateway = gateway
+        self._pools: dict[str, Pool] = {}
+
+    def call(self, target: Target, request: Request, budget_s: float, done: Done) -> PooledCall:
+        """See `ports.Cluster.call`."""
+        pool = self._pools.get(target.url) or self._pool(target.url)
+        if self._gateway:
+            timeout = (b"tri-service-timeout", b"%d" % max(1, int(budget_s * 1000)))
+            target = Target(url=target.url, model=target.model, headers=(*target.headers, timeout))
+        message = encode_request(request, target, pool.host_field, pool.prefix, budget_s)
+        return pool.call(message, done)
+
+    def retain(self, urls: Iterable[str]) -> None:
+        """A new table names these endpoints: pools of others close as soon as they carry no call."""
+        keep = set(urls)
+        for url, pool in list(self._pools.items()):
+            if url not in keep and not pool.busy:
+                pool.close()
+                del self._pools[url]
+
+    def sweep(self) -> None:
+        """Close connections that have been idle too long."""
+        for pool in self._pools.values():
+            pool.sweep()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+
+    def _pool(self, url: str) -> Pool:
+        pool = Pool(url, loop=self._loop, clock=self._clock, limits=self._limits)
+        self._pools[url] = pool
+        return pool

@@ -1,0 +1,139 @@
+"""The connections to one endpoint: a stack of idle ones, and the count of all.
+
+A stack, not a queue: the most recently used connection is the likeliest to be alive, and the rest
+age out at its bottom.
+"""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from proxy.clusters.connection import Connection, Done
+from proxy.clusters.limits import ClientLimits
+from proxy.messages import Failure, Outcome
+from proxy.ports import Clock
+
+
+class Pool:
+    """Connections to one base URL (`http://host:port[/prefix]`)."""
+
+    def __init__(
+        self, url: str, *, loop: asyncio.AbstractEventLoop, clock: Clock, limits: ClientLimits
+    ) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname is not None, "the table's parser let an endpoint without a host pass"
+        self._host = parts.hostname
+        self._port = parts.port or 80
+        self.host_field = parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii")
+        self.prefix = parts.path.rstrip("/").encode()
+        self._loop = loop
+        self._clock = clock
+        self._limits = limits
+        self._idle: list[Connection] = []
+        self._all: set[Connection] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+
+    def call(self, message: bytes, done: Done) -> "PooledCall":
+        """Send over an idle connection, or over a new one."""
+        call = PooledCall(message, done)
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                call.send_over(connection)
+                return call
+        if len(self._all) + len(self._opening) >= self._limits.connections_max:
+            failure = Failure(outcome=Outcome.THROTTLED, cause="every connection to the endpoint is busy")
+            call.fail_soon(self._loop, failure)
+            return call
+        task = self._loop.create_task(self._open(call))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+        call.opening = task
+        return call
+
+    def sweep(self) -> None:
+        """Close what has been idle too long (the bottom of the stack)."""
+        oldest_s = self._clock.now() - self._limits.idle_s_max
+        stale = 0
+        while stale < len(self._idle) and self._idle[stale].idle_since_s < oldest_s:
+            stale += 1
+        for connection in self._idle[:stale]:
+            connection.close()
+        del self._idle[:stale]
+
+    def close(self) -> None:
+        """Close every connection, busy ones too."""
+        for task in self._opening:
+            task.cancel()
+        for connection in list(self._all):
+            connection.close()
+        self._idle.clear()
+
+    @property
+    def busy(self) -> int:
+        """Connections that carry a call or are being opened."""
+        return len(self._all) - len(self._idle) + len(self._opening)
+
+    async def _open(self, call: "PooledCall") -> None:
+        try:
+            async with asyncio.timeout(self._limits.connect_s_max):
+                _, connection = await self._loop.create_connection(self._new, self._host, self._port)
+        except (OSError, TimeoutError) as error:
+            call.fail(Failure(outcome=Outcome.REFUSED, cause=str(error) or "connect timed out"))
+            return
+        self._all.add(connection)
+        if call.opening is None:  # its caller left at the last moment
+            self._release(connection, connection.usable)
+        else:
+            call.send_over(connection)
+
+    def _new(self) -> Connection:
+        return Connection(self._limits, self._release)
+
+    def _release(self, connection: Connection, reusable: bool) -> None:
+        if reusable and len(self._idle) < self._limits.idle_max:
+            connection.idle_since_s = self._clock.now()
+            self._idle.append(connection)
+            return
+        if reusable:
+            connection.close()
+        self._all.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+
+class PooledCall:
+    """One call: waiting for a connection, or sent over one."""
+
+    __slots__ = ("_connection", "_done", "_message", "opening")
+
+    def __init__(self, message: bytes, done: Done) -> None:
+        self._message = message
+        self._done: Done | None = done
+        self._connection: Connection | None = None
+        self.opening: asyncio.Task[None] | None = None
+
+    def send_over(self, connection: Connection) -> None:
+        """Send; from now on the connection answers."""
+        assert self._done is not None
+        self.opening = None
+        self._connection = connection
+        connection.send(self._message, self._done)
+
+    def fail(self, failure: Failure) -> None:
+        """End without an answer, unless the caller left."""
+        done, self._done = self._done, None
+        if done is not None:
+            done(failure)
+
+    def fail_soon(self, loop: asyncio.AbstractEventLoop, failure: Failure) -> None:
+        """End without an answer in the loop's next turn."""
+        loop.call_soon(self.fail, failure)
+
+    def cancel(self) -> None:
+        """Give the call up; `done` will not be called."""
+        self._done = None
+        if self._connection is not None:
+            self._connection.drop()
+        elif self.opening is not None:
+            self.opening.cancel()
+            self.opening = None

@@ -1,0 +1,119 @@
+"""The breaker: whether an application that keeps failing is called at all.
+
+`admitting` → too many failures → `rejecting` for a rest → `probing`, one call at a time → `admitting`
+again on any sign of life, or a doubled rest. A probe always resolves: with a result, or by being
+forgotten when its caller left. Load (429) is a sign of life: it never opens the breaker.
+"""
+
+import enum
+
+from proxy.routing.table import BreakerLimits
+
+BUCKETS = 10
+"""The failure window slides in steps of a tenth."""
+
+
+class State(enum.Enum):
+    """`penstock_breaker_state`: 0 admitting, 1 probing, 2 rejecting."""
+
+    ADMITTING = 0
+    PROBING = 1
+    REJECTING = 2
+
+
+class Breaker:
+    """The breaker of one application. Times are monotonic seconds."""
+
+    __slots__ = ("_consecutive", "_probing", "_rest_s", "_rested_s", "_window", "limits")
+
+    def __init__(self, limits: BreakerLimits) -> None:
+        self.limits = limits
+        self._window = Window(limits.window_s)
+        self._consecutive = 0
+        self._rest_s = 0.0  # 0 = admitting
+        self._rested_s = 0.0  # when the rest is over
+        self._probing = False
+
+    def state(self, now: float) -> State:
+        """For people and metrics."""
+        if not self._rest_s:
+            return State.ADMITTING
+        return State.PROBING if self._probing or now >= self._rested_s else State.REJECTING
+
+    def admits(self, now: float) -> bool:
+        """May a call start now? Changes nothing."""
+        return not self._rest_s or (now >= self._rested_s and not self._probing)
+
+    def begin(self) -> bool:
+        """A call starts (`admits` said yes in this turn of the loop). True when it is the probe."""
+        if self._rest_s:
+            self._probing = True
+            return True
+        return False
+
+    def settle(self, *, blamed: bool, probe: bool, now: float) -> None:
+        """A call ended; `blamed` when its outcome speaks against the application."""
+        if probe:
+            self._settle_probe(blamed, now)
+        elif not self._rest_s:
+            self._settle_call(blamed, now)
+        # Calls from before the breaker opened say nothing about how the application is now.
+
+    def forget(self, *, probe: bool) -> None:
+        """A call was given up by its caller: no evidence. The next call may probe."""
+        if probe:
+            self._probing = False
+
+    def _settle_probe(self, blamed: bool, now: float) -> None:
+        self._probing = False
+        if blamed:
+            self._rest_s = min(self._rest_s * 2, self.limits.rest_max_s)
+            self._rested_s = now + self._rest_s
+        else:
+            self._rest_s = 0.0
+            self._consecutive = 0
+            self._window = Window(self.limits.window_s)
+
+    def _settle_call(self, blamed: bool, now: float) -> None:
+        self._consecutive = self._consecutive + 1 if blamed else 0
+        self._window.add(blamed, now)
+        if blamed and self._trips():
+            self._rest_s = self.limits.rest_s
+            self._rested_s = now + self._rest_s
+
+    def _trips(self) -> bool:
+        limits, window = self.limits, self._window
+        if self._consecutive >= limits.consecutive:
+            return True
+        return window.calls >= limits.calls_min and window.failures >= limits.ratio * window.calls
+
+
+class Window:
+    """Calls and failures of the last `span_s` seconds, in `BUCKETS` steps."""
+
+    __slots__ = ("_buckets", "_step", "_step_s", "calls", "failures")
+
+    def __init__(self, span_s: float) -> None:
+        self._step_s = span_s / BUCKETS
+        self._step = 0
+        self._buckets = [(0, 0)] * BUCKETS
+        self.calls = 0
+        self.failures = 0
+
+    def add(self, failed: bool, now: float) -> None:
+        """Count one call that ended now."""
+        step = int(now / self._step_s)
+        if step != self._step:
+            self._slide(step)
+        calls, failures = self._buckets[step % BUCKETS]
+        self._buckets[step % BUCKETS] = (calls + 1, failures + failed)
+        self.calls += 1
+        self.failures += failed
+
+    def _slide(self, step: int) -> None:
+        for passed in range(max(self._step + 1, step - BUCKETS + 1), step + 1):
+            calls, failures = self._buckets[passed % BUCKETS]
+            self.calls -= calls
+            self.failures -= failures
+            self._buckets[passed % BUCKETS] = (0, 0)
+        self._step = step
