@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         return None  # the transport closes itself; connection_lost settles the call
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._done is not None and self._until_close():
+        if self._done is not None and exc is None and self._until_close():
             self._finish(reusable=False)
         elif self._done is not None:
             where = "in the middle of the answer" if self._in_message else "before an answer"

@@ -47,7 +47,6 @@ class Pool:
         task = self._loop.create_task(self._open(call))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
-        call.opening = task
         return call
 
     def sweep(self) -> None:
@@ -81,10 +80,13 @@ class Pool:
             call.fail(Failure(outcome=Outcome.REFUSED, cause=str(error) or "connect timed out"))
             return
         self._all.add(connection)
-        if call.opening is None:  # its caller left at the last moment
-            self._release(connection, connection.usable)
-        else:
+        if call.wanted and connection.usable:
             call.send_over(connection)
+        elif call.wanted:
+            self._release(connection, False)
+            call.fail(Failure(outcome=Outcome.RESET, cause="connection lost before the request was sent"))
+        else:  # its caller left meanwhile; the next one finds the connection open
+            self._release(connection, connection.usable)
 
     def _new(self) -> Connection:
         return Connection(self._limits, self._release)
@@ -104,18 +106,21 @@ class Pool:
 class PooledCall:
     """One call: waiting for a connection, or sent over one."""
 
-    __slots__ = ("_connection", "_done", "_message", "opening")
+    __slots__ = ("_connection", "_done", "_message")
 
     def __init__(self, message: bytes, done: Done) -> None:
         self._message = message
         self._done: Done | None = done
         self._connection: Connection | None = None
-        self.opening: asyncio.Task[None] | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Does anybody still wait for an answer?"""
+        return self._done is not None
 
     def send_over(self, connection: Connection) -> None:
         """Send; from now on the connection answers."""
         assert self._done is not None
-        self.opening = None
         self._connection = connection
         connection.send(self._message, self._done)
 
@@ -130,10 +135,7 @@ class PooledCall:
         loop.call_soon(self.fail, failure)
 
     def cancel(self) -> None:
-        """Give the call up; `done` will not be called."""
+        """Give the call up; `done` will not be called. A connection that is being opened is kept."""
         self._done = None
         if self._connection is not None:
             self._connection.drop()
-        elif self.opening is not None:
-            self.opening.cancel()
-            self.opening = None

@@ -1,0 +1,121 @@
+"""What an operator can ask of a running proxy, apart from how it is asked."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from proxy.loading import Loaded
+from proxy.observe.meters import Meters
+from proxy.observe.page import ApplicationState, Page, Readings
+from proxy.pipeline import Pipeline
+from proxy.ports import Clock, OfflineQueue
+from proxy.reload import Reloader
+from proxy.routing.explain import explain
+from proxy.routing.problems import Problems
+
+
+class Operations:
+    """The operator's calls. Reads states as they are; changes only what its method's name says."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        queue: OfflineQueue,
+        reloader: Reloader,
+        meters: Meters,
+        clock: Clock,
+        validate: Callable[[bytes], Loaded | Problems],
+        accepting: Callable[[], bool],
+    ) -> None:
+        self._pipeline = pipeline
+        self._queue = queue
+        self._reloader = reloader
+        self._meters = meters
+        self._clock = clock
+        self._validate = validate
+        self._accepting = accepting
+
+    def readiness(self) -> dict[str, Any]:
+        """Whether traffic is accepted; a refused table shows here while the earlier one serves on."""
+        return {
+            "ready": self._accepting(),
+            "table": {
+                "generation": self._pipeline.snapshot.generation,
+                "last_reload_ok": not self._reloader.last_problems,
+                "problems": self._reloader.last_problems.splitlines(),
+            },
+        }
+
+    async def metrics(self) -> bytes:
+        """The metrics page."""
+        stats = await self._queue.stats()
+        snapshot = self._pipeline.snapshot
+        readings = Readings(
+            applications=self._states(),
+            generation=snapshot.generation,
+            reloads=self._reloader.counts,
+            last_reload_ok=not self._reloader.last_problems,
+            queue_depth=stats.counts,
+            queue_bytes=stats.stored_bytes,
+            labelers=snapshot.labeling.counts,
+        )
+        return Page(self._meters, readings).render()
+
+    def table(self) -> tuple[bytes, str, int]:
+        """The table in service: its text, digest and generation."""
+        snapshot = self._pipeline.snapshot
+        return snapshot.table.source, snapshot.table.digest, snapshot.generation
+
+    def validate(self, data: bytes) -> list[str]:
+        """All problems of a table that is not in service."""
+        result = self._validate(data)
+        return list(result.lines("table")) if isinstance(result, Problems) else []
+
+    def explain(self, labels: tuple[str, ...]) -> Any:
+        """Where requests with these labels go now, and why not elsewhere."""
+        now = self._clock.now()
+        gates = self._pipeline.snapshot.gates
+
+        def bar(application: str) -> str | None:
+            reason = gates[application].bar(now)
+            return None if reason is None else reason.value
+
+        return explain(self._pipeline.snapshot.table, labels, bar)
+
+    def applications(self) -> list[dict[str, Any]]:
+        """Each application with its state and its limits."""
+        gates = self._pipeline.snapshot.gates
+        return [
+            {
+                "id": name,
+                "endpoints": list(gates[name].application.endpoints),
+                **msgspec.to_builtins(state),
+            }
+            for name, state in self._states().items()
+        ]
+
+    def set_drained(self, application: str, *, drained: bool) -> bool:
+        """Take an application out of service, or back in. False where the table has none of that id."""
+        gate = self._pipeline.snapshot.gates.get(application)
+        if gate is None:
+            return False
+        gate.drained = drained
+        return True
+
+    async def queue_stats(self) -> Any:
+        """Depth and bytes of the offline queue."""
+        return await self._queue.stats()
+
+    def _states(self) -> dict[str, ApplicationState]:
+        now = self._clock.now()
+        return {
+            name: ApplicationState(
+                in_flight=gate.permits.in_flight,
+                permits_limit=gate.permits.concurrency,
+                breaker=gate.breaker.state(now).value,
+                drained=gate.drained,
+            )
+            for name, gate in self._pipeline.snapshot.gates.items()
+        }

@@ -1,0 +1,120 @@
+"""The admin side over HTTP, on a port of its own: probes, metrics, the table, applications, the queue.
+
+On aiohttp: nothing here is on the data path. Listens on loopback by default; it has no login.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from proxy.admin.operations import Operations
+from proxy.errors import AddressInUse
+
+_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+BODY_BYTES_MAX = 16 * 1024 * 1024
+
+
+class AdminServer:
+    """`start`, then `stop`."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; the address really bound. Raises AddressInUse."""
+        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_errors_as_json])
+        app.add_routes(self._routes())
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise AddressInUse(f"{host}:{port} ({error.strerror or error})") from error
+        bound: tuple[str, int] = self._runner.addresses[0][:2]
+        return bound
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/livez", self._live),
+            web.get("/readyz", self._ready),
+            web.get("/metrics", self._metrics),
+            web.get("/v1/table", self._table),
+            web.post("/v1/table/validate", self._validate),
+            web.post("/v1/explain", self._explain),
+            web.get("/v1/applications", self._applications),
+            web.post("/v1/applications/{id}/drain", self._drain),
+            web.post("/v1/applications/{id}/undrain", self._undrain),
+            web.get("/v1/queue", self._queue),
+        ]
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return _json({"live": True})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        state = self._operations.readiness()
+        return _json(state, 200 if state["ready"] else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        page = await self._operations.metrics()
+        return web.Response(body=page, headers={"Content-Type": _TEXT})
+
+    async def _table(self, _: web.Request) -> web.Response:
+        text, digest, generation = self._operations.table()
+        headers = {"ETag": f'"{digest}"', "Penstock-Table": str(generation), "Content-Type": "application/yaml"}
+        return web.Response(body=text, headers=headers)
+
+    async def _validate(self, request: web.Request) -> web.Response:
+        data = await request.read()
+        problems = await asyncio.to_thread(self._operations.validate, data)
+        return _json({"valid": not problems, "problems": problems}, 422 if problems else 200)
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        try:
+            wanted = msgspec.json.decode(await request.read())
+            labels = [str(label) for label in wanted["labels"]]
+        except (msgspec.DecodeError, KeyError, TypeError):
+            return _json({"error": 'send {"labels": [1125]}'}, 400)
+        return _json(self._operations.explain(tuple(labels)))
+
+    async def _applications(self, _: web.Request) -> web.Response:
+        return _json({"applications": self._operations.applications()})
+
+    async def _drain(self, request: web.Request) -> web.Response:
+        return self._set_drained(request.match_info["id"], drained=True)
+
+    async def _undrain(self, request: web.Request) -> web.Response:
+        return self._set_drained(request.match_info["id"], drained=False)
+
+    def _set_drained(self, application: str, *, drained: bool) -> web.Response:
+        if not self._operations.set_drained(application, drained=drained):
+            return _json({"error": f"no application {application}"}, 404)
+        return _json({"application": application, "drained": drained})
+
+    async def _queue(self, _: web.Request) -> web.Response:
+        return _json(await self._operations.queue_stats())
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    body = msgspec.json.encode(value)
+    return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
+
+
+@web.middleware
+async def _errors_as_json(
+    request: web.Request, handler: Callable[[web.Request], Any]
+) -> web.StreamResponse:
+    try:
+        response: web.StreamResponse = await handler(request)
+    except web.HTTPException as error:
+        return _json({"error": f"{error.status} {error.reason}: {request.path}"}, error.status)
+    return response

@@ -1,0 +1,10 @@
+"""The live clock. The simulation has its own."""
+
+import time
+
+
+class LiveClock:
+    """`ports.Clock` over the machine's clocks."""
+
+    now = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)

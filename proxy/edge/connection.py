@@ -1,0 +1,238 @@
+"""One connection of a caller: HTTP/1.1 read with llhttp, one request served at a time, in order.
+
+What arrives while a request is being served waits as bytes, bounded; then reading pauses. There are
+no timers here: the server's sweep asks `overdue` once a second. A caller that closes its side has
+left: its request is cancelled.
+"""
+
+import asyncio
+from collections import deque
+
+import httptools
+
+from proxy.edge.limits import EdgeLimits
+from proxy.edge.message import Message
+from proxy.edge.reply import encode_answer
+from proxy.edge.service import Service, Serving
+from proxy.messages import Answer
+from proxy.ports import Clock
+from proxy.problem import problem
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one caller's connection."""
+
+    def __init__(
+        self, *, service: Service, limits: EdgeLimits, clock: Clock, connections: "set[Connection]"
+    ) -> None:
+        self._service = service
+        self._limits = limits
+        self._clock = clock
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._message: Message | None = None  # being read
+        self._waiting: deque[Message] = deque()  # read, not yet served
+        self._serving: Serving | None = None
+        self._busy = False  # a request is being served
+        self._stepping = False  # `_next` is on the stack: an answer given at once must not enter it again
+        self._ahead: list[bytes] = []  # read while busy, not parsed yet
+        self._ahead_bytes = 0
+        self._lingering = False
+        self._lingered_bytes = 0
+        self._write_paused_s: float | None = None
+        self._changed_s = clock.now()  # when it last became idle, or began to linger
+
+    # -- asyncio.Protocol ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if len(self._connections) >= self._limits.connections_max:
+            transport.abort()
+            return
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            self._discard(data)
+        elif self._busy or self._write_paused_s is not None:
+            self._read_ahead(data)
+        else:
+            self._parse(data)
+            self._next()
+
+    def eof_received(self) -> bool | None:
+        return None  # the caller left (as nginx and Go see it); connection_lost follows
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        serving, self._serving = self._serving, None
+        self._busy = True  # nothing more is served
+        self._transport = None
+        if serving is not None:
+            serving.cancel()
+
+    def pause_writing(self) -> None:
+        self._write_paused_s = self._clock.now()
+
+    def resume_writing(self) -> None:
+        self._write_paused_s = None
+        self._next()
+
+    # -- httptools ----------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._message = Message(self._limits, self._clock.now())
+
+    def on_url(self, piece: bytes) -> None:
+        assert self._message is not None
+        self._message.add_target(piece)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        assert self._message is not None
+        self._message.add_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        message = self._message
+        assert message is not None
+        message.end_head(self._parser.get_method(), keep_alive=self._parser.should_keep_alive())
+        if message.asks_to_continue and message.fault is None and self._transport is not None:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, piece: bytes) -> None:
+        assert self._message is not None
+        self._message.add_body(piece)
+
+    def on_message_complete(self) -> None:
+        assert self._message is not None
+        self._waiting.append(self._message)
+        self._message = None
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    def _parse(self, data: bytes) -> None:
+        fault: Answer | None = None
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            fault = problem(400, "this connection cannot be upgraded")
+        except httptools.HttpParserError as error:
+            fault = problem(400, f"not an HTTP request: {error}")
+        if fault is None and self._message is not None:
+            fault = self._message.fault
+        if fault is not None:
+            self._message = Message(self._limits, self._clock.now())
+            self._message.fault = fault
+            self._waiting.append(self._message)
+
+    def _read_ahead(self, data: bytes) -> None:
+        self._ahead.append(data)
+        self._ahead_bytes += len(data)
+        if self._ahead_bytes > self._limits.pipelined_bytes_max and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _discard(self, data: bytes) -> None:
+        self._lingered_bytes += len(data)
+        if self._lingered_bytes > self._limits.linger_bytes_max:
+            self.close()
+
+    # -- serving ------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        """Serve what is read and waits; then parse what came meanwhile."""
+        if self._stepping:
+            return
+        self._stepping = True
+        while not self._busy and not self._lingering and self._write_paused_s is None:
+            if self._waiting:
+                self._serve(self._waiting.popleft())
+            elif self._ahead:
+                self._parse(self._take_ahead())
+            else:
+                break
+        self._stepping = False
+
+    def _take_ahead(self) -> bytes:
+        data = b"".join(self._ahead)
+        self._ahead.clear()
+        if self._ahead_bytes > self._limits.pipelined_bytes_max and self._transport is not None:
+            self._transport.resume_reading()
+        self._ahead_bytes = 0
+        return data
+
+    def _serve(self, message: Message) -> None:
+        if message.fault is not None:
+            self._refuse(message.fault)
+            return
+        self._busy = True
+        serving = self._service.serve(message, self._answered)
+        if self._busy:  # not answered yet
+            self._serving = serving
+
+    def _answered(self, data: bytes, keep_alive: bool) -> None:
+        """The service's answer to the request being served, as bytes."""
+        transport = self._transport
+        if transport is None:
+            return
+        self._busy = False
+        self._serving = None
+        self._changed_s = self._clock.now()
+        transport.write(data)
+        if not keep_alive:
+            self._linger()
+        else:
+            self._next()
+
+    def _refuse(self, fault: Answer) -> None:
+        """Answer a message that cannot be read to its end, and close."""
+        self._service.count_fault(fault.status)
+        if self._transport is not None:
+            self._transport.write(encode_answer(fault, [], keep_alive=False))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close so that the last answer arrives: end our side, and discard what still comes."""
+        self._lingering = True
+        self._changed_s = self._clock.now()
+        self._waiting.clear()
+        self._ahead.clear()
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+        if self._transport is not None and self._ahead_bytes > self._limits.pipelined_bytes_max:
+            self._transport.resume_reading()
+
+    # -- the server's sweep -------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """No request is being read or served, and nothing is left to send."""
+        return not self._busy and self._message is None and not self._waiting and not self._ahead
+
+    def overdue(self, now: float) -> bool:
+        """Has the caller kept this connection waiting for longer than the limits allow?"""
+        limits = self._limits
+        if self._write_paused_s is not None:
+            return now - self._write_paused_s > limits.write_s_max
+        if self._lingering:
+            return now - self._changed_s > limits.linger_s_max
+        if self._busy:
+            return False
+        if self._message is not None:
+            limit_s = limits.head_s_max if not self._message.method else limits.receive_s_max
+            return now - self._message.arrived_s > limit_s
+        return now - self._changed_s > limits.idle_s_max
+
+    def time_out(self) -> None:
+        """Overdue: say so where a message had begun, and close."""
+        if self._message is not None and not self._lingering and self._write_paused_s is None:
+            self._refuse(problem(408, "the request did not arrive in time"))
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()

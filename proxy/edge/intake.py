@@ -1,0 +1,152 @@
+"""From a whole HTTP message to what is asked of the proxy: pure, by the path and the fields that are ours."""
+
+import math
+import re
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from proxy.edge.message import Message
+from proxy.messages import Answer, Fallback, Request
+from proxy.problem import problem
+
+REQUEST_ID_CHARS_MAX = 128
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+
+_MODEL_PATH = re.compile(
+    rb"/v2/models/([^/?]+)(?:/versions/([^/?]+))?(/infer|/ready|/config|/stats)?(?:\?.*)?", re.DOTALL
+)
+_TICKET_PATH = re.compile(rb"/v1/tickets/([A-Za-z0-9_-]{1,128})(?:\?.*)?")
+_TOKEN = re.compile(rb"[\x21-\x7e]+")
+
+
+class Infer(msgspec.Struct, frozen=True):
+    """Route this request."""
+
+    request: Request
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A question about a model: metadata or readiness."""
+
+    request: Request
+
+
+class OfTicket(msgspec.Struct, frozen=True):
+    """Look a ticket up, or cancel it."""
+
+    ticket: str
+    cancel: bool
+
+
+class About(msgspec.Struct, frozen=True):
+    """A question about the proxy itself: `""` (metadata), `live` or `ready`."""
+
+    what: str
+
+
+Wish = Infer | Ask | OfTicket | About | Answer
+"""What a message asks for; an `Answer` refuses it."""
+
+_ABOUT = {b"/v2": "", b"/v2/": "", b"/v2/health/live": "live", b"/v2/health/ready": "ready"}
+
+
+def read_wish(message: Message, request_id: str) -> Wish:
+    """What the message asks for, under the id that `request_id` gave it."""
+    match = _MODEL_PATH.fullmatch(message.target)
+    if match is not None:
+        return _of_model(message, match, request_id)
+    path = message.target.partition(b"?")[0]
+    if path in _ABOUT:
+        return About(_ABOUT[path]) if message.method in _READS else _wrong_method(message, "GET")
+    match = _TICKET_PATH.fullmatch(message.target)
+    if match is not None:
+        if message.method in (*_READS, b"DELETE"):
+            return OfTicket(match[1].decode(), message.method == b"DELETE")
+        return _wrong_method(message, "GET or DELETE")
+    return problem(404, f"nothing at {_shown(path)}; models are at /v2/models/NAME/infer")
+
+
+_READS = (b"GET", b"HEAD")
+
+
+def _of_model(message: Message, match: re.Match[bytes], request_id: str) -> Wish:
+    infer = match[3] == b"/infer"
+    if infer and message.method != b"POST":
+        return _wrong_method(message, "POST")
+    if not infer and message.method not in _READS:
+        return _wrong_method(message, "GET")
+    request = _request(message, match, request_id)
+    if isinstance(request, Answer):
+        return request
+    return Infer(request) if infer else Ask(request)
+
+
+def _request(message: Message, match: re.Match[bytes], request_id: str) -> Request | Answer:
+    ours = message.ours
+    deadline_s = _deadline(ours[b"penstock-deadline-ms"]) if b"penstock-deadline-ms" in ours else None
+    if deadline_s is not None and math.isnan(deadline_s):
+        return problem(400, "Penstock-Deadline-Ms is not a positive number of milliseconds")
+    fallback = _fallback(ours)
+    if fallback is None:
+        return problem(400, "Penstock-Fallback knows 'none' and 'queue'")
+    key = ours.get(b"idempotency-key", b"")
+    if len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
+        return problem(400, f"Idempotency-Key is over {IDEMPOTENCY_KEY_CHARS_MAX} bytes")
+    try:
+        model = _segment(match[1])
+        version = _segment(match[2] or b"")
+    except UnicodeDecodeError:
+        return problem(400, "the model's name is not UTF-8")
+    return Request(
+        id=request_id,
+        method=b"POST" if message.method == b"POST" else b"GET",
+        target=message.target,
+        model=model,
+        version=version,
+        headers=tuple(message.headers),
+        body=message.body,
+        arrived_s=message.arrived_s,
+        deadline_s=deadline_s,
+        fallback=fallback,
+        idempotency_key=key.decode("latin-1"),
+    )
+
+
+def request_id(message: Message, fresh_id: str) -> str:
+    """The caller's X-Request-Id where it is usable, else `fresh_id`."""
+    given = message.ours.get(b"x-request-id", b"")
+    if given and len(given) <= REQUEST_ID_CHARS_MAX and _TOKEN.fullmatch(given):
+        return given.decode()
+    return fresh_id
+
+
+def _segment(raw: bytes) -> str:
+    return (unquote_to_bytes(raw) if b"%" in raw else raw).decode()
+
+
+def _deadline(value: bytes) -> float:
+    """Seconds; NaN where the value is no positive number."""
+    try:
+        milliseconds = float(value)
+    except ValueError:
+        return math.nan
+    return milliseconds / 1000 if 0 < milliseconds < math.inf else math.nan
+
+
+def _fallback(ours: dict[bytes, bytes]) -> Fallback | None:
+    prefer = ours.get(b"prefer", b"")
+    if prefer and b"respond-async" in (part.strip().lower() for part in prefer.split(b",")):
+        return Fallback.AT_ONCE
+    return _FALLBACKS.get(ours.get(b"penstock-fallback", b"queue").strip().lower())
+
+
+_FALLBACKS = {b"queue": Fallback.QUEUE, b"none": Fallback.NONE}
+
+
+def _wrong_method(message: Message, allowed: str) -> Answer:
+    return problem(405, f"{_shown(message.method)} is not for {_shown(message.target)}; use {allowed}")
+
+
+def _shown(raw: bytes) -> str:
+    return raw[:100].decode("ascii", "replace")

@@ -1,0 +1,67 @@
+"""The data side's listening socket: accepts connections, sweeps overdue ones, drains at the end."""
+
+import asyncio
+
+from proxy.edge.connection import Connection
+from proxy.edge.limits import EdgeLimits
+from proxy.edge.service import Service
+from proxy.errors import AddressInUse
+from proxy.observe.meters import Meters
+from proxy.ports import Clock
+
+SWEEP_S = 1.0
+BACKLOG = 4096
+
+
+class HttpServer:
+    """`start`, then `drain`. Owns its sweep."""
+
+    def __init__(self, *, service: Service, limits: EdgeLimits, clock: Clock, meters: Meters) -> None:
+        self._service = service
+        self._limits = limits
+        self._clock = clock
+        self._meters = meters
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; the address really bound. Raises AddressInUse."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(self._connection, host, port, backlog=BACKLOG)
+        except OSError as error:
+            raise AddressInUse(f"{host}:{port} ({error.strerror or error})") from error
+        self._sweep(loop)
+        bound: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
+        return bound
+
+    async def drain(self, drain_s: float) -> int:
+        """Stop accepting, let requests end for up to `drain_s`, close the rest; how many were cut off."""
+        self._service.draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
+        end = self._clock.now() + drain_s
+        while self._connections and self._clock.now() < end:
+            await asyncio.sleep(0.02)
+        cut = sum(not connection.idle for connection in self._connections)
+        for connection in list(self._connections):
+            connection.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        return cut
+
+    def _connection(self) -> Connection:
+        return Connection(
+            service=self._service, limits=self._limits, clock=self._clock, connections=self._connections
+        )
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = self._clock.now()
+        for connection in [each for each in self._connections if each.overdue(now)]:
+            connection.time_out()
+        self._meters.connections = len(self._connections)
+        self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)

@@ -1,0 +1,208 @@
+"""START HERE: the way of a request.
+
+    label → plan → chain of tiers (choose → permit → call) → reply
+                                                           ↘ offline queue → ticket
+
+The edge turns bytes into a `Request` and calls `Pipeline.take`; the drain does the same with parked
+ones. The answer comes back once, through `done`, as a `Reply`. Pure decisions and call-backs: no
+task, no await and no future as long as a model server answers. Budget: 15 µs in all.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from labelers import Payload
+from proxy.messages import Answer, Fallback, Label, Outcome, Reply, Request, Verdict
+from proxy.observe.meters import Meters
+from proxy.ports import Clock, Log, OfflineQueue
+from proxy.problem import problem
+from proxy.routing.table import Plan
+from proxy.snapshot import Snapshot
+from proxy.tickets import Envelope, Put, Refusal, Refused
+from proxy.tiers.chain import Chain
+from proxy.tiers.deadline import deadline_of
+from proxy.tiers.outcome import CATALOG_FALLS_THROUGH, FALLS_THROUGH
+
+RETRY_AFTER_S = 1.0
+"""What a caller is told to wait after a 503."""
+
+Done = Callable[[Reply], None]
+
+
+class Pipeline:
+    """Takes requests. `snapshot` is replaced by a reload, in one assignment."""
+
+    def __init__(
+        self, *, snapshot: Snapshot, queue: OfflineQueue, clock: Clock, meters: Meters, log: Log
+    ) -> None:
+        self.snapshot = snapshot
+        self.queue = queue
+        self.clock = clock
+        self.meters = meters
+        self.log = log
+
+    def take(self, request: Request, done: Done) -> "Exchange":
+        """Route an inference request; `done` is called once (perhaps before this returns)."""
+        exchange = Exchange(self, request, done)
+        exchange.begin()
+        return exchange
+
+    def ask(self, request: Request, done: Done) -> "Exchange":
+        """Put a question about a model to the applications, in table order, until one knows it."""
+        exchange = Exchange(self, request, done)
+        exchange.begin_catalog()
+        return exchange
+
+
+class Exchange:
+    """One request from its arrival to its reply. The steps stand in the order in which they happen."""
+
+    __slots__ = ("_chain", "_done", "_labels", "_pipeline", "_plan", "_request", "_snapshot")
+
+    def __init__(self, pipeline: Pipeline, request: Request, done: Done) -> None:
+        self._pipeline = pipeline
+        self._snapshot = pipeline.snapshot
+        self._request = request
+        self._done: Done | None = done
+        self._chain: Chain | None = None
+        self._labels: tuple[Label, ...] = ()
+        self._plan: Plan
+
+    def begin(self) -> None:
+        """Label, plan, and start down the tiers."""
+        request, snapshot = self._request, self._snapshot
+        self._labels = snapshot.labeling.label(
+            Payload(
+                model=request.model,
+                version=request.version,
+                headers=request.headers,
+                body=request.body,
+                id=request.id,
+            )
+        )
+        self._plan = snapshot.table.plan(self._labels, request.drained)
+        if not self._plan.tiers:
+            labels = ", ".join(self._labels) or "none"
+            self._finish(Verdict.UNROUTABLE, problem(404, f"no row matches this request; its labels: {labels}"))
+        elif request.fallback is Fallback.AT_ONCE:
+            self._park()
+        else:
+            self._descend(FALLS_THROUGH, self._tiers_done)
+
+    def begin_catalog(self) -> None:
+        """Ask one application after the other; a question is never parked."""
+        self._plan = self._snapshot.catalog.plan(self._request.model)
+        self._descend(CATALOG_FALLS_THROUGH, self._catalog_done)
+
+    def cancel(self) -> None:
+        """The caller left. A queue write that has begun goes on."""
+        if self._done is None:
+            return
+        self._done = None
+        if self._chain is not None:
+            self._chain.cancel()
+        self._pipeline.meters.settle(
+            self._reply(Verdict.ABANDONED, Answer(status=499)), self._elapsed_s()
+        )
+
+    def _descend(self, falls: dict[Outcome, bool], then: Callable[[Answer | None], None]) -> None:
+        request = self._request
+        deadline = deadline_of(request, self._plan.qos)
+        self._chain = Chain(request, self._plan.tiers, deadline, self._snapshot.ground, falls, then)
+        self._chain.advance()
+
+    def _tiers_done(self, answer: Answer | None) -> None:
+        if answer is not None:
+            self._finish(Verdict.SERVED if answer.status < 300 else Verdict.REJECTED, answer)
+        elif self._request.fallback is Fallback.NONE:
+            self._finish(Verdict.EXHAUSTED, problem(503, f"no model server answered: {self._story()}"))
+        else:
+            self._park()
+
+    def _catalog_done(self, answer: Answer | None) -> None:
+        if answer is not None:
+            self._finish(Verdict.SERVED, answer)
+        else:
+            self._finish(Verdict.UNROUTABLE, problem(404, f"no application knows model '{self._request.model}'"))
+
+    def _park(self) -> None:
+        request = self._request
+        envelope = Envelope(
+            request_id=request.id,
+            method=request.method,
+            target=request.target,
+            model=request.model,
+            version=request.version,
+            headers=request.headers,
+            body=request.body,
+            class_name=self._plan.qos.name,
+            labels=self._labels,
+            reason=self._story(),
+            idempotency_key=request.idempotency_key,
+        )
+        self._pipeline.queue.put(envelope).add_done_callback(self._parked)
+
+    def _parked(self, future: "asyncio.Future[Put]") -> None:
+        error = future.exception()
+        if error is not None:  # the port promises values; a broken promise must not leave a caller waiting
+            self._pipeline.log.error("queue_broke_its_promise", error=repr(error))
+            put: Put = Refused(why=Refusal.BROKEN, message="the offline queue failed")
+        else:
+            put = future.result()
+        if isinstance(put, Refused):
+            self._pipeline.meters.tickets[put.why.value] += 1
+            self._refuse(put)
+            return
+        self._pipeline.meters.tickets["accepted" if put.fresh else "known"] += 1
+        answer = Answer(
+            status=202,
+            headers=((b"Location", b"/v1/tickets/" + put.ticket.encode()), (b"Content-Type", b"application/json")),
+            body=b'{"ticket": "%b", "status": "queued"}' % put.ticket.encode(),
+        )
+        self._finish(Verdict.PARKED, answer)
+
+    def _refuse(self, refused: Refused) -> None:
+        if refused.why is Refusal.MISMATCH:
+            self._finish(Verdict.REJECTED, problem(422, refused.message))
+            return
+        text = f"no model server answered ({self._story()}), and no ticket is to be had: {refused.message}"
+        self._finish(Verdict.EXHAUSTED, problem(503, text))
+
+    def _story(self) -> str:
+        """The attempts and the applications passed over, in words: for people."""
+        if self._chain is None:
+            return "the caller asked for a ticket at once"
+        tried = [f"{a.application}: {a.outcome.value}" for a in self._chain.attempts]
+        passed = [f"{application}: passed over ({bar.value})" for application, bar in self._chain.passed_over]
+        return ", ".join(tried + passed)
+
+    def _finish(self, verdict: Verdict, answer: Answer) -> None:
+        reply = self._reply(verdict, answer)
+        if self._chain is not None:
+            for application, bar in self._chain.passed_over:
+                self._pipeline.meters.passed_over[application, bar.value] += 1
+        done, self._done = self._done, None
+        if done is not None:
+            self._pipeline.meters.settle(reply, self._elapsed_s())
+            done(reply)
+
+    def _reply(self, verdict: Verdict, answer: Answer) -> Reply:
+        attempts = () if self._chain is None else self._chain.attempts
+        last = attempts[-1] if attempts and attempts[-1].outcome in _ANSWERED else None
+        return Reply(
+            verdict=verdict,
+            answer=answer,
+            labels=self._labels,
+            class_name=self._plan.qos.name,
+            application="" if last is None else last.application,
+            tier=None if last is None else last.tier,
+            attempts=attempts,
+            generation=self._snapshot.generation,
+            retry_after_s=RETRY_AFTER_S if verdict is Verdict.EXHAUSTED else None,
+        )
+
+    def _elapsed_s(self) -> float:
+        return self._pipeline.clock.now() - self._request.arrived_s
+
+
+_ANSWERED = (Outcome.OK, Outcome.REJECTED)

@@ -1,0 +1,62 @@
+"""A snapshot: one table in service, with everything that was built for it.
+
+A request takes the snapshot once and keeps it to its end; a reload swaps the reference for the next
+requests. What must survive a reload (gates, with their permits and breakers) is carried over by id.
+"""
+
+from collections.abc import Mapping
+
+from proxy.labeling import Labeling
+from proxy.ports import Clock, Cluster, Rng, Timers
+from proxy.qos.gate import Gate
+from proxy.routing.catalog import Catalog
+from proxy.routing.table import Table
+from proxy.tiers.chain import Ground
+
+
+class Snapshot:
+    """Table, generation, labelers, gates and the ground that chains stand on. Never changed once built."""
+
+    __slots__ = ("catalog", "gates", "generation", "ground", "labeling", "table")
+
+    def __init__(
+        self, *, table: Table, generation: int, labeling: Labeling, gates: Mapping[str, Gate], ground: Ground
+    ) -> None:
+        self.table = table
+        self.catalog = Catalog(table)
+        self.generation = generation
+        self.labeling = labeling
+        self.gates = gates
+        self.ground = ground
+
+
+class SnapshotBuilder:
+    """Builds snapshots from tables; holds the ports that all of them share."""
+
+    def __init__(
+        self, *, clock: Clock, timers: Timers, rng: Rng, clusters: Mapping[str, Cluster]
+    ) -> None:
+        self._clock = clock
+        self._timers = timers
+        self._rng = rng
+        self._clusters = clusters
+
+    def build(self, table: Table, labeling: Labeling, previous: Snapshot | None) -> Snapshot:
+        """The next snapshot. Gates of applications that stay are adopted, the others are new."""
+        gates: dict[str, Gate] = {}
+        for application in table.applications.values():
+            gate = previous.gates.get(application.id) if previous is not None else None
+            if gate is None:
+                gate = Gate(application)
+            else:
+                gate.adopt(application)
+            gates[application.id] = gate
+        return Snapshot(
+            table=table,
+            generation=1 if previous is None else previous.generation + 1,
+            labeling=labeling,
+            gates=gates,
+            ground=Ground(
+                clock=self._clock, timers=self._timers, rng=self._rng, gates=gates, clusters=self._clusters
+            ),
+        )

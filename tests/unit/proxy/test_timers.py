@@ -1,0 +1,117 @@
+"""The wheel fires every timer once, never early, and holds nothing of a cancelled one."""
+
+import gc
+import weakref
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.timers import TICK_S, Wheel
+
+
+class Alarms:
+    """A loop's call_later under a clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pending: list["Alarm"] = []
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> "Alarm":
+        alarm = Alarm(self.now + delay, callback)
+        self.pending.append(alarm)
+        return alarm
+
+    def turn(self, to: float) -> None:
+        while True:
+            due = [alarm for alarm in self.pending if not alarm.cancelled and alarm.at <= to + 1e-9]
+            if not due:
+                break
+            alarm = min(due, key=lambda each: each.at)
+            self.pending.remove(alarm)
+            self.now = max(self.now, alarm.at)
+            alarm.callback()
+        self.now = to
+
+
+class Alarm:
+    def __init__(self, at: float, callback: Callable[[], None]) -> None:
+        self.at = at
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def wheel_on(alarms: Alarms, errors: list[Exception]) -> Wheel:
+    return Wheel(now=lambda: alarms.now, alarm=alarms.call_later, report=errors.append)
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=60))
+def test_each_timer_fires_once_within_a_tick_of_its_time_unless_cancelled(
+    wanted: list[tuple[float, bool]],
+) -> None:
+    """A timer that fires early cuts a model server's time; one that never fires hangs a caller."""
+    alarms, errors, fired = Alarms(), [], {}
+    wheel = wheel_on(alarms, errors)
+    entries = []
+    for number, (delay, _) in enumerate(wanted):
+        entries.append(wheel.after(delay, lambda n=number: fired.setdefault(n, alarms.now)))
+    for entry, (_, cancelled) in zip(entries, wanted, strict=True):
+        if cancelled:
+            entry.cancel()
+    alarms.turn(1004.0)
+    kept = {number for number, (_, cancelled) in enumerate(wanted) if not cancelled}
+    assert set(fired) == kept
+    for number in kept:
+        late = fired[number] - (1000.0 + wanted[number][0])
+        assert -1e-9 <= late <= TICK_S + 1e-6
+    assert not errors
+
+
+def test_a_cancelled_timer_lets_go_of_what_it_held() -> None:
+    """A body of a megabyte must not live on until the timeout that never came."""
+
+    class Held:
+        def fire(self) -> None:
+            raise AssertionError
+
+    alarms = Alarms()
+    wheel = wheel_on(alarms, [])
+    held = Held()
+    gone = weakref.ref(held)
+    entry = wheel.after(60.0, held.fire)
+    entry.cancel()
+    del held
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_call_back_that_raises_does_not_stop_the_others() -> None:
+    """One request's bug must not leave a thousand others without their timeouts."""
+    alarms, errors, fired = Alarms(), [], []
+    wheel = wheel_on(alarms, errors)
+    wheel.after(0.01, lambda: 1 / 0)
+    wheel.after(0.01, lambda: fired.append(1))
+    alarms.turn(1001.0)
+    assert fired == [1]
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+
+
+def test_a_timer_set_inside_a_call_back_fires_too() -> None:
+    """The next tier's timeout is armed when the first tier's fires."""
+    alarms, fired = Alarms(), []
+    wheel = wheel_on(alarms, [])
+    wheel.after(0.01, lambda: wheel.after(0.02, lambda: fired.append(alarms.now)))
+    alarms.turn(1001.0)
+    assert fired and 1000.03 <= fired[0] <= 1000.033
+
+
+def test_alarms_do_not_multiply() -> None:
+    """Ever earlier timers must not leave a trail of loop timers behind."""
+    alarms = Alarms()
+    wheel = wheel_on(alarms, [])
+    for step in range(100):
+        wheel.after(2.0 - step * 0.01, lambda: None)
+    assert sum(not alarm.cancelled for alarm in alarms.pending) == 1
