@@ -30,7 +30,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""  # the model's name there; empty = as the caller named it
     concurrency: int | None = None  # calls in flight at most
     rate: float | None = None  # calls per second at most
-    burst: int = 1  # calls that may start at once within the rate (GCRA tolerance)
+    burst: int | None = None  # calls that may start at once within the rate; None = worth 10 ms, at least 1
     headers: tuple[tuple[bytes, bytes], ...] = ()  # added to each call, credentials say
     breaker: BreakerLimits = BreakerLimits()
     line: int = 0
