@@ -1,15 +1,10 @@
 """From a table's text to what a snapshot is built of: the table and its labelers, or all problems."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import msgspec
 
-from labelers.registry import BadLabeler, build
 from proxy.labeling import Labeling
-from proxy.routing.parse import parse_table
-from proxy.routing.problems import Problems
-from proxy.routing.table import LabelerSpec, Table
+from proxy.routing.table import Table
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 
 from labelers import Payload
+
 from proxy.messages import Answer, Fallback, Label, Outcome, Reply, Request, Verdict
 from proxy.observe.meters import Meters
 from proxy.ports import Clock, Log, OfflineQueue
@@ -83,7 +84,9 @@ class Exchange:
         self._plan = snapshot.table.plan(self._labels, request.drained)
         if not self._plan.tiers:
             labels = ", ".join(self._labels) or "none"
-            self._finish(Verdict.UNROUTABLE, problem(404, f"no row matches this request; its labels: {labels}"))
+            self._finish(
+                Verdict.UNROUTABLE, problem(404, f"no row matches this request; its labels: {labels}")
+            )
         elif request.fallback is Fallback.AT_ONCE:
             self._park()
         else:
@@ -101,9 +104,7 @@ class Exchange:
         self._done = None
         if self._chain is not None:
             self._chain.cancel()
-        self._pipeline.meters.settle(
-            self._reply(Verdict.ABANDONED, Answer(status=499)), self._elapsed_s()
-        )
+        self._pipeline.meters.settle(self._reply(Verdict.ABANDONED, Answer(status=499)), self._elapsed_s())
 
     def _descend(self, falls: dict[Outcome, bool], then: Callable[[Answer | None], None]) -> None:
         request = self._request
@@ -123,7 +124,9 @@ class Exchange:
         if answer is not None:
             self._finish(Verdict.SERVED, answer)
         else:
-            self._finish(Verdict.UNROUTABLE, problem(404, f"no application knows model '{self._request.model}'"))
+            self._finish(
+                Verdict.UNROUTABLE, problem(404, f"no application knows model '{self._request.model}'")
+            )
 
     def _park(self) -> None:
         request = self._request
@@ -156,7 +159,10 @@ class Exchange:
         self._pipeline.meters.tickets["accepted" if put.fresh else "known"] += 1
         answer = Answer(
             status=202,
-            headers=((b"Location", b"/v1/tickets/" + put.ticket.encode()), (b"Content-Type", b"application/json")),
+            headers=(
+                (b"Location", b"/v1/tickets/" + put.ticket.encode()),
+                (b"Content-Type", b"application/json"),
+            ),
             body=b'{"ticket": "%b", "status": "queued"}' % put.ticket.encode(),
         )
         self._finish(Verdict.PARKED, answer)

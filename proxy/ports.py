@@ -80,7 +80,8 @@ class Cluster(Protocol):
 
 class OfflineQueue(Protocol):
     """Durable tickets. Every method returns a future of the running loop, so that both a
-    call-back and a coroutine can wait; a write that has begun is never cancelled."""
+    call-back and a coroutine can wait; a write that has begun is never cancelled.
+    """
 
     def put(self, envelope: Envelope) -> asyncio.Future[Put]:
         """Store durably. Resolves to `Accepted` only after the commit, else to `Refused`; never raises."""
@@ -122,9 +123,7 @@ class OfflineQueue(Protocol):
         """Depth and bytes by status, age of the oldest."""
         ...
 
-    def list(
-        self, status: TicketStatus | None, limit: int, after: str
-    ) -> asyncio.Future[list[Ticket]]:
+    def list(self, status: TicketStatus | None, limit: int, after: str) -> asyncio.Future[list[Ticket]]:
         """Tickets in the order they were made, after the ticket `after` ('' = from the start), bodies left out."""
         ...
 

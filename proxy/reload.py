@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.loading import Loaded, load_table
+from proxy.loading import Loaded
 from proxy.pipeline import Pipeline
 from proxy.ports import Log
 from proxy.routing.problems import Problems

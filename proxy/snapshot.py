@@ -33,9 +33,7 @@ class Snapshot:
 class SnapshotBuilder:
     """Builds snapshots from tables; holds the ports that all of them share."""
 
-    def __init__(
-        self, *, clock: Clock, timers: Timers, rng: Rng, clusters: Mapping[str, Cluster]
-    ) -> None:
+    def __init__(self, *, clock: Clock, timers: Timers, rng: Rng, clusters: Mapping[str, Cluster]) -> None:
         self._clock = clock
         self._timers = timers
         self._rng = rng

@@ -70,7 +70,11 @@ class AdminServer:
 
     async def _table(self, _: web.Request) -> web.Response:
         text, digest, generation = self._operations.table()
-        headers = {"ETag": f'"{digest}"', "Penstock-Table": str(generation), "Content-Type": "application/yaml"}
+        headers = {
+            "ETag": f'"{digest}"',
+            "Penstock-Table": str(generation),
+            "Content-Type": "application/yaml",
+        }
         return web.Response(body=text, headers=headers)
 
     async def _validate(self, request: web.Request) -> web.Response:
@@ -110,9 +114,7 @@ def _json(value: Any, status: int = 200) -> web.Response:
 
 
 @web.middleware
-async def _errors_as_json(
-    request: web.Request, handler: Callable[[web.Request], Any]
-) -> web.StreamResponse:
+async def _errors_as_json(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:

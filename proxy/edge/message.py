@@ -23,8 +23,8 @@ class Message:
         "_body",
         "_body_bytes",
         "_head_bytes",
-        "_limits",
         "_length",
+        "_limits",
         "_trailing",
         "arrived_s",
         "asks_to_continue",
@@ -78,14 +78,21 @@ class Message:
         else:
             self.headers.append((name, value))
         if self._head_bytes > self._limits.head_bytes_max or len(self.headers) > self._limits.headers_max:
-            self._refuse(431, f"the head is over {self._limits.head_bytes_max} bytes or {self._limits.headers_max} fields")
+            self._refuse(
+                431,
+                f"the head is over {self._limits.head_bytes_max} bytes or {self._limits.headers_max} fields",
+            )
 
     def end_head(self, method: bytes, *, keep_alive: bool) -> None:
         """The head is whole."""
         self._trailing = True
         self.method = method
         self.keep_alive = keep_alive
-        if self._length is not None and len(self._length) < 20 and int(self._length) > self._limits.body_bytes_max:
+        if (
+            self._length is not None
+            and len(self._length) < 20
+            and int(self._length) > self._limits.body_bytes_max
+        ):
             self._too_large()
 
     def add_body(self, piece: bytes) -> None:

@@ -5,12 +5,15 @@ from http import HTTPStatus
 from proxy.messages import Answer, Attempt, Reply
 
 _STATUS_LINES = {
-    status: b"HTTP/1.1 %d %b\r\n" % (status, (HTTPStatus(status).phrase if status in iter(HTTPStatus) else "Status").encode())
+    status: b"HTTP/1.1 %d %b\r\n"
+    % (status, (HTTPStatus(status).phrase if status in iter(HTTPStatus) else "Status").encode())
     for status in range(200, 600)
 }
 
 
-def encode_reply(reply: Reply, request_id: str, total_s: float, *, keep_alive: bool, head_only: bool) -> bytes:
+def encode_reply(
+    reply: Reply, request_id: str, total_s: float, *, keep_alive: bool, head_only: bool
+) -> bytes:
     """The whole answer with the proxy's fields. `total_s` is the time since the request arrived."""
     fields = [b"X-Request-Id: %b\r\n" % request_id.encode()]
     if reply.generation:

@@ -25,7 +25,11 @@ def ticket_answer(ticket: Ticket | None, name: str, now: float) -> Answer:
         status=410,
         headers=((b"Content-Type", b"application/json"),),
         body=msgspec.json.encode(
-            {"error": f"ticket {ticket.status.value}: {reason}", "ticket": ticket.id, "status": ticket.status.value}
+            {
+                "error": f"ticket {ticket.status.value}: {reason}",
+                "ticket": ticket.id,
+                "status": ticket.status.value,
+            }
         ),
     )
 

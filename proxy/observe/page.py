@@ -51,7 +51,9 @@ class Page:
     def collect(self) -> Iterable[Metric]:
         """All metrics; called by the registry."""
         meters, readings = self._meters, self._readings
-        yield _counter("requests", "Requests by how they ended.", ("class", "tier", "outcome"), meters.requests)
+        yield _counter(
+            "requests", "Requests by how they ended.", ("class", "tier", "outcome"), meters.requests
+        )
         yield _counter("attempts", "Calls to applications.", ("application", "outcome"), meters.attempts)
         yield _counter(
             "passed_over",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from proxy.messages import Answer, Attempt, Failure, Outcome, Request
 from proxy.ports import Call, Clock, Cluster, Rng, Timer, Timers
-from proxy.qos.gate import Bar, Gate, Pass
+from proxy.qos.gate import Bar, Gate
 from proxy.routing.choose import choose
 from proxy.routing.table import Row, Tier
 from proxy.tiers.deadline import CHANCE_S_MIN, attempt_budget
