@@ -1,0 +1,88 @@
+# Needs Python 3.11 or later, make, and nothing else. `make help` lists what can be made.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test check bench triton clean
+
+# Which Python builds .venv: the first that runs and is new enough. Name another with `make setup PYTHON=...`.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+# Which Python builds .venv-triton: the system's own, since Triton's Python backend breaks on some other builds.
+TRITON_PYTHON ?= /usr/bin/python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made
+TRITON_VENV := .venv-triton
+TRITON_STAMP := $(TRITON_VENV)/.made
+# Two -q: pip is silent unless it fails. What takes long is announced here instead.
+PIP := -m pip --disable-pip-version-check -qq
+
+# What must be covered wholly, branches too, and how much of everything must be.
+COVERED := proxy/routing/*,proxy/tiers/*,proxy/qos/*,proxy/offline/*
+COVERAGE_PERCENT_MIN ?= 95
+
+ONCE ?=
+# Passed on to the story, pytest or the benchmarks; with ARGS, `make test` is a part and asks for no coverage.
+ARGS ?=
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(STAMP) ## build .venv with everything that running and testing need (some minutes, once)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later was found (looked for python3, python3.11 to python3.13)" >&2; exit 1; }
+	@echo "setup 1/4: $(VENV) with $$($(PYTHON) -V)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "make: '$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setup 2/4: PyTorch 2.13.0 (the largest download, 200 MB to 3 GB by machine)"
+	@$(BIN)/python $(PIP) install -c constraints.txt torch==2.13.0
+	@echo "setup 3/4: the other packages, models among them"
+	@$(BIN)/python $(PIP) install -c constraints.txt -e '.[tensors,workers,test]'
+	@echo "setup 4/4: done"
+	@touch $@
+
+run: setup ## real models, the proxy and real payloads, printed; then serves until Ctrl-C (ONCE=1: exits after the print)
+	@$(BIN)/python -m sim.story $(if $(filter-out 0 no,$(ONCE)),--once) $(ARGS)
+
+test: setup triton-if-possible ## all tests, and the coverage that the core must have
+	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/coverage report --include='$(COVERED)' --skip-covered --show-missing --fail-under=100
+	@echo "coverage in all, percent (at least $(COVERAGE_PERCENT_MIN)):"
+	@$(BIN)/coverage report --format=total --fail-under=$(COVERAGE_PERCENT_MIN)
+endif
+
+check: setup ## lint, format, types, layering, tidiness of the source
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_tidy.py
+
+bench: setup ## every benchmark in sim/bench, one after another
+	@for bench in $$(grep -l __main__ sim/bench/*.py); do \
+	  module=$$(echo "$${bench%.py}" | tr / .); echo "== $$module"; $(BIN)/python -m "$$module" $(ARGS) || exit; done
+
+triton: $(TRITON_STAMP) ## build .venv-triton: a real Triton server for tests/triton
+
+$(TRITON_STAMP): constraints-triton.txt
+	@echo "triton 1/2: $(TRITON_VENV) with $$($(TRITON_PYTHON) -V)"
+	@test -x $(TRITON_VENV)/bin/python || $(TRITON_PYTHON) -m venv $(TRITON_VENV) || { rm -rf $(TRITON_VENV); \
+	  echo "make: '$(TRITON_PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "triton 2/2: nvidia-pytriton (a Triton server and its Python backend)"
+	@$(TRITON_VENV)/bin/python $(PIP) install --only-binary=:all: -r constraints-triton.txt
+	@touch $@
+
+# Where the system's Python cannot make an environment the Triton tests are skipped, saying why.
+# PENSTOCK_REQUIRE_TRITON=1 makes that a failure.
+.PHONY: triton-if-possible
+triton-if-possible:
+	@$(MAKE) --no-print-directory triton || { test "$${PENSTOCK_REQUIRE_TRITON:-0}" != 1 && \
+	  echo "make: no Triton server here: its tests will be skipped"; }
+
+clean: ## remove what was built: both environments, caches, run files
+	rm -rf $(VENV) $(TRITON_VENV) build dist htmlcov .run .coverage .coverage.* *.egg-info \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
