@@ -1,24 +1,212 @@
 """The composition root: the only place that builds concrete parts and puts them together."""
 
+import asyncio
+import gc
+import os
+import random
+import signal
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+import uvloop
 
+from proxy.admin.operations import Operations
+from proxy.admin.server import AdminServer
+from proxy.clock import LiveClock
+from proxy.clusters.http import HttpCluster
 from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
+from proxy.edge.server import HttpServer
+from proxy.edge.service import Service
+from proxy.errors import TableRefused
+from proxy.loading import Loaded, Loader
+from proxy.observe.logs import open_log
+from proxy.observe.meters import Meters
+from proxy.offline.drain import Drain, DrainLimits
+from proxy.offline.open import open_queue
+from proxy.pipeline import Pipeline
+from proxy.ports import Log, OfflineQueue
+from proxy.reload import Reloader
+from proxy.routing.problems import Problems
+from proxy.snapshot import SnapshotBuilder
+from proxy.timers import Wheel
+from proxy.watchdog import Watchdog
 
 SWEEP_S = 5.0
 """How often idle connections to model servers are looked through."""
+
+Address = tuple[str, int]
 
 
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What `penstock serve` was told."""
 
     table: Path
-    listen: tuple[str, int] = ("127.0.0.1", 8080)
-    admin: tuple[str, int] = ("127.0.0.1", 9090)
+    listen: Address = ("127.0.0.1", 8080)
+    admin: Address = ("127.0.0.1", 9090)
     queue: str = "sqlite:///penstock.db"
     log_level: str = "info"
     drain_s: float = 25.0
     edge: EdgeLimits = EdgeLimits()
     client: ClientLimits = ClientLimits()
+    drain: DrainLimits = DrainLimits()
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT. Raises PenstockError for what the operator can mend."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(options))
+
+
+async def _serve(options: ServeOptions) -> None:
+    log = open_log(options.log_level)
+    signals = Signals(asyncio.get_running_loop())
+    watchdog = Watchdog()
+    watchdog.start()
+    try:
+        loader = Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=watchdog)
+        loaded = _first_table(loader, options.table)
+        queue = await open_queue(options.queue, clock=LiveClock(), log=log)
+        try:
+            await App(options, loader, loaded, queue, log).run(signals)
+        finally:
+            await queue.close()
+    finally:
+        watchdog.stop()
+
+
+def _first_table(loader: Loader, path: Path) -> Loaded:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TableRefused(f"{path}: {error.strerror}") from error
+    loaded = loader.load(path, data)
+    if isinstance(loaded, Problems):
+        raise TableRefused("\n" + "\n".join(loaded.lines(str(path))))
+    return loaded
+
+
+class Signals:
+    """SIGTERM and SIGINT ask to end; SIGHUP calls what `on_hangup` names, once there is something."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.ended = asyncio.Event()
+        self._loop = loop
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.ended.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+
+    def on_hangup(self, reloader: Reloader) -> None:
+        """From now on SIGHUP reloads."""
+        self._loop.add_signal_handler(signal.SIGHUP, reloader.hurry)
+
+
+class App:
+    """One proxy: every part, built once; `run` is its life."""
+
+    def __init__(
+        self, options: ServeOptions, loader: Loader, loaded: Loaded, queue: OfflineQueue, log: Log
+    ) -> None:
+        clock, rng, loop = LiveClock(), random.Random(), asyncio.get_running_loop()
+        self._options = options
+        self._log = log
+        self._loop = loop
+        timers = Wheel(
+            now=clock.now, alarm=loop.call_later, report=lambda e: log.error("timer_broke", error=repr(e))
+        )
+        self._clusters = {
+            "http": HttpCluster(loop=loop, clock=clock, limits=options.client),
+            "hsf": HttpCluster(loop=loop, clock=clock, limits=options.client, gateway=True),
+        }
+        builder = SnapshotBuilder(clock=clock, timers=timers, rng=rng, clusters=self._clusters)
+        meters = Meters()
+        snapshot = builder.build(loaded.table, loaded.labeling, None)
+        pipeline = Pipeline(snapshot=snapshot, queue=queue, clock=clock, meters=meters, log=log)
+        self._service = Service(
+            pipeline=pipeline,
+            queue=queue,
+            clock=clock,
+            rng=rng,
+            meters=meters,
+            log=log,
+            version=version("penstock"),
+        )
+        self._server = HttpServer(service=self._service, limits=options.edge, clock=clock, meters=meters)
+        self._drain = Drain(
+            queue=queue, send=pipeline.take, clock=clock, rng=rng, log=log, limits=options.drain
+        )
+        self._reloader = Reloader(
+            path=options.table,
+            load=loader.load,
+            builder=builder,
+            pipeline=pipeline,
+            swapped=self._retain,
+            log=log,
+        )
+        operations = Operations(
+            pipeline=pipeline,
+            queue=queue,
+            reloader=self._reloader,
+            meters=meters,
+            clock=clock,
+            validate=lambda data: loader.load(options.table, data),
+            accepting=lambda: self._service.ready and not self._service.draining,
+        )
+        self._admin = AdminServer(operations)
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def run(self, signals: Signals) -> None:
+        """Serve until a signal asks to end, then drain."""
+        try:
+            admin = await self._admin.start(*self._options.admin)
+            listen = await self._server.start(*self._options.listen)
+            self._drain.start()
+            self._reloader.start()
+            signals.on_hangup(self._reloader)
+            self._sweep()
+            _settle_memory()
+            self._announce(listen, admin)
+            await signals.ended.wait()
+            self._log.info("draining", drain_s=self._options.drain_s)
+        finally:
+            await self._end()
+
+    def _announce(self, listen: Address, admin: Address) -> None:
+        line = f"penstock ready http={_shown(listen)} admin={_shown(admin)} table={self._options.table}"
+        print(line, flush=True)  # noqa: T201 - the promised line on stdout
+        self._log.info("ready", http=_shown(listen), admin=_shown(admin), table=str(self._options.table))
+
+    async def _end(self) -> None:
+        """Requests first, then tickets, then all that served them."""
+        cut_off = await self._server.drain(self._options.drain_s)
+        await self._drain.stop()
+        await self._reloader.stop()
+        await self._admin.stop()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for cluster in self._clusters.values():
+            cluster.close()
+        self._log.info("ended", cut_off=cut_off)
+
+    def _retain(self, loaded: Loaded) -> None:
+        """A new table is in service: pools of endpoints that it does not name may go."""
+        urls = {url for each in loaded.table.applications.values() for url in each.endpoints}
+        for cluster in self._clusters.values():
+            cluster.retain(urls)
+
+    def _sweep(self) -> None:
+        for cluster in self._clusters.values():
+            cluster.sweep()
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+
+def _settle_memory() -> None:
+    """What was built at the start stays: the collector need not look through it at every turn."""
+    gc.collect()
+    gc.freeze()
+
+
+def _shown(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

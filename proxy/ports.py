@@ -79,8 +79,10 @@ class Cluster(Protocol):
 
 
 class OfflineQueue(Protocol):
-    """Durable tickets. Every method returns a future of the running loop, so that both a
-    call-back and a coroutine can wait; a write that has begun is never cancelled.
+    """Durable tickets.
+
+    Every method returns a future of the running loop, so that both a call-back and a coroutine can
+    wait; a write that has begun is never cancelled.
     """
 
     def put(self, envelope: Envelope) -> asyncio.Future[Put]:
@@ -124,7 +126,7 @@ class OfflineQueue(Protocol):
         ...
 
     def list(self, status: TicketStatus | None, limit: int, after: str) -> asyncio.Future[list[Ticket]]:
-        """Tickets in the order they were made, after the ticket `after` ('' = from the start), bodies left out."""
+        """Tickets in the order they were made, after the ticket `after` ('' = all), bodies left out."""
         ...
 
     def redrive(self, tickets: Sequence[str]) -> asyncio.Future[int]:

@@ -23,6 +23,11 @@ from proxy.routing.problems import Problems
 from proxy.snapshot import SnapshotBuilder
 
 POLL_S = 0.1
+"""How often the file is looked at."""
+
+UNQUIET_LOOKS_MAX = 5
+"""A file that changes at every look is read after so many: a steady stream of tables is served too."""
+
 PROBLEMS_LOGGED_MAX = 20
 
 
@@ -76,7 +81,7 @@ class Reloader:
         self._task = asyncio.get_running_loop().create_task(self._watch())
 
     async def stop(self) -> None:
-        """Stop watching; a reload that has begun is finished."""
+        """Stop watching; a reload asked for by signal is finished."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -138,12 +143,15 @@ class Reloader:
         )
 
     async def _watch(self) -> None:
-        seen = settled = self._signature()
+        settled: Signature | None = None  # the first look compares contents: the file may have changed since
+        seen = self._signature()
+        unquiet = 0
         while True:
             await asyncio.sleep(POLL_S)
             now = self._signature()
-            if now == seen and now != settled:  # changed, and quiet since the last look
-                settled = now
+            unquiet = unquiet + 1 if now != seen else 0
+            if now != settled and (now == seen or unquiet >= UNQUIET_LOOKS_MAX):
+                settled, unquiet = now, 0
                 await self.reload("file changed")
             seen = now
 

@@ -27,6 +27,8 @@ class Connection(asyncio.Protocol):
         self._release = release
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
+        self._complete: bool
+        self._keep_alive = False
         self._done: Done | None = None
         self._in_message = False
         self.idle_since_s = 0.0
@@ -74,7 +76,7 @@ class Connection(asyncio.Protocol):
         if self._oversized:
             self._fail(Outcome.GARBAGE, self._oversized)
         elif self._complete:
-            self._finish(reusable=self._parser.should_keep_alive() and not self._in_message)
+            self._finish(reusable=self._keep_alive and not self._in_message)
 
     def eof_received(self) -> None:
         return None  # the transport closes itself; connection_lost settles the call
@@ -122,11 +124,12 @@ class Connection(asyncio.Protocol):
             self._oversized = "two answers to one request"
         else:
             self._complete = True
+            self._keep_alive = self._parser.should_keep_alive()  # llhttp knows only in this call-back
 
     # -- the end of a call --------------------------------------------------------------------------
 
     def _until_close(self) -> bool:
-        """Did the answer say that it ends with the connection (HTTP/1.0 style, no length)?"""
+        """Whether the answer said that it ends with the connection (HTTP/1.0 style, no length)."""
         return self._in_message and self._status >= 200 and not self._framed
 
     def _finish(self, *, reusable: bool) -> None:
@@ -153,5 +156,5 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._framed = False
-        self._complete = False
+        self._complete = False  # the final answer has been read to its end
         self._oversized = ""

@@ -115,7 +115,7 @@ class PooledCall:
 
     @property
     def wanted(self) -> bool:
-        """Does anybody still wait for an answer?"""
+        """Whether anybody still waits for an answer."""
         return self._done is not None
 
     def send_over(self, connection: Connection) -> None:

@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         return None  # the caller left (as nginx and Go see it); connection_lost follows
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it was lost
         self._connections.discard(self)
         serving, self._serving = self._serving, None
         self._busy = True  # nothing more is served
@@ -212,7 +212,7 @@ class Connection(asyncio.Protocol):
         return not self._busy and self._message is None and not self._waiting and not self._ahead
 
     def overdue(self, now: float) -> bool:
-        """Has the caller kept this connection waiting for longer than the limits allow?"""
+        """Whether the caller has kept this connection waiting for longer than the limits allow."""
         limits = self._limits
         if self._write_paused_s is not None:
             return now - self._write_paused_s > limits.write_s_max

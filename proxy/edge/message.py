@@ -66,7 +66,7 @@ class Message:
             self._refuse(414, f"the request target is over {self._limits.target_bytes_max} bytes")
 
     def add_header(self, name: bytes, value: bytes) -> None:
-        """A header field. A field after the head is a trailer: dropped, for it was not announced to anybody."""
+        """A header field. After the head it is a trailer: dropped, for it was not announced to anybody."""
         if self._trailing:
             return
         self._head_bytes += len(name) + len(value)

@@ -4,9 +4,9 @@ from http import HTTPStatus
 
 from proxy.messages import Answer, Attempt, Reply
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {
-    status: b"HTTP/1.1 %d %b\r\n"
-    % (status, (HTTPStatus(status).phrase if status in iter(HTTPStatus) else "Status").encode())
+    status: b"HTTP/1.1 %d %b\r\n" % (status, _PHRASES.get(status, "Status").encode())
     for status in range(200, 600)
 }
 

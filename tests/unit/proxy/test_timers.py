@@ -15,7 +15,7 @@ class Alarms:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.pending: list["Alarm"] = []
+        self.pending: list[Alarm] = []
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> "Alarm":
         alarm = Alarm(self.now + delay, callback)

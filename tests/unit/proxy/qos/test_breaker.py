@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 from proxy.qos.breaker import Breaker, State, Window
 from proxy.routing.table import BreakerLimits
 
-LIMITS = BreakerLimits(
-    consecutive=3, ratio=0.5, calls_min=10, window_s=10.0, rest_s=1.0, rest_max_s=4.0
-)
+LIMITS = BreakerLimits(consecutive=3, ratio=0.5, calls_min=10, window_s=10.0, rest_s=1.0, rest_max_s=4.0)
 
 
 def opened(at: float = 0.0) -> Breaker:

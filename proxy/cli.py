@@ -1,0 +1,141 @@
+"""The commands. Turns words into options and errors into exit codes; does nothing itself."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from proxy.errors import PenstockError
+
+_NOT_HERE = "'penstock worker' needs the model packages: pip install 'penstock[workers]'"
+
+
+class Commands(click.Group):
+    """The group of all commands; `worker` is imported only when it is wanted, for it is heavy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "worker"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "worker":
+            return super().get_command(ctx, cmd_name)
+        try:
+            command: click.Command = importlib.import_module("workers.command").worker
+        except ModuleNotFoundError as error:
+            raise click.ClickException(f"{_NOT_HERE} ({error})") from error
+        return command
+
+
+class AddressType(click.ParamType):
+    """`HOST:PORT`, with an IPv6 host in brackets."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value!r} is not HOST:PORT", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+TABLE = click.Path(path_type=Path)
+ADDRESS = AddressType()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="penstock")
+def commands() -> None:
+    """Penstock: routes inference requests by label through weighted tiers; what no tier serves gets a ticket."""
+
+
+@commands.command()
+@click.argument("table", type=TABLE)
+@click.option("--listen", type=ADDRESS, default="127.0.0.1:8080", help="The data side, HTTP.")
+@click.option("--admin", type=ADDRESS, default="127.0.0.1:9090", help="Probes, metrics, operators; no login.")
+@click.option("--queue", default="sqlite:///penstock.db", help="The offline queue; memory:// keeps nothing.")
+@click.option("--body-bytes-max", type=click.IntRange(1), default=64 * 1024 * 1024, help="Larger: 413.")
+@click.option("--connections-max", type=click.IntRange(1), default=20_000, help="Callers at once.")
+@click.option("--drain-s", type=click.FloatRange(0), default=25.0, help="For requests to end after SIGTERM.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+def serve(
+    table: Path,
+    listen: tuple[str, int],
+    admin: tuple[str, int],
+    queue: str,
+    body_bytes_max: int,
+    connections_max: int,
+    drain_s: float,
+    log_level: str,
+) -> None:
+    """Serve TABLE. Prints 'penstock ready …' when it accepts traffic; SIGHUP reloads, SIGTERM drains."""
+    from proxy.app import ServeOptions
+    from proxy.app import serve as serve_app
+    from proxy.edge.limits import EdgeLimits
+
+    serve_app(
+        ServeOptions(
+            table=table,
+            listen=listen,
+            admin=admin,
+            queue=queue,
+            log_level=log_level,
+            drain_s=drain_s,
+            edge=EdgeLimits(body_bytes_max=body_bytes_max, connections_max=connections_max),
+        )
+    )
+
+
+@commands.command()
+@click.argument("table", type=TABLE)
+@click.option("--expect", type=click.Path(path_type=Path), help="Routing expectations to hold against it.")
+def check(table: Path, expect: Path | None) -> None:
+    """Validate TABLE: exit 0, or 2 with every problem and its line."""
+    from proxy.checking import check_files
+
+    click.echo(check_files(table, expect))
+
+
+@commands.command()
+@click.argument("table", type=TABLE)
+@click.option("--label", "labels", multiple=True, help="A label of the request; may be given often.")
+@click.option("--payload", type=click.Path(path_type=Path), help="A request body to run the labelers on.")
+@click.option("--model", default="", help="With --payload: the model that the request names.")
+@click.option("--header", "headers", multiple=True, help="With --payload: 'Name: value'.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain(
+    table: Path,
+    labels: tuple[str, ...],
+    payload: Path | None,
+    model: str,
+    headers: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show where TABLE sends a request, each row's share, and why the others are out."""
+    from proxy.checking import PayloadFile, explain_file
+
+    if bool(labels) == (payload is not None):
+        raise click.UsageError("give either --label (once or more) or --payload FILE")
+    file = None if payload is None else PayloadFile(path=payload, model=model, headers=headers)
+    click.echo(explain_file(table, labels, file, as_json=as_json))
+
+
+def main() -> None:
+    """Run a command; what the operator can mend ends with a message and its exit code, without a traceback."""
+    from proxy.offline.commands import queue_commands
+
+    commands.add_command(queue_commands, "queue")
+    try:
+        commands()
+    except PenstockError as error:
+        click.echo(f"penstock: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

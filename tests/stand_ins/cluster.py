@@ -1,0 +1,45 @@
+"""A cluster whose calls end when the test says so."""
+
+from collections.abc import Callable
+
+from proxy.messages import Answer, Failure, Request, Target
+
+Done = Callable[[Answer | Failure], None]
+
+
+class ManualCall:
+    """`ports.Call`: one call, and the way to end it."""
+
+    def __init__(self, target: Target, request: Request, budget_s: float, done: Done) -> None:
+        self.target = target
+        self.request = request
+        self.budget_s = budget_s
+        self.cancelled = False
+        self.ended = False
+        self._done = done
+
+    def end(self, result: Answer | Failure) -> None:
+        assert not self.cancelled, "a cancelled call must not end"
+        assert not self.ended, "a call ends once"
+        self.ended = True
+        self._done(result)
+
+    def cancel(self) -> None:
+        assert not self.ended, "a call that has ended must not be cancelled"
+        self.cancelled = True
+
+
+class ManualCluster:
+    """`ports.Cluster`: records every call."""
+
+    def __init__(self) -> None:
+        self.calls: list[ManualCall] = []
+
+    def call(self, target: Target, request: Request, budget_s: float, done: Done) -> ManualCall:
+        call = ManualCall(target, request, budget_s, done)
+        self.calls.append(call)
+        return call
+
+    @property
+    def last(self) -> ManualCall:
+        return self.calls[-1]

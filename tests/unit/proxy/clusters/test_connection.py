@@ -1,0 +1,177 @@
+"""A connection to a model server: whole answers, or a failure that says what happened."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.clusters.connection import Connection
+from proxy.clusters.limits import ClientLimits
+from proxy.messages import Answer, Failure, Outcome
+from tests.stand_ins.transport import RecordingTransport
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nyes"
+
+
+class Server:
+    """What a model server sends over one connection, and what came of it."""
+
+    def __init__(self, limits: ClientLimits | None = None) -> None:
+        self.released: list[bool] = []
+        self.results: list[Answer | Failure] = []
+        self.transport = RecordingTransport()
+        self.connection = Connection(
+            limits or ClientLimits(), lambda _, reusable: self.released.append(reusable)
+        )
+        self.connection.connection_made(self.transport)
+
+    def asked(self) -> "Server":
+        self.connection.send(b"question", self.results.append)
+        return self
+
+    def sends(self, data: bytes) -> "Server":
+        self.connection.data_received(data)
+        return self
+
+    def closes(self, error: Exception | None = None) -> "Server":
+        self.connection.connection_lost(error)
+        return self
+
+    @property
+    def failure(self) -> Failure:
+        (result,) = self.results
+        assert isinstance(result, Failure)
+        return result
+
+    @property
+    def answer(self) -> Answer:
+        (result,) = self.results
+        assert isinstance(result, Answer)
+        return result
+
+
+@given(st.lists(st.integers(0, len(ANSWER)), max_size=8))
+def test_an_answer_is_the_same_however_its_bytes_are_cut(cuts: list[int]) -> None:
+    """TCP has no message boundaries."""
+    server = Server().asked()
+    places = sorted({0, len(ANSWER), *cuts})
+    for start, end in itertools.pairwise(places):
+        server.sends(ANSWER[start:end])
+    assert server.answer == Answer(status=200, headers=((b"Content-Type", b"text/plain"),), body=b"yes")
+    assert server.released == [True]
+
+
+def test_a_connection_carries_one_call_after_the_other() -> None:
+    """Keep-alive."""
+    server = Server().asked().sends(ANSWER).asked().sends(ANSWER)
+    assert len(server.results) == 2
+    assert server.released == [True, True]
+
+
+def test_hop_by_hop_fields_and_those_that_the_proxy_sets_itself_are_dropped() -> None:
+    """No field may stand twice, and a connection's fields are its own."""
+    fields = b"Connection: keep-alive\r\nX-Request-Id: x\r\nPenstock-Tier: 9\r\nX-Own: 2\r\n"
+    server = Server().asked().sends(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n")
+    assert server.answer.headers == ((b"X-Own", b"2"),)
+
+
+def test_a_chunked_answer_is_whole_after_its_last_chunk() -> None:
+    """Servers that stream do not know the length."""
+    server = Server().asked()
+    server.sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n")
+    assert server.results == []
+    server.sends(b"0\r\n\r\n")
+    assert server.answer.body == b"yes"
+    assert server.released == [True]
+
+
+def test_an_interim_answer_is_not_the_answer() -> None:
+    """100 Continue announces; the verdict follows."""
+    server = Server().asked().sends(b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER)
+    assert server.answer.body == b"yes"
+
+
+def test_an_answer_that_ends_with_its_connection_is_whole_after_a_clean_end() -> None:
+    """HTTP/1.0 style; the connection cannot be used again."""
+    server = Server().asked().sends(b"HTTP/1.0 200 OK\r\n\r\nyes").closes()
+    assert server.answer.body == b"yes"
+    assert server.released == [False]
+
+
+def test_such_an_answer_cut_by_a_reset_is_not_whole() -> None:
+    """Half a verdict is no verdict."""
+    server = Server().asked().sends(b"HTTP/1.0 200 OK\r\n\r\nyes").closes(ConnectionResetError())
+    assert server.failure.outcome is Outcome.RESET
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", ANSWER[:10], ANSWER[:-1], b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"]
+)
+def test_a_connection_lost_before_the_whole_answer_is_a_reset(sent: bytes) -> None:
+    """Whatever part had come, nobody has seen it."""
+    server = Server().asked()
+    if sent:
+        server.sends(sent)
+    server.closes()
+    assert server.failure.outcome is Outcome.RESET
+    assert server.released == [False]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00\x01\x02\x03",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nyesx",
+        ANSWER + ANSWER,
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+    ],
+)
+def test_what_is_not_one_http_answer_is_garbage_and_ends_the_connection(data: bytes) -> None:
+    """After bytes that cannot be framed the next answer could be anybody's."""
+    server = Server().asked().sends(data)
+    assert server.failure.outcome is Outcome.GARBAGE
+    assert server.transport.aborted
+    assert server.released[0] is False
+
+
+def test_an_answer_over_the_limit_is_garbage() -> None:
+    """Memory is bounded on this side too."""
+    limits = ClientLimits(body_bytes_max=2)
+    assert "body" in Server(limits).asked().sends(ANSWER).failure.cause
+    limits = ClientLimits(head_bytes_max=10)
+    assert "head" in Server(limits).asked().sends(ANSWER).failure.cause
+
+
+def test_bytes_that_nobody_asked_for_end_an_idle_connection() -> None:
+    """They would answer the next request."""
+    server = Server().sends(ANSWER)
+    assert server.transport.aborted
+    assert server.results == []
+
+
+def test_an_answer_that_says_close_is_the_last_one() -> None:
+    """The connection is not given back as reusable."""
+    server = Server().asked().sends(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    assert server.answer.status == 200
+    assert server.released == [False]
+
+
+def test_a_call_that_was_given_up_ends_its_connection_and_reports_nothing() -> None:
+    """An answer may still be on its way: the connection cannot carry another call."""
+    server = Server().asked()
+    server.connection.drop()
+    assert server.transport.aborted
+    server.closes()
+    assert server.results == []
+    assert server.released == [False]
+
+
+def test_a_connection_that_is_closing_is_not_usable() -> None:
+    """It would fail the next call for nothing."""
+    server = Server()
+    assert server.connection.usable
+    server.connection.close()
+    assert not server.connection.usable

@@ -1,0 +1,240 @@
+"""A caller's connection: framing, order, limits, and what happens when the caller leaves."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.edge.limits import EdgeLimits
+from tests.unit.proxy.edge.callers import Caller
+
+GET = b"GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def post(body: bytes, *fields: bytes) -> bytes:
+    lines = [b"POST /v2/models/m/infer HTTP/1.1", b"Host: a", b"Content-Length: %d" % len(body), *fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def test_a_request_is_served_once_it_is_whole() -> None:
+    """A body that has not arrived must not be routed."""
+    caller = Caller()
+    caller.sends(post(b"hello")[:-1])
+    assert caller.service.servings == []
+    caller.sends(b"o")
+    assert [each.message.body for each in caller.service.servings] == [b"hello"]
+
+
+def test_pipelined_requests_are_served_one_after_the_other_in_order() -> None:
+    """HTTP/1.1 answers have no other address than their place."""
+    caller = Caller()
+    caller.sends(post(b"one") + post(b"two") + post(b"three"))
+    assert [each.message.body for each in caller.service.servings] == [b"one"]
+    caller.service.servings[0].answer(b"1")
+    caller.service.servings[1].answer(b"2")
+    caller.service.servings[2].answer(b"3")
+    assert [part[-1:] for part in caller.received().split(b"HTTP/1.1")[1:]] == [b"1", b"2", b"3"]
+
+
+def test_many_pipelined_requests_answered_at_once_do_not_deepen_the_stack() -> None:
+    """An answer given within `serve` must not enter the next request from inside the last."""
+    caller = Caller()
+    caller.service.at_once = True
+    caller.sends(GET * 3000)
+    assert caller.statuses() == [200] * 3000
+
+
+def test_reading_pauses_when_too_much_is_pipelined_and_goes_on_afterwards() -> None:
+    """A caller that sends without reading must not fill the memory."""
+    caller = Caller(EdgeLimits(pipelined_bytes_max=1000))
+    caller.sends(GET)
+    caller.sends(GET * 100)
+    assert not caller.transport.reading
+    caller.service.at_once = True
+    caller.service.servings[0].answer()
+    assert caller.transport.reading
+    assert caller.statuses() == [200] * 101
+
+
+@given(cuts=st.lists(st.integers(0, 400), max_size=12), bodies=st.lists(st.binary(max_size=60), max_size=4))
+def test_however_the_bytes_are_cut_the_same_requests_are_served(cuts: list[int], bodies: list[bytes]) -> None:
+    """TCP has no message boundaries."""
+    stream = b"".join(post(body) for body in bodies)
+    caller = Caller()
+    caller.service.at_once = True
+    places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
+    for start, end in itertools.pairwise(places):
+        caller.sends(stream[start:end])
+    assert [each.message.body for each in caller.service.servings] == bodies
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
+        (
+            b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 101 + b"\r\n", 431),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n", 413),
+    ],
+)
+def test_what_cannot_be_read_is_refused_once_and_the_connection_ends(data: bytes, status: int) -> None:
+    """After a message that cannot be framed, nothing that follows can be trusted."""
+    caller = Caller()
+    caller.sends(data + GET)
+    caller.sends(GET)
+    assert caller.statuses() == [status]
+    assert b"Connection: close" in caller.received()
+    assert b'{"error":' in caller.received()
+    assert caller.service.servings == []
+    assert caller.service.faults == [status]
+    assert caller.transport.ended
+
+
+def test_requests_before_a_broken_one_are_still_answered() -> None:
+    """The broken message takes its place in the order."""
+    caller = Caller()
+    caller.sends(GET + b"rubbish\r\n\r\n")
+    caller.service.servings[0].answer()
+    assert caller.statuses() == [200, 400]
+
+
+def test_a_chunked_body_over_the_limit_is_refused_before_it_is_whole() -> None:
+    """Without a Content-Length only counting protects the memory."""
+    caller = Caller(EdgeLimits(body_bytes_max=10))
+    caller.sends(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n" + b"a" * 20)
+    assert caller.statuses() == [413]
+
+
+def test_a_caller_that_waits_for_100_continue_is_told_to_go_on() -> None:
+    """curl sends large bodies only then."""
+    caller = Caller()
+    caller.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    assert caller.received() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    caller.sends(b"ok")
+    assert caller.service.servings[0].message.body == b"ok"
+
+
+def test_a_caller_that_would_send_too_much_is_told_before_it_sends() -> None:
+    """Refused instead of continued."""
+    caller = Caller()
+    caller.sends(
+        b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99999999999\r\n\r\n"
+    )
+    assert caller.statuses() == [413]
+
+
+def test_a_caller_that_leaves_cancels_its_request() -> None:
+    """Nobody waits for the answer; the model server should not either."""
+    caller = Caller()
+    caller.sends(GET)
+    caller.connection.connection_lost(None)
+    assert caller.service.servings[0].cancelled
+    assert caller.connections == set()
+
+
+def test_an_answer_after_the_caller_left_goes_nowhere() -> None:
+    """A queue write that had begun still answers."""
+    caller = Caller()
+    caller.sends(GET)
+    caller.connection.connection_lost(None)
+    caller.service.servings[0].answer()
+    assert caller.received() == b""
+
+
+def test_connection_close_is_honoured_after_the_answer() -> None:
+    """And so is HTTP/1.0 without keep-alive."""
+    for data in (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"):
+        caller = Caller()
+        caller.sends(data)
+        caller.service.servings[0].answer()
+        assert caller.transport.ended
+
+
+def test_connections_over_the_limit_are_closed_at_once() -> None:
+    """Memory for connections is bounded."""
+    caller = Caller(EdgeLimits(connections_max=0))
+    assert caller.transport.aborted
+    assert caller.connections == set()
+
+
+class TestOverdue:
+    """The sweep closes what keeps the proxy waiting."""
+
+    def test_a_head_that_does_not_end_is_answered_408(self) -> None:
+        """Slow loris."""
+        caller = Caller(EdgeLimits(head_s_max=10))
+        caller.sends(GET[:-2])
+        caller.clock.time_s += 9
+        assert not caller.connection.overdue(caller.clock.now())
+        caller.clock.time_s += 2
+        assert caller.connection.overdue(caller.clock.now())
+        caller.connection.time_out()
+        assert caller.statuses() == [408]
+
+    def test_a_body_that_does_not_end_is_answered_408(self) -> None:
+        """Slow bodies have a limit of their own."""
+        caller = Caller(EdgeLimits(receive_s_max=60))
+        caller.sends(post(b"hello")[:-1])
+        caller.clock.time_s += 59
+        assert not caller.connection.overdue(caller.clock.now())
+        caller.clock.time_s += 2
+        caller.connection.time_out()
+        assert caller.statuses() == [408]
+
+    def test_an_idle_connection_is_closed_without_a_word(self) -> None:
+        """A 408 on an idle connection would answer the next request."""
+        caller = Caller(EdgeLimits(idle_s_max=75))
+        caller.clock.time_s += 76
+        assert caller.connection.overdue(caller.clock.now())
+        caller.connection.time_out()
+        assert caller.received() == b""
+        assert caller.transport.aborted
+
+    def test_a_request_being_served_is_never_overdue(self) -> None:
+        """Its deadline is the chain's business."""
+        caller = Caller()
+        caller.sends(GET)
+        caller.clock.time_s += 10_000
+        assert not caller.connection.overdue(caller.clock.now())
+
+    def test_a_caller_that_does_not_read_is_cut_off(self) -> None:
+        """Answers must not pile up in memory."""
+        caller = Caller(EdgeLimits(write_s_max=60))
+        caller.connection.pause_writing()
+        caller.sends(GET)
+        assert caller.service.servings == []
+        caller.clock.time_s += 61
+        assert caller.connection.overdue(caller.clock.now())
+        caller.connection.time_out()
+        assert caller.transport.aborted
+
+    def test_a_refused_caller_is_given_time_to_read_the_refusal(self) -> None:
+        """Closing at once would reset the connection and lose the answer."""
+        caller = Caller(EdgeLimits(linger_s_max=2, linger_bytes_max=100))
+        caller.sends(b"rubbish\r\n\r\n")
+        assert not caller.transport.aborted
+        caller.sends(b"a" * 99)
+        assert not caller.transport.aborted
+        caller.sends(b"a" * 99)
+        assert caller.transport.aborted
+        caller.clock.time_s += 3
+        assert caller.connection.overdue(caller.clock.now())
+
+
+def test_what_came_while_the_caller_did_not_read_is_served_when_it_reads_again() -> None:
+    """Back-pressure pauses; it loses nothing."""
+    caller = Caller()
+    caller.connection.pause_writing()
+    caller.sends(GET)
+    caller.connection.resume_writing()
+    assert len(caller.service.servings) == 1
