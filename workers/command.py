@@ -1,0 +1,110 @@
+"""The command `penstock worker`: reads the repository, listens, loads, serves, and ends when told to."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from time import monotonic
+
+import click
+from aiohttp import web
+
+from workers.device import Device, parse_device
+from workers.errors import BadRepository, Unusable
+from workers.pool import Pool, PoolLimits
+from workers.repository import read_repository
+from workers.server import Server
+
+GRACE_S = 20.0  # for requests that run when the end is asked for
+BUNDLED = Path(__file__).parent / "models"
+
+
+@click.command()
+@click.argument("repository", type=click.Path(path_type=Path), default=BUNDLED)
+@click.option("--listen", default="127.0.0.1:8001", show_default=True, help="HOST:PORT; port 0 takes any.")
+@click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes CUDA if there."
+)
+@click.option("--cpu-processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--models", default="", help="Only these, by name, between commas.")
+def worker(repository: Path, listen: str, device: str, cpu_processes: int, models: str) -> None:
+    """Serve the models of REPOSITORY (the bundled ones if none is given) over the Open Inference Protocol."""
+    # The bundled models lie in installed packages: a library that would look for updates must not.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    host, port = _address(listen)
+    only = tuple(name.strip() for name in models.split(",") if name.strip())
+    try:
+        entries = read_repository(repository, only)
+    except BadRepository as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        sys.exit(2)
+    pool = Pool(entries, PoolLimits(device=_device(device), processes=cpu_processes), monotonic)
+    sys.exit(asyncio.run(serve(pool, host, port)))
+
+
+async def serve(pool: Pool, host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Listens before it loads, so that liveness shows."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(
+        Server(pool).application(),
+        access_log=None,
+        auto_decompress=False,  # body.py unpacks, within a limit and with errors in words
+        handler_cancellation=True,  # a caller that leaves frees its place in the queue
+        shutdown_timeout=GRACE_S,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            click.echo(f"penstock worker: cannot listen on {host}:{port}: {error.strerror}", err=True)
+            return 1
+        return await _load_and_wait(pool, runner, stop)
+    finally:
+        await runner.cleanup()
+        await asyncio.to_thread(pool.close)
+
+
+async def _load_and_wait(pool: Pool, runner: web.AppRunner, stop: asyncio.Event) -> int:
+    loading = asyncio.create_task(asyncio.to_thread(pool.load, lambda line: click.echo(line, err=True)))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        pool.stop_loading()
+    try:
+        await loading
+    except Unusable as error:
+        click.echo(f"penstock worker: {error}", err=True)
+        stopping.cancel()
+        return 1
+    if not stop.is_set():
+        host, port = runner.addresses[0][:2]
+        names = ",".join(f"{entry.name}:{entry.version}" for entry in pool.entries.values())
+        click.echo(f"penstock worker ready http://{_bracket(host)}:{port} models={names}")
+    await stopping
+    return 0
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"'{text}' is not HOST:PORT", param_hint="--listen")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _bracket(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _device(text: str) -> Device:
+    try:
+        return parse_device(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--device") from error

@@ -1,0 +1,90 @@
+"""A model that can be asked: its kind and its backend, joined. Knows no queue, no deadline and no wire."""
+
+import math
+from typing import Any
+
+from workers.backends import load_backend
+from workers.device import Ground
+from workers.entry import Entry
+from workers.errors import ModelFailed, Unusable, WorkerError
+from workers.kinds import load_kind
+from workers.oip.datatypes import Array, BadTensor
+from workers.oip.jsondata import array_from_json
+from workers.oip.metadata import check_request
+from workers.oip.rawdata import bytes_array
+from workers.oip.tensors import InferRequest, Tensor, TensorSpec
+from workers.ports import Tensors
+
+
+class Model:
+    """One entry, loaded. `initialise` once, then `infer` from any thread, then `release`."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self._kind = load_kind(entry.kind)(entry)
+        try:
+            self._backend = load_backend(entry.backend)(entry)
+        except ImportError as error:
+            raise Unusable(
+                f"{entry.name}: the backend '{entry.backend}' is not installed ({error})"
+            ) from error
+
+    def initialise(self, ground: Ground) -> str:
+        """Load, and prove it with a real inference; says where it runs. Raises Unusable."""
+        try:
+            where = self._backend.initialise(ground)
+            self._kind.learn(self._backend.infer)
+            self.infer(sample_request(self.entry))
+        except (WorkerError, BadTensor, OSError, ValueError) as error:
+            raise Unusable(f"{self.entry.name}: {error}") from error
+        return where
+
+    def infer(self, request: InferRequest) -> Tensors:
+        """All outputs. Raises BadTensor and BadInput for what the caller sent, ModelFailed for the rest."""
+        check_request(request, self.entry.inputs, self.entry.outputs)
+        try:
+            prepared = self._kind.prepare(request)
+            results = tuple(self._backend.infer(call, request.parameters) for call in prepared.calls)
+            return self._kind.finish(results, prepared.context)
+        except (WorkerError, BadTensor):
+            raise
+        except Exception as error:  # a model is foreign code: whatever it raises is its failure, not ours
+            raise ModelFailed(f"the model '{self.entry.name}' failed: {error!r}") from error
+
+    def release(self) -> None:
+        """Give back what the backend holds."""
+        self._backend.release()
+
+
+def sample_request(entry: Entry) -> InferRequest:
+    """The request that the entry's `sample` describes."""
+    specs = {spec.name: spec for spec in entry.inputs}
+    return InferRequest(
+        inputs=tuple(
+            _sample_tensor(entry, specs.get(name) or _guess(name, value), value)
+            for name, value in entry.sample.items()
+        )
+    )
+
+
+def _sample_tensor(entry: Entry, spec: TensorSpec, value: Any) -> Tensor:
+    if isinstance(value, dict):
+        data: Array = bytes_array([entry.files[value["file"]].read_bytes()])
+        return Tensor.of(spec.name, "BYTES", data.reshape((1,) * max(1, len(spec.shape))))
+    shape = _sample_shape(spec.shape, len(value))
+    return Tensor.of(spec.name, spec.datatype, array_from_json(spec.name, spec.datatype, shape, value))
+
+
+def _sample_shape(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """The first free dimension takes up the values, other free ones are 1."""
+    fixed = math.prod(side for side in shape if side != -1)
+    first = shape.index(-1) if -1 in shape else None
+    return tuple(
+        side if side != -1 else (count // fixed if place == first else 1) for place, side in enumerate(shape)
+    )
+
+
+def _guess(name: str, value: Any) -> TensorSpec:
+    """For an open model: texts are BYTES, numbers FP32."""
+    texts = isinstance(value, dict) or (bool(value) and isinstance(value[0], str))
+    return TensorSpec(name=name, datatype="BYTES" if texts else "FP32", shape=(-1,))

@@ -1,0 +1,47 @@
+"""Whether a request's tensors are those that a model takes; and the specs as the protocol shows them."""
+
+from typing import Any
+
+from workers.oip.datatypes import BadTensor
+from workers.oip.tensors import InferRequest, TensorSpec
+
+
+def check_request(
+    request: InferRequest, takes: tuple[TensorSpec, ...], gives: tuple[TensorSpec, ...]
+) -> None:
+    """Raise BadTensor unless names, datatypes and shapes are as the model has them.
+
+    Empty `takes` or `gives`: the model leaves it open and decides by itself.
+    """
+    if takes:
+        by_name = {spec.name: spec for spec in takes}
+        given = {tensor.name for tensor in request.inputs}
+        missing = [name for name in by_name if name not in given]
+        if missing:
+            raise BadTensor(f"the request lacks the input {', '.join(missing)}")
+        for tensor in request.inputs:
+            spec = by_name.get(tensor.name)
+            if spec is None:
+                raise BadTensor(f"the model has no input '{tensor.name}'; it has {', '.join(by_name)}")
+            if tensor.datatype != spec.datatype:
+                raise BadTensor(f"input '{spec.name}' is {tensor.datatype}; the model takes {spec.datatype}")
+            if not _fits(tensor.shape, spec.shape):
+                raise BadTensor(
+                    f"input '{spec.name}' has the shape {list(tensor.shape)}; "
+                    f"the model takes {list(spec.shape)}"
+                )
+    known = {spec.name for spec in gives}
+    for output in request.outputs:
+        if known and output.name not in known:
+            raise BadTensor(f"the model has no output '{output.name}'; it has {', '.join(sorted(known))}")
+
+
+def describe(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:
+    """The specs as model metadata lists them."""
+    return [{"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)} for spec in specs]
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        free in (-1, side) for side, free in zip(shape, wanted, strict=True)
+    )
