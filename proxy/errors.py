@@ -31,3 +31,7 @@ class QueueOwned(PenstockError):
 
 class QueueUnusable(PenstockError):
     """The offline queue cannot be opened."""
+
+
+class QueueFailed(PenstockError):
+    """The offline queue could not do this now."""
