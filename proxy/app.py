@@ -19,8 +19,7 @@ from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.server import HttpServer
 from proxy.edge.service import Service
-from proxy.errors import TableRefused
-from proxy.loading import Loaded, Loader
+from proxy.loading import Loaded, Loader, load_file
 from proxy.observe.logs import open_log
 from proxy.observe.meters import Meters
 from proxy.offline.drain import Drain, DrainLimits
@@ -28,7 +27,6 @@ from proxy.offline.open import open_queue
 from proxy.pipeline import Pipeline
 from proxy.ports import Log, OfflineQueue
 from proxy.reload import Reloader
-from proxy.routing.problems import Problems
 from proxy.snapshot import SnapshotBuilder
 from proxy.timers import Wheel
 from proxy.watchdog import Watchdog
@@ -66,7 +64,7 @@ async def _serve(options: ServeOptions) -> None:
     watchdog.start()
     try:
         loader = Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=watchdog)
-        loaded = _first_table(loader, options.table)
+        loaded = load_file(loader, options.table)
         queue = await open_queue(options.queue, clock=LiveClock(), log=log)
         try:
             await App(options, loader, loaded, queue, log).run(signals)
@@ -74,17 +72,6 @@ async def _serve(options: ServeOptions) -> None:
             await queue.close()
     finally:
         watchdog.stop()
-
-
-def _first_table(loader: Loader, path: Path) -> Loaded:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TableRefused(f"{path}: {error.strerror}") from error
-    loaded = loader.load(path, data)
-    if isinstance(loaded, Problems):
-        raise TableRefused("\n" + "\n".join(loaded.lines(str(path))))
-    return loaded
 
 
 class Signals:

@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table as Grid
 
 from labelers import Payload
 from proxy.clock import LiveClock
-from proxy.errors import ExpectationsUnmet, PayloadUnusable, TableRefused
-from proxy.loading import Loaded, Loader, read_file
+from proxy.errors import ExpectationsUnmet, FileUnusable
+from proxy.loading import Loaded, Loader, load_file
 from proxy.observe.logs import open_log
 from proxy.routing.expectations import check_expectations
 from proxy.routing.explain import explain
@@ -29,12 +28,48 @@ class PayloadFile(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_files(table: Path, expect: Path | None) -> str:
     """What is said of a good table. Raises TableRefused or ExpectationsUnmet with all problems."""
-    loaded = _load(table)
+    loaded = _loaded(table)
     said = f"{table}: ok, {len(loaded.table.rows)} rows, {len(loaded.table.applications)} applications"
     if expect is None:
         return said
+    problems = check_expectations(loaded.table, _read(expect))
+    if problems:
+        raise ExpectationsUnmet("\n" + "\n".join(Problems(tuple(problems)).lines(str(expect))))
+    return f"{said}\n{expect}: ok, every expectation holds"
+
+
+def explain_file(table: Path, labels: tuple[str, ...], payload: PayloadFile | None, *, as_json: bool) -> str:
+    """Where the table sends a request with these labels, or the labels that its labelers give a payload."""
+    loaded = _loaded(table)
+    if payload is not None:
+        labels = loaded.labeling.label(_payload(payload))
+    explained = explain(loaded.table, labels)
+    if as_json:
+        return msgspec.json.format(msgspec.json.encode(explained), indent=2).decode()
+    return _drawn(explained)
+
+
+def _loaded(path: Path) -> Loaded:
+    log = open_log("warning")
+    return load_file(Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=NoWatchdog()), path)
+
+
+def _read(path: Path) -> bytes:
     try:
-        text = expect.read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise ExpectationsUnmet(f"{expect}: {error.strerror}") from error
-    result = check_expectations(loaded.table, text)
+        raise FileUnusable(f"{path}: {error.strerror}") from error
+
+
+def _payload(file: PayloadFile) -> Payload:
+    headers = tuple(
+        tuple(part.strip().encode() for part in each.partition(":")[::2]) for each in file.headers
+    )
+    return Payload(model=file.model, headers=headers, body=_read(file.path))
+
+
+def _drawn(explained: Any) -> str:
+    console = Console(width=110, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(explained)
+    return capture.get()

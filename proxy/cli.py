@@ -51,7 +51,7 @@ ADDRESS = AddressType()
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="penstock")
 def commands() -> None:
-    """Penstock: routes inference requests by label through weighted tiers; what no tier serves gets a ticket."""
+    """Route inference requests by label through weighted tiers; what no tier serves gets a ticket."""
 
 
 @commands.command()
@@ -126,7 +126,7 @@ def explain(
 
 
 def main() -> None:
-    """Run a command; what the operator can mend ends with a message and its exit code, without a traceback."""
+    """Run a command; what the operator can mend ends with a message and an exit code, not a traceback."""
     from proxy.offline.commands import queue_commands
 
     commands.add_command(queue_commands, "queue")

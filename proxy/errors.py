@@ -21,6 +21,16 @@ class TableRefused(PenstockError):
     exit_code = 2
 
 
+class ExpectationsUnmet(PenstockError):
+    """The routing table does not do what is expected of it."""
+
+    exit_code = 2
+
+
+class FileUnusable(PenstockError):
+    """The file cannot be read."""
+
+
 class AddressInUse(PenstockError):
     """The address is in use or not ours to listen on."""
 

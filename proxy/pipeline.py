@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Callable
 
 from labelers import Payload
-
 from proxy.messages import Answer, Fallback, Label, Outcome, Reply, Request, Verdict
 from proxy.observe.meters import Meters
 from proxy.ports import Clock, Log, OfflineQueue
@@ -123,10 +122,12 @@ class Exchange:
     def _catalog_done(self, answer: Answer | None) -> None:
         if answer is not None:
             self._finish(Verdict.SERVED, answer)
-        else:
-            self._finish(
-                Verdict.UNROUTABLE, problem(404, f"no application knows model '{self._request.model}'")
-            )
+            return
+        model = self._request.model
+        if self._chain is not None and all(each.outcome is Outcome.REJECTED for each in self._chain.attempts):
+            self._finish(Verdict.UNROUTABLE, problem(404, f"no application knows model '{model}'"))
+        else:  # who did not answer may know it
+            self._finish(Verdict.EXHAUSTED, problem(503, f"model '{model}': {self._story()}"))
 
     def _park(self) -> None:
         request = self._request

@@ -40,6 +40,8 @@ class Connection(asyncio.Protocol):
         self._stepping = False  # `_next` is on the stack: an answer given at once must not enter it again
         self._ahead: list[bytes] = []  # read while busy, not parsed yet
         self._ahead_bytes = 0
+        self._body_follows = False  # the message offers to upgrade and has a body
+        self._resuming = False  # a new parser is being told about a message that has begun
         self._lingering = False
         self._lingered_bytes = 0
         self._write_paused_s: float | None = None
@@ -85,20 +87,30 @@ class Connection(asyncio.Protocol):
     # -- httptools ----------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        if self._resuming:
+            return
         self._message = Message(self._limits, self._clock.now())
 
     def on_url(self, piece: bytes) -> None:
+        if self._resuming:
+            return
         assert self._message is not None
         self._message.add_target(piece)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._resuming:
+            return
         assert self._message is not None
         self._message.add_header(name, value)
 
     def on_headers_complete(self) -> None:
         message = self._message
         assert message is not None
-        message.end_head(self._parser.get_method(), keep_alive=self._parser.should_keep_alive())
+        if self._resuming:
+            return
+        self._body_follows = self._parser.should_upgrade() and message.has_body
+        method = self._parser.get_method()
+        message.end_head(method, keep_alive=self._parser.should_keep_alive() and method != b"CONNECT")
         if message.asks_to_continue and message.fault is None and self._transport is not None:
             self._transport.write(_CONTINUE)
 
@@ -108,6 +120,9 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         assert self._message is not None
+        if self._body_follows:  # not complete: the parser stopped at an offer to upgrade
+            self._body_follows = False
+            return
         self._waiting.append(self._message)
         self._message = None
 
@@ -116,9 +131,7 @@ class Connection(asyncio.Protocol):
     def _parse(self, data: bytes) -> None:
         fault: Answer | None = None
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            fault = problem(400, "this connection cannot be upgraded")
+            self._feed(data)
         except httptools.HttpParserError as error:
             fault = problem(400, f"not an HTTP request: {error}")
         if fault is None and self._message is not None:
@@ -127,6 +140,25 @@ class Connection(asyncio.Protocol):
             self._message = Message(self._limits, self._clock.now())
             self._message.fault = fault
             self._waiting.append(self._message)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse. An offer to upgrade is not taken (RFC 9110, 7.8): a new parser reads on as HTTP/1.1."""
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                self._parser = httptools.HttpRequestParser(self)
+                data = data[offer.args[0] :]
+                self._resume_body()
+            else:
+                return
+
+    def _resume_body(self) -> None:
+        """Httptools ends an offering message at its head; the new parser is told how its body is framed."""
+        if self._message is not None and self._message.fault is None:
+            self._resuming = True
+            self._parser.feed_data(self._message.framing())
+            self._resuming = False
 
     def _read_ahead(self, data: bytes) -> None:
         self._ahead.append(data)

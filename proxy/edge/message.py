@@ -7,7 +7,8 @@ from proxy.problem import problem
 HOP_BY_HOP = frozenset(
     (
         *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
-        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"host", b"expect"),
+        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"host"),
+        *(b"expect", b"http2-settings"),
     )
 )
 """Fields of this connection alone; never passed on."""
@@ -22,13 +23,13 @@ class Message:
     __slots__ = (
         "_body",
         "_body_bytes",
+        "_chunked",
         "_head_bytes",
         "_length",
         "_limits",
         "_trailing",
         "arrived_s",
         "asks_to_continue",
-        "complete",
         "fault",
         "headers",
         "keep_alive",
@@ -41,6 +42,7 @@ class Message:
         self._limits = limits
         self._head_bytes = 0
         self._length: bytes | None = None
+        self._chunked = False
         self._trailing = False
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -51,13 +53,22 @@ class Message:
         self.ours: dict[bytes, bytes] = {}  # by lower-case name, for the proxy
         self.asks_to_continue = False
         self.keep_alive = False
-        self.complete = False
         self.fault: Answer | None = None
 
     @property
     def body(self) -> bytes:
         """The whole body; usually one piece, which is not copied."""
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the head announces a body."""
+        return self._chunked or self._length not in (None, b"0")
+
+    def framing(self) -> bytes:
+        """A head that announces a body framed like this one's, for a parser that has not seen its head."""
+        length = b"Content-Length: %b" % (self._length or b"0")
+        return b"POST / HTTP/1.1\r\n%b\r\n\r\n" % (b"Transfer-Encoding: chunked" if self._chunked else length)
 
     def add_target(self, piece: bytes) -> None:
         """A piece of the request target."""
@@ -108,6 +119,10 @@ class Message:
     def _add_hop(self, key: bytes, value: bytes) -> None:
         if key == b"content-length":
             self._length = value
+        elif key == b"transfer-encoding":
+            self._chunked = True
+            if value.lower() != b"chunked":
+                self._refuse(501, "the only transfer coding known here is 'chunked'")
         elif key == b"expect":
             self.asks_to_continue = value.lower() == b"100-continue"
 

@@ -1,6 +1,7 @@
 """The metrics page: reads the meters and the states when it is asked for, in the Prometheus text format."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -95,18 +96,14 @@ class Page:
         )
 
 
-def _counter(
-    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], int]
-) -> CounterMetricFamily:
+def _counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, int]) -> CounterMetricFamily:
     family = CounterMetricFamily(f"penstock_{name}", text, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)
     return family
 
 
-def _gauge(
-    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
-) -> GaugeMetricFamily:
+def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"penstock_{name}", text, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)
@@ -114,7 +111,7 @@ def _gauge(
 
 
 def _histogram(
-    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], Histogram]
+    name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, Histogram]
 ) -> HistogramMetricFamily:
     family = HistogramMetricFamily(f"penstock_{name}", text, labels=labels)
     for key, histogram in values.items():

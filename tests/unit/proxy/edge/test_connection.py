@@ -1,6 +1,7 @@
 """A caller's connection: framing, order, limits, and what happens when the caller leaves."""
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -57,10 +58,26 @@ def test_reading_pauses_when_too_much_is_pipelined_and_goes_on_afterwards() -> N
     assert caller.statuses() == [200] * 101
 
 
-@given(cuts=st.lists(st.integers(0, 400), max_size=12), bodies=st.lists(st.binary(max_size=60), max_size=4))
-def test_however_the_bytes_are_cut_the_same_requests_are_served(cuts: list[int], bodies: list[bytes]) -> None:
-    """TCP has no message boundaries."""
-    stream = b"".join(post(body) for body in bodies)
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"
+
+
+def chunked(body: bytes, *fields: bytes) -> bytes:
+    lines = [b"POST /v2/models/m/infer HTTP/1.1", b"Host: a", b"Transfer-Encoding: chunked", *fields]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (1, body[place : place + 1]) for place in range(len(body)))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+
+@given(
+    cuts=st.lists(st.integers(0, 1000), max_size=12),
+    bodies=st.lists(st.binary(max_size=60), max_size=4),
+    framing=st.sampled_from([post, chunked]),
+    offer=st.booleans(),
+)
+def test_however_the_bytes_are_cut_the_same_requests_are_served(
+    cuts: list[int], bodies: list[bytes], framing: Callable[..., bytes], offer: bool
+) -> None:
+    """TCP has no message boundaries; nor do chunks, or an offer to upgrade, change what was sent."""
+    stream = b"".join(framing(body, *([OFFER] if offer else [])) for body in bodies)
     caller = Caller()
     caller.service.at_once = True
     places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
@@ -80,7 +97,7 @@ def test_however_the_bytes_are_cut_the_same_requests_are_served(cuts: list[int],
             400,
         ),
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 101 + b"\r\n", 431),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
@@ -158,6 +175,25 @@ def test_connection_close_is_honoured_after_the_answer() -> None:
         caller.sends(data)
         caller.service.servings[0].answer()
         assert caller.transport.ended
+
+
+def test_an_offer_to_upgrade_is_not_taken_and_http_goes_on() -> None:
+    """Java's HTTP client offers h2c with its first request; it must be answered as HTTP/1.1."""
+    caller = Caller()
+    caller.service.at_once = True
+    caller.sends(post(b"body", OFFER) + GET + GET.replace(b"Host: a", b"Host: a\r\n" + OFFER) + GET)
+    assert caller.statuses() == [200, 200, 200, 200]
+    assert caller.service.servings[0].message.body == b"body"
+    assert [name for name, _ in caller.service.servings[0].message.headers] == []
+
+
+def test_a_tunnel_is_not_opened() -> None:
+    """What follows CONNECT is not HTTP: nothing of it may be served."""
+    caller = Caller()
+    caller.sends(b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n" + GET)
+    caller.service.servings[0].answer()
+    assert caller.transport.ended
+    assert len(caller.service.servings) == 1
 
 
 def test_connections_over_the_limit_are_closed_at_once() -> None:
