@@ -1,0 +1,145 @@
+"""The payload that labelers read. Nothing is decoded that no labeler asks for, and nothing twice.
+
+Never changes the request: what labelers see is a view, what is forwarded is the bytes that came. Every
+way in which content can be malformed is a `PayloadError`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from labelers.content import Content, Headers
+from labelers.errors import PayloadError
+from labelers.tensors import Tensor, read_tensors
+
+_decode = msgspec.json.decode
+
+
+class Payload:
+    """One request, read-only and shared by its labelers.
+
+    `model` and `version` are those of the path ('' = not named), `id` the request's id, `body` the raw
+    bytes as they came. Treat what `json` and `tensors` give as read-only: the next labeler sees it too.
+    """
+
+    __slots__ = (
+        "_content",
+        "_fields",
+        "_headers",
+        "_json",
+        "_problem",
+        "_tensors",
+        "body",
+        "id",
+        "model",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        model: str = "",
+        version: str = "",
+        headers: Headers = (),
+        body: bytes = b"",
+        id: str = "",  # noqa: A002
+    ) -> None:
+        self.model = model
+        self.version = version
+        self.id = id
+        self.body = body
+        self._fields = headers
+        self._headers: RequestHeaders | None = None
+        self._content: Content | None = None
+        self._json: dict[str, Any] | None = None
+        self._tensors: dict[str, Tensor] | None = None
+        self._problem = ""  # why `json` cannot be had: found once, said to every labeler
+
+    @property
+    def headers(self) -> "RequestHeaders":
+        """Header fields by name, in any case; a repeated field's values are joined with ', '."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = RequestHeaders(self._fields)
+        return headers
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body's JSON object (of an inference request, without its binary section).
+
+        Empty for a raw input (`Inference-Header-Content-Length: 0`). Raises `PayloadError` where the
+        body is not a JSON object.
+        """
+        document = self._json
+        if document is None:
+            document = self._json = self._decode()
+        return document
+
+    @property
+    def binary(self) -> memoryview:
+        """The bytes after the JSON part: tensors in listed order, or one raw input. Raises `PayloadError`."""
+        return self._opened().binary_part()
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The request's inputs by name, in listed order. Raises `PayloadError` where they make no sense.
+
+        A raw input has no name: it is not here but in `binary`.
+        """
+        tensors = self._tensors
+        if tensors is None:
+            tensors = self._tensors = read_tensors(self.json, self.binary)
+        return tensors
+
+    def _opened(self) -> Content:
+        content = self._content
+        if content is None:
+            content = self._content = Content(self._fields, self.body)
+        return content
+
+    def _decode(self) -> dict[str, Any]:
+        if self._problem:
+            raise PayloadError(self._problem)
+        try:
+            content = self._opened()
+            if content.json_bytes == 0:
+                return {}
+            document = _decode(content.json_part())
+        except PayloadError as error:
+            self._problem = str(error)
+            raise
+        except (ValueError, RecursionError) as error:
+            self._problem = f"the body is not JSON: {_without_content(error)}"
+            raise PayloadError(self._problem) from error
+        if type(document) is not dict:
+            self._problem = "the body is JSON, but not an object"
+            raise PayloadError(self._problem)
+        return document
+
+
+class RequestHeaders(Mapping[str, str]):
+    """Header fields by name, in any case. Bytes are read as Latin-1, as HTTP has it."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, fields: Headers) -> None:
+        self._values: dict[str, str] = {}
+        for raw_name, raw_value in fields:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            known = self._values.get(name)
+            self._values[name] = value if known is None else f"{known}, {value}"
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _without_content(error: Exception) -> str:
+    """What is wrong, without the caller's data: a decoder's words for UTF-8 errors quote some of it."""
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)

@@ -1,0 +1,199 @@
+"""Labeling: runs a table's labelers on a payload. No labeler can fail a request.
+
+One that raises, yields nonsense, or overruns its time budget is counted, logged once per burst, and gives
+its default labels. One that overruns again and again is left alone for a while. Runs on the event loop, no
+task and no await: about 3 µs a labeler besides what the labeler does.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from labelers import Payload
+from labelers.errors import BadLabeler, BadYield
+from labelers.labels import Labeler as LabelerCall
+from labelers.labels import collect
+from labelers.registry import build
+from proxy.observe.burst import Burst
+from proxy.ports import Clock, Log
+from proxy.routing.table import LabelerSpec
+from proxy.watchdog import Overrun, Watching
+
+OK, RAISED, NONSENSE, OVERRAN, SUSPENDED = KINDS = ("ok", "raised", "nonsense", "overran", "suspended")
+"""What can happen to a labeler on one request."""
+
+STRIKES_MAX = 3
+STRIKES_WITHIN_S = 60.0
+SUSPENSION_S = 10.0
+"""Three overruns within a minute, and a labeler is not asked for ten seconds."""
+
+ERROR_CHARS_MAX = 200
+
+Counts = dict[tuple[str, str], int]
+"""By labeler (its `use`) and kind."""
+
+
+class Labeler(msgspec.Struct, frozen=True, kw_only=True):
+    """A labeler with what the table says about it."""
+
+    use: str
+    call: LabelerCall
+    default: tuple[str, ...] = ()
+    budget_s: float = 0.02
+    line: int = 0
+
+
+class Labeling:
+    """The labelers of one table. `counts` outlives it: a reload passes the same one on."""
+
+    def __init__(
+        self,
+        labelers: Sequence[Labeler],
+        *,
+        clock: Clock,
+        log: Log,
+        watchdog: Watching,
+        counts: Counts | None = None,
+    ) -> None:
+        self.counts: Counts = {} if counts is None else counts
+        self._burst = Burst("labeler_failed", clock=clock, log=log)
+        self._stations = tuple(
+            Station(labeler, clock=clock, watchdog=watchdog, counts=self.counts, burst=self._burst)
+            for labeler in labelers
+        )
+
+    def label(self, payload: Payload) -> tuple[str, ...]:
+        """The union of what the labelers yield, canonical, in order of first appearance. Never raises."""
+        stations = self._stations
+        if len(stations) == 1:
+            return tuple(dict.fromkeys(stations[0].ask(payload)))
+        found: dict[str, None] = {}
+        for station in stations:
+            for label in station.ask(payload):
+                found[label] = None
+        return tuple(found)
+
+    def sweep(self) -> None:
+        """Log the counts of bursts that have ended."""
+        self._burst.flush()
+
+
+class Station:
+    """One labeler at work: its counts, its strikes, its suspension."""
+
+    __slots__ = (
+        *("_budget_s", "_burst", "_call", "_clock", "_counts", "_keys", "_labeler"),
+        *("_ok", "_strikes", "_suspended_until_s", "_watchdog"),
+    )
+
+    def __init__(
+        self, labeler: Labeler, *, clock: Clock, watchdog: Watching, counts: Counts, burst: Burst
+    ) -> None:
+        self._labeler = labeler
+        self._call = labeler.call
+        self._budget_s = labeler.budget_s
+        self._clock = clock
+        self._watchdog = watchdog
+        self._counts = counts
+        self._burst = burst
+        self._keys = {kind: (labeler.use, kind) for kind in KINDS}
+        self._ok = self._keys[OK]
+        for key in self._keys.values():
+            counts.setdefault(key, 0)
+        self._strikes: list[float] = []  # when it overran, lately
+        self._suspended_until_s = -math.inf
+
+    def ask(self, payload: Payload) -> Sequence[str]:
+        """Its labels for this payload, or its default labels. Never raises (but for Ctrl-C)."""
+        began = self._clock.now()
+        if began < self._suspended_until_s:
+            return self._fail(SUSPENDED, "it overran too often")
+        watchdog = self._watchdog
+        kind = error = ""
+        found: Sequence[str] = ()
+        watchdog.arm(began, began + self._budget_s)
+        try:
+            found = collect(self._call, payload)
+        except Overrun:
+            kind = OVERRAN
+        except BadYield as caught:
+            kind, error = NONSENSE, str(caught)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as caught:  # noqa: BLE001 - the user's code may raise anything
+            # Nothing is awaited here: even a CancelledError is the labeler's own, not a cancellation.
+            kind, error = RAISED, _describe(caught)
+        finally:
+            watchdog.disarm()
+        elapsed_s = self._clock.now() - began
+        if elapsed_s > self._budget_s or kind == OVERRAN:
+            return self._late(kind, elapsed_s, found)
+        if kind:
+            return self._fail(kind, error)
+        self._counts[self._ok] += 1
+        return found
+
+    def _late(self, kind: str, elapsed_s: float, found: Sequence[str]) -> Sequence[str]:
+        """Over the budget. Labels in hand count if it was the process that stood still, not the labeler."""
+        to_blame = kind == OVERRAN or self._watchdog.blames(elapsed_s, self._budget_s)
+        if to_blame:
+            self._strike()
+        took = f"{elapsed_s * 1000:.1f} ms, its budget is {self._budget_s * 1000:.1f} ms"
+        default = self._fail(OVERRAN, f"it took {took}")
+        return default if to_blame or kind else found
+
+    def _strike(self) -> None:
+        now = self._clock.now()
+        self._strikes = [struck for struck in self._strikes if now - struck < STRIKES_WITHIN_S] + [now]
+        if len(self._strikes) >= STRIKES_MAX:
+            self._strikes = []
+            self._suspended_until_s = now + SUSPENSION_S
+
+    def _fail(self, kind: str, error: str) -> tuple[str, ...]:
+        labeler = self._labeler
+        self._counts[self._keys[kind]] += 1
+        self._burst.tell(
+            (labeler.use, kind),
+            labeler=labeler.use,
+            kind=kind,
+            error=error,
+            line=labeler.line,
+            default=labeler.default,
+        )
+        return labeler.default
+
+
+def build_labeling(
+    specs: Sequence[LabelerSpec],
+    *,
+    base: Path | None,
+    clock: Clock,
+    log: Log,
+    watchdog: Watching,
+    counts: Counts | None = None,
+) -> Labeling | list[tuple[int, str]]:
+    """The labeling that a table asks for, or every problem with its line. `base` is the table's folder."""
+    labelers: list[Labeler] = []
+    problems: list[tuple[int, str]] = []
+    for spec in specs:
+        try:
+            call = build(spec.use, spec.options, base=base)
+        except BadLabeler as error:
+            problems.append((spec.line, str(error)))
+            continue
+        labelers.append(
+            Labeler(use=spec.use, call=call, default=spec.default, budget_s=spec.budget_s, line=spec.line)
+        )
+    if problems:
+        return problems
+    return Labeling(labelers, clock=clock, log=log, watchdog=watchdog, counts=counts)
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the user's exception, its `__str__` may raise too
+        text = ""
+    return f"{type(error).__name__}: {text}"[:ERROR_CHARS_MAX]

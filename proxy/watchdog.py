@@ -1,0 +1,152 @@
+"""The watchdog of the labelers' time budgets: it breaks off a labeler that hangs on the event loop's thread.
+
+One interval timer of the operating system (SIGALRM), wound up only when none is running, so that on the
+happy path a labeler costs two assignments and no system call but the reading of the thread's own time. Its
+handler runs in the main thread between two instructions of the hanging code and raises `Overrun` there.
+
+What makes it safe: it raises only when the budget has passed and `labelers.labels.collect` is on the stack.
+All that runs below `collect` is the user's; whoever calls `collect` catches. A signal that comes late, or
+between two labelers, finds neither and does nothing.
+
+What it cannot do: interrupt C code that does not return (a catastrophic regular expression). Such a labeler
+is struck when it returns, and suspended when it does so again (`labeling.py`).
+"""
+
+import _thread
+import math
+import signal
+import threading
+import time
+from types import FrameType
+from typing import NoReturn, Protocol
+
+from labelers.labels import collect
+
+GRACE_S = 0.002
+"""A process that was not running when the time ran out gets this much to end what takes microseconds."""
+
+RETRY_S = 0.005
+"""A labeler that caught `Overrun` has this long to clean up; then it is struck at every step it takes."""
+
+STRIKES_SINGLE = 2
+"""The first ring warns, the first strike is a single one; those that follow come in a storm."""
+
+SURELY_S = 1.0
+"""A labeler that took this long is to blame even if it used no processor: it waited for something."""
+
+
+class Overrun(BaseException):
+    """The labeler's time is over. Not an `Exception`, so that a labeler's own handlers let it pass."""
+
+
+class Watching(Protocol):
+    """What the labeling needs of a watchdog. Times are monotonic seconds."""
+
+    def arm(self, now: float, deadline: float) -> None:
+        """A labeler begins."""
+        ...
+
+    def disarm(self) -> None:
+        """It has ended."""
+        ...
+
+    def blames(self, elapsed_s: float, budget_s: float) -> bool:
+        """Tell whether a labeler that ended, but late, is to blame (or the process was not running)."""
+        ...
+
+
+class NoWatchdog:
+    """Where no signal can be had (the simulation, threads): overruns are seen after the fact."""
+
+    def arm(self, now: float, deadline: float) -> None:
+        """Do nothing."""
+
+    def disarm(self) -> None:
+        """Do nothing."""
+
+    def blames(self, elapsed_s: float, budget_s: float) -> bool:
+        """Time is the clock's alone."""
+        return elapsed_s > budget_s
+
+
+class Watchdog:
+    """Breaks off labelers of the main thread; `start` and `stop` are called there too."""
+
+    __slots__ = ("_before", "_began_cpu_s", "_deadline", "_rings", "strikes")
+
+    def __init__(self) -> None:
+        self._deadline = math.inf  # inf = no labeler is running
+        self._rings = math.inf  # when the timer rings; inf = it is not running
+        self._began_cpu_s = 0.0
+        self._before: object = signal.SIG_DFL
+        self.strikes = 0  # at the labeler that is running
+
+    def start(self) -> None:
+        """Take SIGALRM. Raises `ValueError` outside the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            raise ValueError("signals are handled in the main thread only")
+        self._before = signal.signal(signal.SIGALRM, self._ring)
+
+    def stop(self) -> None:
+        """Give SIGALRM back."""
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        self._deadline = self._rings = math.inf
+        signal.signal(signal.SIGALRM, self._before)  # type: ignore[arg-type]
+
+    def arm(self, now: float, deadline: float) -> None:
+        """A labeler begins. A timer left over from an earlier one will look again when it rings."""
+        self.strikes = 0
+        self._began_cpu_s = time.thread_time()
+        self._deadline = deadline
+        if deadline < self._rings:
+            self._wind(now, deadline - now)
+
+    def disarm(self) -> None:
+        """It has ended."""
+        self._deadline = math.inf
+
+    def blames(self, elapsed_s: float, budget_s: float) -> bool:
+        """By the processor time that it used, or by having taken absurdly long."""
+        return elapsed_s >= SURELY_S or time.thread_time() - self._began_cpu_s >= budget_s
+
+    def _wind(self, now: float, delay_s: float) -> None:
+        self._rings = now + delay_s
+        signal.setitimer(signal.ITIMER_REAL, max(delay_s, 0.000_001))
+
+    def _ring(self, _signum: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._deadline == math.inf:
+            self._rings = math.inf
+        elif now < self._deadline:
+            self._wind(now, self._deadline - now)
+        elif self.strikes == 0 or not _may_strike(frame):
+            self.strikes = max(self.strikes, 1)  # the first ring only warns
+            self._wind(now, GRACE_S)
+        else:
+            self.strikes += 1
+            self._wind(now, RETRY_S)
+            if self.strikes > STRIKES_SINGLE:
+                _strike_again()
+            raise Overrun
+
+
+def _strike_again() -> NoReturn:
+    """Raise, and have the signal pending once more, so that no nest of `except:` in a loop can hold out.
+
+    The call is made by `map`, in C, and the `raise` follows it without a call or a jump back: between the
+    two the interpreter does not look for signals. The next look is in the labeler's own code.
+    """
+    for _ in map(_thread.interrupt_main, (signal.SIGALRM,)):
+        raise Overrun
+    raise Overrun
+
+
+def _may_strike(frame: FrameType | None) -> bool:
+    """Only a labeler's code is broken off, and no import in it: that would stay half done."""
+    while frame is not None:
+        if frame.f_code is collect.__code__:
+            return True
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return False
+        frame = frame.f_back
+    return False
