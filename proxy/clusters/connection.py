@@ -6,6 +6,7 @@ can still fall through. Bytes that nobody asked for end the connection.
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import httptools
 
@@ -61,8 +62,7 @@ class Connection(asyncio.Protocol):
     # -- asyncio.Protocol ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its bases
 
     def data_received(self, data: bytes) -> None:
         if self._done is None:  # bytes that nobody asked for: what follows could answer the wrong request

@@ -7,6 +7,7 @@ left: its request is cancelled.
 
 import asyncio
 from collections import deque
+from typing import cast
 
 import httptools
 
@@ -50,7 +51,7 @@ class Connection(asyncio.Protocol):
     # -- asyncio.Protocol ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its bases
         self._transport = transport
         if len(self._connections) >= self._limits.connections_max:
             transport.abort()
