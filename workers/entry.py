@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from workers.oip.tensors import TensorSpec
+from workers.oip.datatypes import Array
+from workers.oip.tensors import Tensor, TensorSpec
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,3 +26,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     sample: dict[str, Any] = {}  # the request that proves readiness: input → list of values, or {file: KEY}
     concurrency: int | None = None  # calls at once in one process; None = one per core
     queued_max: int = 64  # requests waiting for this model; one more is refused
+
+    def give(self, *arrays: Array) -> tuple[Tensor, ...]:
+        """The outputs: arrays in the order of the kind's GIVES, under this entry's names."""
+        return tuple(
+            Tensor.of(spec.name, spec.datatype, array)
+            for spec, array in zip(self.outputs, arrays, strict=True)
+        )

@@ -1,0 +1,105 @@
+"""Classification: texts or pictures in; the label, all scores and one risk for each out."""
+
+from typing import Any, ClassVar, Literal
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.entry import Entry
+from workers.errors import ModelFailed
+from workers.oip.rawdata import bytes_array
+from workers.oip.tensors import InferRequest, Tensor
+from workers.pictures import PIXELS_MAX, decode_pictures
+from workers.ports import Predict, Prepared, Slot, Tensors
+from workers.texts import CHARACTERS_MAX, TEXTS_MAX, decode_texts
+
+
+class ClassificationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one classifier wants."""
+
+    classes: list[str]  # in the order of the model's scores
+    risky: list[str]  # their scores add up to the risk
+    threshold: float = 0.5  # from this risk on, the label is the likeliest risky class
+    reads: Literal["text", "picture"] = "text"
+    characters_max: int = CHARACTERS_MAX
+    items_max: int = TEXTS_MAX
+    side: int = 224  # pictures are stretched to this square
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # red, green, blue
+    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    pixels_max: int = PIXELS_MAX
+
+    def __post_init__(self) -> None:
+        strange = [name for name in self.risky if name not in self.classes]
+        if strange:
+            raise ValueError(f"risky names {', '.join(strange)}, which classes lacks")
+
+
+class Classification:
+    """Pre- and post-processing of classifiers. The model's scores are probabilities."""
+
+    TAKES: ClassVar[tuple[Slot, ...]] = (("texts or encoded pictures", "BYTES", 1),)
+    GIVES: ClassVar[tuple[Slot, ...]] = (
+        ("label of each", "BYTES", 1),
+        ("scores of each", "FP32", 2),
+        ("risk of each", "FP32", 1),
+    )
+    Options: ClassVar[type[msgspec.Struct]] = ClassificationOptions
+
+    def __init__(self, entry: Entry) -> None:
+        self._options: ClassificationOptions = entry.options
+        self._entry = entry
+
+    def learn(self, predict: Predict) -> None:
+        """There is nothing to learn."""
+
+    def prepare(self, request: InferRequest) -> Prepared:
+        raws = request.inputs[0].data.tolist()
+        if self._options.reads == "picture":
+            tensor = Tensor.of("pictures", "FP32", normalised(raws, self._options))
+        else:
+            texts = decode_texts(raws, self._options.characters_max, self._options.items_max)
+            tensor = Tensor.of("texts", "BYTES", bytes_array([text.encode() for text in texts]))
+        return Prepared(calls=((tensor,),))
+
+    def finish(self, results: tuple[Tensors, ...], context: Any) -> Tensors:
+        del context
+        scores = results[0][0].data
+        if scores.ndim != 2 or scores.shape[1] != len(self._options.classes):
+            wanted = len(self._options.classes)
+            raise ModelFailed(
+                f"the model gives scores of shape {list(scores.shape)}, not of {wanted} classes"
+            )
+        labels, risks = judge(scores, self._options)
+        return self._entry.give(
+            bytes_array(labels),
+            scores,
+            risks,
+        )
+
+
+def normalised(raws: list[bytes], options: ClassificationOptions) -> NDArray[np.float32]:
+    """Pictures as batch × colour × height × width, red first, around 0."""
+    pictures = decode_pictures(raws, options.pixels_max, options.items_max)
+    size = (options.side, options.side)
+    squares = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
+    bright = np.stack(squares)[:, :, :, ::-1].astype(np.float32) / np.float32(255)
+    spread: NDArray[Any] = (bright - np.array(options.mean)) / np.array(options.deviation)
+    return np.ascontiguousarray(spread.transpose(0, 3, 1, 2), np.float32)
+
+
+def judge(
+    scores: NDArray[np.float32], options: ClassificationOptions
+) -> tuple[list[bytes], NDArray[np.float32]]:
+    """A label and a risk for each row of scores."""
+    risky = np.array([name in options.risky for name in options.classes])
+    risks = scores[:, risky].sum(axis=1)
+    # Only one side of the threshold is in the running, so that label and risk never contradict each other.
+    sides = np.where((risks >= options.threshold)[:, None], risky, ~risky)
+    sides |= ~sides.any(axis=1, keepdims=True)
+    best = np.where(sides, scores, -np.inf).argmax(axis=1)
+    return [options.classes[index].encode() for index in best], risks.astype(np.float32)
+
+
+KIND = Classification
