@@ -1,0 +1,84 @@
+"""Decides which simple behaviour the next request meets, and after how long. Pure but for the Rng."""
+
+import itertools
+import math
+import statistics
+from collections.abc import Callable
+from typing import assert_never
+
+from proxy.ports import Rng
+from sim.stubs.behaviours import (
+    AnyBehaviour,
+    Exponential,
+    Latency,
+    Lognormal,
+    Refuse,
+    Sequence,
+    Simple,
+    Sometimes,
+    Uniform,
+)
+
+Cue = tuple[float, Simple]
+"""Seconds to think, and what to do then."""
+
+
+def direct(behaviour: AnyBehaviour, rng: Rng) -> Callable[[], Cue]:
+    """A function that gives the cue of each request in turn.
+
+    Raises ValueError where `Refuse` stands inside another behaviour: a request that has arrived can no
+    longer be refused a connection.
+    """
+    match behaviour:
+        case Latency():
+            return _late(behaviour, rng)
+        case Sequence():
+            return _in_turn(behaviour, rng)
+        case Sometimes():
+            one, other = direct(behaviour.behaviour, rng), direct(behaviour.otherwise, rng)
+            return lambda: one() if rng.random() < behaviour.fraction else other()
+        case Refuse():
+            raise ValueError("a stub refuses connections always or never: 'refuse' cannot be a part")
+        case _:
+            cue = (0.0, behaviour)
+            return lambda: cue
+
+
+def _late(behaviour: Latency, rng: Rng) -> Callable[[], Cue]:
+    then = direct(behaviour.then, rng)
+
+    def cue() -> Cue:
+        delay_s = draw_s(behaviour.delay, rng)
+        later_s, simple = then()
+        return delay_s + later_s, simple
+
+    return cue
+
+
+def _in_turn(behaviour: Sequence, rng: Rng) -> Callable[[], Cue]:
+    if not behaviour.behaviours:
+        raise ValueError("a sequence needs at least one behaviour")
+    cues = [direct(each, rng) for each in behaviour.behaviours]
+    turns = itertools.cycle(cues) if behaviour.cycle else itertools.chain(cues, itertools.repeat(cues[-1]))
+
+    def cue() -> Cue:
+        turn = next(turns)
+        return turn()
+
+    return cue
+
+
+def draw_s(delay: float | Uniform | Exponential | Lognormal, rng: Rng) -> float:
+    """One delay in seconds, by inversion: one random number each, so that a seed replays exactly."""
+    match delay:
+        case Uniform():
+            return delay.low_s + (delay.high_s - delay.low_s) * rng.random()
+        case Exponential():
+            return -delay.mean_s * math.log(1.0 - rng.random())
+        case Lognormal():
+            u = max(rng.random(), 2.0**-53)  # the inverse is not defined at 0
+            return delay.median_s * math.exp(delay.sigma * statistics.NormalDist().inv_cdf(u))
+        case float() | int():
+            return float(delay)
+        case _:
+            assert_never(delay)
