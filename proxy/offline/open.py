@@ -4,10 +4,13 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from proxy.errors import QueueUnusable
+from proxy.errors import QueueFailed, QueueOwned, QueueUnusable
 from proxy.offline.limits import QueueLimits
 from proxy.offline.memory import MemoryQueue
+from proxy.offline.remote import RemoteQueue
+from proxy.offline.server import QueueServer
 from proxy.offline.sqlite import open_sqlite
+from proxy.offline.wire import socket_path
 from proxy.ports import Clock, Log, OfflineQueue
 
 MEMORY = "memory://"
@@ -16,11 +19,48 @@ MEMORY = "memory://"
 async def open_queue(url: str, *, clock: Clock, log: Log, limits: QueueLimits | None = None) -> OfflineQueue:
     """Own the queue that `url` names: sqlite:///relative.db, sqlite:////absolute.db, memory://.
 
-    Raises QueueOwned when another process owns it, QueueUnusable when it cannot be opened.
+    A file is made if it is not there, and other processes are served on a socket beside it. Raises
+    QueueOwned when another process owns it, QueueUnusable when it cannot be opened.
     """
     if url == MEMORY:
         return MemoryQueue(clock=clock, limits=limits)
-    return await open_sqlite(path_of(url), clock=clock, log=log, limits=limits)
+    path = path_of(url)
+    queue = await open_sqlite(path, clock=clock, log=log, limits=limits)
+    server = QueueServer(queue=queue, path=socket_path(path), log=log)
+    try:
+        await server.start()
+    except QueueUnusable:
+        await queue.close()
+        raise
+    queue.before_close = server.close
+    return queue
+
+
+async def attach_queue(url: str, *, clock: Clock, log: Log) -> OfflineQueue:
+    """Work on a queue that is there: through its owner, or as the owner where it has none just now.
+
+    Raises QueueUnusable where there is none or it cannot be opened, QueueOwned where the owner does not
+    answer.
+    """
+    if url == MEMORY:
+        raise QueueUnusable("a queue in memory lives inside its process alone")
+    path = _there(path_of(url))
+    try:
+        return await open_sqlite(path, clock=clock, log=log)
+    except QueueOwned as owned:
+        remote = RemoteQueue(socket_path(path))
+        try:
+            await remote.stats()
+        except QueueFailed as error:
+            await remote.close()
+            raise QueueOwned(f"{owned.args[0]}, and {error.args[0]}") from error
+        return remote
+
+
+def _there(path: Path) -> Path:
+    if not path.exists():
+        raise QueueUnusable(f"{path}: there is no such file")
+    return path
 
 
 def path_of(url: str) -> Path:
