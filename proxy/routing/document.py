@@ -87,7 +87,7 @@ def builtins(node: Node) -> object:
             return node.value
         case Items():
             return [builtins(item) for item in node.nodes]
-        case Pairs():
+        case _:
             return {key.text: builtins(value) for key, value in node.pairs}
 
 
@@ -105,7 +105,7 @@ def is_broken(node: Node) -> bool:
             return node.broken
         case Items():
             return any(is_broken(item) for item in node.nodes)
-        case Pairs():
+        case _:
             return any(is_broken(value) for _, value in node.pairs)
 
 
@@ -116,7 +116,7 @@ def kind(node: Node) -> str:
             return "nothing" if node.value is None else node.shown
         case Items():
             return "a list"
-        case Pairs():
+        case _:
             return "a mapping"
 
 

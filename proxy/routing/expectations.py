@@ -33,7 +33,7 @@ class _Shares:
             weight = self._weight.read(value, reports)
             if application is not None and weight is not None:
                 shares[application] = weight
-        return shares
+        return shares if len(shares) == len(node.pairs) else None
 
     def schema(self) -> Schema:
         return {"type": "object", "additionalProperties": self._weight.schema()}
