@@ -67,11 +67,25 @@ async def _serve(options: ServeOptions) -> None:
         loaded = load_file(loader, options.table)
         queue = await open_queue(options.queue, clock=LiveClock(), log=log)
         try:
-            await App(options, loader, loaded, queue, log).run(signals)
+            await _live(App(options, loader, loaded, queue, log), options, signals, log)
         finally:
             await queue.close()
     finally:
         watchdog.stop()
+
+
+async def _live(app: "App", options: ServeOptions, signals: "Signals", log: Log) -> None:
+    try:
+        listen, admin = await app.start()
+        signals.on_hangup(app.reloader)
+        _settle_memory()
+        where = {"http": _shown(listen), "admin": _shown(admin), "table": str(options.table)}
+        print("penstock ready", *(f"{key}={value}" for key, value in where.items()), flush=True)  # noqa: T201
+        log.info("ready", **where)
+        await signals.ended.wait()
+        log.info("draining", drain_s=options.drain_s)
+    finally:
+        log.info("ended", cut_off=await app.stop())
 
 
 class Signals:
@@ -90,7 +104,7 @@ class Signals:
 
 
 class App:
-    """One proxy: every part, built once; `run` is its life."""
+    """One proxy: every part, built once."""
 
     def __init__(
         self, options: ServeOptions, loader: Loader, loaded: Loaded, queue: OfflineQueue, log: Log
@@ -123,7 +137,7 @@ class App:
         self._drain = Drain(
             queue=queue, send=pipeline.take, clock=clock, rng=rng, log=log, limits=options.drain
         )
-        self._reloader = Reloader(
+        self.reloader = Reloader(
             path=options.table,
             load=loader.load,
             builder=builder,
@@ -134,7 +148,7 @@ class App:
         operations = Operations(
             pipeline=pipeline,
             queue=queue,
-            reloader=self._reloader,
+            reloader=self.reloader,
             meters=meters,
             clock=clock,
             validate=lambda data: loader.load(options.table, data),
@@ -143,38 +157,26 @@ class App:
         self._admin = AdminServer(operations)
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def run(self, signals: Signals) -> None:
-        """Serve until a signal asks to end, then drain."""
-        try:
-            admin = await self._admin.start(*self._options.admin)
-            listen = await self._server.start(*self._options.listen)
-            self._drain.start()
-            self._reloader.start()
-            signals.on_hangup(self._reloader)
-            self._sweep()
-            _settle_memory()
-            self._announce(listen, admin)
-            await signals.ended.wait()
-            self._log.info("draining", drain_s=self._options.drain_s)
-        finally:
-            await self._end()
+    async def start(self) -> tuple[Address, Address]:
+        """Begin to serve; the addresses really bound, data side and admin side."""
+        admin = await self._admin.start(*self._options.admin)
+        listen = await self._server.start(*self._options.listen)
+        self._drain.start()
+        self.reloader.start()
+        self._sweep()
+        return listen, admin
 
-    def _announce(self, listen: Address, admin: Address) -> None:
-        line = f"penstock ready http={_shown(listen)} admin={_shown(admin)} table={self._options.table}"
-        print(line, flush=True)  # noqa: T201 - the promised line on stdout
-        self._log.info("ready", http=_shown(listen), admin=_shown(admin), table=str(self._options.table))
-
-    async def _end(self) -> None:
-        """Requests first, then tickets, then all that served them."""
+    async def stop(self) -> int:
+        """Requests first, then tickets, then all that served them; how many requests were cut off."""
         cut_off = await self._server.drain(self._options.drain_s)
         await self._drain.stop()
-        await self._reloader.stop()
+        await self.reloader.stop()
         await self._admin.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for cluster in self._clusters.values():
             cluster.close()
-        self._log.info("ended", cut_off=cut_off)
+        return cut_off
 
     def _retain(self, loaded: Loaded) -> None:
         """A new table is in service: pools of endpoints that it does not name may go."""

@@ -12,6 +12,12 @@ from proxy.ports import Timer
 
 TICK_S = 0.001
 
+LAG_S = 0.005
+"""A turn that comes this late shows that the loop stood still."""
+
+GRACE_S = 0.0005
+"""Then what arrived meanwhile is read first: an answer that waits in the socket is not late."""
+
 
 class Alarm(Protocol):
     """The one timer of the event loop that the wheel uses."""
@@ -46,6 +52,7 @@ class Wheel:
         self._report = report
         self._slots: dict[int, list[Entry]] = {}
         self._ticks: list[int] = []  # a heap of the keys of `_slots`
+        self._excused = False  # this turn is late, and its timers wait for the next one
         self._armed: tuple[int, Timer] | None = None  # the tick that the alarm is for, and the alarm
 
     def after(self, delay_s: float, fire: Callable[[], None]) -> Entry:
@@ -72,6 +79,10 @@ class Wheel:
     def _turn(self) -> None:
         now = self._now()
         self._armed = None
+        self._excused = not self._excused and now - self._ticks[0] * TICK_S > LAG_S
+        if self._excused:
+            self._armed = (self._ticks[0], self._alarm(GRACE_S, self._turn))
+            return
         while self._ticks and self._ticks[0] * TICK_S <= now:
             for entry in self._slots.pop(heapq.heappop(self._ticks)):
                 self._fire(entry)

@@ -143,7 +143,7 @@ async def eventually(look: Callable[[], Awaitable[bool]], within_s: float, what:
     """Wait until something is so; fail with its name when it is not."""
     try:
         async with asyncio.timeout(within_s):
-            while not await look():
+            while not await look():  # noqa: ASYNC110 - what is looked at is in another process
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s: {what}") from None

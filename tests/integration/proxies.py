@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from typing import Self
 
 from tests.integration.callers import Response, get
 
@@ -23,7 +24,7 @@ class ProxyProcess:
         self.admin_port = 0
         self._process: asyncio.subprocess.Process | None = None
 
-    async def __aenter__(self) -> "ProxyProcess":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 

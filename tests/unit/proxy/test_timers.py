@@ -115,3 +115,28 @@ def test_alarms_do_not_multiply() -> None:
     for step in range(100):
         wheel.after(2.0 - step * 0.01, lambda: None)
     assert sum(not alarm.cancelled for alarm in alarms.pending) == 1
+
+
+def test_when_the_loop_stood_still_what_arrived_meanwhile_is_read_before_timers_fire() -> None:
+    """An answer that waits in the socket while the process was stopped is not the model server's delay."""
+    alarms, errors, fired = Alarms(), [], []
+    wheel = wheel_on(alarms, errors)
+    answered = wheel.after(0.1, lambda: fired.append("answered"))
+    wheel.after(0.1, lambda: fired.append("silent"))
+    alarms.now = 1000.3  # the loop comes back 200 ms late
+    alarms.turn(1000.3)
+    assert fired == []
+    answered.cancel()  # what the sockets held is read now
+    alarms.turn(1000.301)
+    assert fired == ["silent"]
+
+
+def test_a_loop_that_is_always_late_still_fires_its_timers() -> None:
+    """The excuse is given once a turn, not for ever."""
+    alarms, errors, fired = Alarms(), [], []
+    wheel = wheel_on(alarms, errors)
+    wheel.after(0.1, lambda: fired.append(1))
+    for late in (1000.3, 1000.4):
+        alarms.now = late
+        alarms.turn(late)
+    assert fired == [1]
