@@ -24,7 +24,7 @@ ENTRY_POINTS = "penstock.labelers"
 
 BUILT_INS: Mapping[str, str] = {
     "header": "labelers.header",
-    "jmespath": "labelers.jmespath",
+    "jmespath": "labelers.expression",
     "json-field": "labelers.json_field",
     "keywords": "labelers.keywords",
     "media": "labelers.media",

@@ -8,3 +8,4 @@ class LiveClock:
 
     now = staticmethod(time.monotonic)
     wall = staticmethod(time.time)
+    spent = staticmethod(time.thread_time)  # processor seconds of this thread: the watchdog's measure

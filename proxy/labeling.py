@@ -7,18 +7,15 @@ task and no await: about 3 µs a labeler besides what the labeler does.
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
 from labelers import Payload
-from labelers.errors import BadLabeler, BadYield
+from labelers.errors import BadYield
 from labelers.labels import Labeler as LabelerCall
 from labelers.labels import collect
-from labelers.registry import build
 from proxy.observe.burst import Burst
 from proxy.ports import Clock, Log
-from proxy.routing.table import LabelerSpec
 from proxy.watchdog import Overrun, Watching
 
 OK, RAISED, NONSENSE, OVERRAN, SUSPENDED = KINDS = ("ok", "raised", "nonsense", "overran", "suspended")
@@ -163,32 +160,6 @@ class Station:
             default=labeler.default,
         )
         return labeler.default
-
-
-def build_labeling(
-    specs: Sequence[LabelerSpec],
-    *,
-    base: Path | None,
-    clock: Clock,
-    log: Log,
-    watchdog: Watching,
-    counts: Counts | None = None,
-) -> Labeling | list[tuple[int, str]]:
-    """The labeling that a table asks for, or every problem with its line. `base` is the table's folder."""
-    labelers: list[Labeler] = []
-    problems: list[tuple[int, str]] = []
-    for spec in specs:
-        try:
-            call = build(spec.use, spec.options, base=base)
-        except BadLabeler as error:
-            problems.append((spec.line, str(error)))
-            continue
-        labelers.append(
-            Labeler(use=spec.use, call=call, default=spec.default, budget_s=spec.budget_s, line=spec.line)
-        )
-    if problems:
-        return problems
-    return Labeling(labelers, clock=clock, log=log, watchdog=watchdog, counts=counts)
 
 
 def _describe(error: BaseException) -> str:

@@ -16,11 +16,12 @@ import _thread
 import math
 import signal
 import threading
-import time
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn, Protocol
 
 from labelers.labels import collect
+from proxy.clock import LiveClock
 
 GRACE_S = 0.002
 """A process that was not running when the time ran out gets this much to end what takes microseconds."""
@@ -72,12 +73,16 @@ class NoWatchdog:
 class Watchdog:
     """Breaks off labelers of the main thread; `start` and `stop` are called there too."""
 
-    __slots__ = ("_before", "_began_cpu_s", "_deadline", "_rings", "strikes")
+    __slots__ = ("_before", "_deadline", "_now", "_rings", "_spent", "_spent_before_s", "strikes")
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, now: Callable[[], float] = LiveClock.now, spent: Callable[[], float] = LiveClock.spent
+    ) -> None:
+        self._now = now
+        self._spent = spent  # processor seconds of this thread
         self._deadline = math.inf  # inf = no labeler is running
         self._rings = math.inf  # when the timer rings; inf = it is not running
-        self._began_cpu_s = 0.0
+        self._spent_before_s = 0.0
         self._before: object = signal.SIG_DFL
         self.strikes = 0  # at the labeler that is running
 
@@ -96,7 +101,7 @@ class Watchdog:
     def arm(self, now: float, deadline: float) -> None:
         """A labeler begins. A timer left over from an earlier one will look again when it rings."""
         self.strikes = 0
-        self._began_cpu_s = time.thread_time()
+        self._spent_before_s = self._spent()
         self._deadline = deadline
         if deadline < self._rings:
             self._wind(now, deadline - now)
@@ -107,14 +112,14 @@ class Watchdog:
 
     def blames(self, elapsed_s: float, budget_s: float) -> bool:
         """By the processor time that it used, or by having taken absurdly long."""
-        return elapsed_s >= SURELY_S or time.thread_time() - self._began_cpu_s >= budget_s
+        return elapsed_s >= SURELY_S or self._spent() - self._spent_before_s >= budget_s
 
     def _wind(self, now: float, delay_s: float) -> None:
         self._rings = now + delay_s
         signal.setitimer(signal.ITIMER_REAL, max(delay_s, 0.000_001))
 
     def _ring(self, _signum: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
+        now = self._now()
         if self._deadline == math.inf:
             self._rings = math.inf
         elif now < self._deadline:
