@@ -68,8 +68,36 @@ def _payload(file: PayloadFile) -> Payload:
     return Payload(model=file.model, headers=headers, body=_read(file.path))
 
 
-def _drawn(explained: Any) -> str:
-    console = Console(width=110, highlight=False, color_system=None)
+def _drawn(explained: dict[str, Any]) -> str:
+    console = Console(width=120, highlight=False, color_system=None)
     with console.capture() as capture:
-        console.print(explained)
-    return capture.get()
+        console.print(_headline(explained), markup=False)
+        if explained["tiers"]:
+            console.print(_grid(explained["tiers"]))
+        else:
+            console.print("no row matches: the request is answered 404")
+    return capture.get().rstrip()
+
+
+def _headline(explained: dict[str, Any]) -> str:
+    deadline_ms = explained["deadline_ms"]
+    deadline = "no deadline" if deadline_ms is None else f"deadline {deadline_ms:g} ms"
+    labels = ", ".join(explained["labels"]) or "none"
+    others = f"{explained['rows_without_a_shared_label']} of {explained['rows']} rows share no label with it"
+    return f"labels: {labels}\nclass:  {explained['class']}, {deadline}\nrows:   {others}"
+
+
+def _grid(tiers: list[dict[str, Any]]) -> Grid:
+    grid = Grid(box=None, pad_edge=False)
+    for heading in ("tier", "row", "line", "application", "clusterType", "timeout ms", "weight", "share"):
+        grid.add_column(heading, justify="right")
+    grid.add_column("matched")
+    grid.add_column("out because")
+    for tier in tiers:
+        for row in tier["rows"]:
+            grid.add_row(
+                *(str(tier["priority"]), str(row["row"]), str(row["line"]), row["application"]),
+                *(row["cluster_type"], f"{row['timeout_ms']:g}", f"{row['weight']:g}", f"{row['share']:.1%}"),
+                *(", ".join(row["matched"]), row["out"] or ""),
+            )
+    return grid
