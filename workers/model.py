@@ -35,8 +35,10 @@ class Model:
             where = self._backend.initialise(ground)
             self._kind.learn(self._backend.infer)
             self.infer(sample_request(self.entry))
-        except (WorkerError, BadTensor, OSError, ValueError) as error:
+        except (WorkerError, BadTensor) as error:
             raise Unusable(f"{self.entry.name}: {error}") from error
+        except Exception as error:  # each runtime has its own errors for a bad file or a missing device
+            raise Unusable(f"{self.entry.name}: {error!r}") from error
         return where
 
     def infer(self, request: InferRequest) -> Tensors:

@@ -14,7 +14,7 @@ from workers.errors import BadInput
 
 PIXELS_MAX = 40_000_000  # 160 MB while it is unpacked
 SIDE_MAX = 30_000  # OpenCV's affine map takes sides below 32768
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # of the others some run programs
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")  # what browsers show; some other formats are programs
 
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 

@@ -6,6 +6,7 @@ at once and without pause.
 
 import asyncio
 import importlib.metadata
+import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -36,6 +37,8 @@ STATUS: dict[type[Exception], int] = {
     Expired: 503,
 }
 RETRIED = (Overloaded, NotReady)
+
+LOG = logging.getLogger("workers")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -177,6 +180,11 @@ async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse
         response = answer({"error": str(error)}, STATUS[type(error)])
         if isinstance(error, RETRIED):
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        if isinstance(error, ModelFailed):
+            LOG.exception("an inference failed")
+    except Exception:
+        LOG.exception("the server failed on %s %s", request.method, request.path)
+        response = answer({"error": "the server failed; its log says how"}, 500)
     if "X-Request-Id" in request.headers:
         response.headers["X-Request-Id"] = request.headers["X-Request-Id"]
     return response

@@ -1,0 +1,43 @@
+"""Compressed bodies: unpacked within a limit."""
+
+import gzip
+import zlib
+
+import pytest
+
+from workers.body import TooLarge, UnknownEncoding, unpack
+from workers.oip.datatypes import BadTensor
+
+
+@pytest.mark.parametrize(
+    ("packed", "encoding"),
+    [
+        (b"abc", ""),
+        (b"abc", "identity"),
+        (gzip.compress(b"abc"), " GZIP"),
+        (zlib.compress(b"abc"), "deflate"),
+    ],
+)
+def test_a_body_is_unpacked(packed: bytes, encoding: str) -> None:
+    """What tritonclient and curl send."""
+    assert unpack(packed, encoding) == b"abc"
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked_whole() -> None:
+    """A thousandfold packs into little; memory must follow the limit and not the sender."""
+    with pytest.raises(TooLarge, match="1000 bytes"):
+        unpack(gzip.compress(bytes(10**6)), "gzip", 1000)
+    assert len(unpack(gzip.compress(bytes(1000)), "gzip", 1000)) == 1000
+
+
+@pytest.mark.parametrize("packed", [b"plain", gzip.compress(b"abc" * 99)[:-9], b""])
+def test_a_broken_body_is_the_callers_error(packed: bytes) -> None:
+    """No gzip, torn, empty."""
+    with pytest.raises(BadTensor):
+        unpack(packed, "gzip")
+
+
+def test_an_unknown_encoding_is_named() -> None:
+    """The caller must see that its compression is the trouble."""
+    with pytest.raises(UnknownEncoding, match="br"):
+        unpack(b"abc", "br")
