@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.table import Table as Grid
 
 from labelers import Payload
 from proxy.clock import LiveClock
@@ -62,9 +63,8 @@ def _read(path: Path) -> bytes:
 
 
 def _payload(file: PayloadFile) -> Payload:
-    headers = tuple(
-        tuple(part.strip().encode() for part in each.partition(":")[::2]) for each in file.headers
-    )
+    fields = (each.partition(":") for each in file.headers)
+    headers = tuple((name.strip().encode(), value.strip().encode()) for name, _, value in fields)
     return Payload(model=file.model, headers=headers, body=_read(file.path))
 
 

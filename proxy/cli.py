@@ -28,7 +28,7 @@ class Commands(click.Group):
         return command
 
 
-class AddressType(click.ParamType):
+class AddressType(click.ParamType["tuple[str, int]"]):
     """`HOST:PORT`, with an IPv6 host in brackets."""
 
     name = "host:port"
