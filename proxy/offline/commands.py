@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -63,7 +62,7 @@ def list_tickets(url: str, as_json: bool, status: str | None, limit: int, after:
     if as_json:
         _print_json([_shown(ticket) for ticket in tickets])
         return
-    now = time.time()
+    now = LiveClock().wall()
     table = Table("ticket", "status", "model", "class", "labels", "age", "tries", "reason")
     for each in tickets:
         labels, age = ", ".join(each.labels), _age(now - each.created_s)
@@ -148,9 +147,9 @@ def _print_json(value: Any) -> None:
 
 
 def _print(*parts: Table | str) -> None:
-    console = Console()
+    console = Console(markup=False, highlight=False)
     for part in parts:
-        console.print(part, highlight=False, markup=False)
+        console.print(part)
 
 
 def _age(seconds: float) -> str:

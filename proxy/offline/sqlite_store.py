@@ -136,7 +136,9 @@ class SqliteStore:
                 self.tally.stored_bytes -= charge
             else:
                 self._forget(seq, status, charge)
-        surplus = min(max(0, self.tally.ended - self._limits.ended_max), batch) if not outlived else 0
+        surplus = 0
+        if not overdue and not outlived:  # counted when the rest is done, over all that has ended
+            surplus = min(max(0, self.tally.ended - self._limits.ended_max), batch)
         for row in self._run(sql.SURPLUS, (surplus,)).fetchall():
             self._forget(*row)
         return len(overdue) + len(outlived) + surplus
