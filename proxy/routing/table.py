@@ -136,9 +136,14 @@ class Table:
         key = (self._labels.intersection(labels), drained)
         plan = self._plans.get(key)
         if plan is None:
-            plan = Plan(qos=self.OFFLINE if drained else self._class_of(key[0]), tiers=self._tiers(key[0]))
+            plan = self.plan_afresh(*key)
             self._remember(key, plan)
         return plan
+
+    def plan_afresh(self, labels: frozenset[str], drained: bool) -> Plan:
+        """The same, made from the index and not remembered: its cost grows with the rows that match."""
+        qos = self.OFFLINE if drained else self._class_of(labels)
+        return Plan(qos=qos, tiers=self._tiers(labels))
 
     def _class_of(self, labels: frozenset[str]) -> QosClass:
         for qos in self.classes:
