@@ -18,6 +18,7 @@ from workers.model import Model
 from workers.oip.datatypes import BadTensor
 from workers.oip.tensors import InferRequest
 from workers.ports import Tensors
+from workers.surroundings import settle
 
 CLOSE_S_MAX = 2.0
 
@@ -70,6 +71,7 @@ def serve(pipe: Connection, entries: Sequence[Entry], ground: Ground) -> None:
     """The child's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    settle()
     models: dict[tuple[str, str], Model] = {}
     lines: list[str] = []
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone

@@ -1,7 +1,6 @@
 """The command `penstock worker`: reads the repository, listens, loads, serves, and ends when told to."""
 
 import asyncio
-import os
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from workers.errors import BadRepository, Unusable
 from workers.pool import Pool, PoolLimits
 from workers.repository import read_repository
 from workers.server import Server
+from workers.surroundings import settle
 
 GRACE_S = 20.0  # for requests that run when the end is asked for
 BUNDLED = Path(__file__).parent / "models"
@@ -30,9 +30,7 @@ BUNDLED = Path(__file__).parent / "models"
 @click.option("--models", default="", help="Only these, by name, between commas.")
 def worker(repository: Path, listen: str, device: str, cpu_processes: int, models: str) -> None:
     """Serve the models of REPOSITORY (the bundled ones if none is given) over the Open Inference Protocol."""
-    # The bundled models lie in installed packages: a library that would look for updates must not.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    settle()
     host, port = _address(listen)
     only = tuple(name.strip() for name in models.split(",") if name.strip())
     try:
