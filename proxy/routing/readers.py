@@ -141,7 +141,7 @@ class Choice:
                 return None
             if node.value in self._words:
                 return node.text
-        text = node.text if isinstance(node, Scalar) and not node.filled else ""
+        text = node.text if isinstance(node, Scalar) else ""
         reports.add(node.line, f"{kind(node)} is not {self._what}", nearest(text, self._words))
         return None
 

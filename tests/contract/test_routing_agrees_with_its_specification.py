@@ -150,7 +150,7 @@ class World:
     def disturb(self) -> None:
         """What happens between two requests: time, operators, other traffic."""
         rng = self.rng
-        self.clock.time_s += rng.choice((0, 0, 1, 3, 10, 40)) * GRAIN_S
+        self.clock.time_s += rng.choices((0, 1, 3, 10, 40, 1000), (6, 3, 3, 3, 3, 1))[0] * GRAIN_S
         name = rng.choice(APPLICATIONS)
         gate, state, now = self.gates[name], self.states[name], self.clock.time_s
         match rng.randrange(6):
