@@ -8,6 +8,7 @@ import asyncio
 import importlib.metadata
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from time import monotonic
 from typing import Any
 
@@ -21,6 +22,7 @@ from workers.oip.datatypes import BadTensor
 from workers.oip.metadata import describe
 from workers.oip.tensors import InferRequest, decode_request, encode_response
 from workers.pool import Pool
+from workers.ports import Tensors
 
 LOOP_BYTES_MAX = 128 * 1024  # a larger body is decoded and encoded in a thread, not on the event loop
 RETRY_AFTER_S = 1
@@ -141,7 +143,7 @@ class Server:
 
         heavy = len(body) > LOOP_BYTES_MAX or bool(encoding)
         decoded = await asyncio.to_thread(decode) if heavy else decode()
-        outputs = await asyncio.wrap_future(self._pool.infer(entry, decoded, deadline_s))
+        outputs = await _by(deadline_s, self._pool.infer(entry, decoded, deadline_s))
         heavy = sum(tensor.data.nbytes for tensor in outputs) > LOOP_BYTES_MAX
         encode = asyncio.to_thread if heavy else _at_once
         encoded, json_length = await encode(encode_response, entry.name, entry.version, outputs, decoded)
@@ -188,6 +190,15 @@ async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse
     if "X-Request-Id" in request.headers:
         response.headers["X-Request-Id"] = request.headers["X-Request-Id"]
     return response
+
+
+async def _by(deadline_s: float | None, future: "Future[Tensors]") -> Tensors:
+    """The outputs, or Expired at the deadline: what still waits then leaves the queue and frees its place."""
+    try:
+        async with asyncio.timeout(None if deadline_s is None else deadline_s - monotonic()):
+            return await asyncio.wrap_future(future)
+    except TimeoutError as error:
+        raise Expired("the deadline passed before the inference ended") from error
 
 
 async def _at_once(function: Callable[..., Any], *args: Any) -> Any:

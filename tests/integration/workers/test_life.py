@@ -1,0 +1,186 @@
+"""How a worker starts and ends: the lines, the exit codes, and children that die."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[3]
+LIGHT = str(ROOT / "tests" / "models")
+ONE = {"inputs": [{"name": "INPUT0", "shape": [1], "datatype": "FP32", "data": [1.5]}]}
+WAIT_S_MAX = 60
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "workers", *arguments],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S_MAX,
+    )
+
+
+def test_it_says_when_it_is_ready_and_how_long_each_model_took(light: Any) -> None:
+    """The line is what scripts wait for."""
+    assert light.line.startswith("penstock worker ready http://127.0.0.1:")
+    assert light.models == "identity:1,simple:1"
+
+
+def test_a_bad_repository_is_told_whole(tmp_path: Path) -> None:
+    """Exit 2, as for a bad table."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.yaml").write_text(f"name: {name}\n")
+    ended = run(str(tmp_path))
+    assert ended.returncode == 2
+    assert "a/model.yaml" in ended.stderr
+    assert "b/model.yaml" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_port_in_use_is_told() -> None:
+    """Exit 1, with the address; never a second server behind one port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(LIGHT, "--listen", f"127.0.0.1:{port}")
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "ready" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--listen", "8001"), "is not HOST:PORT"),
+        (("--device", "gpu"), "is none of cpu"),
+        (("--models", "simple,none"), "there is no model 'none'"),
+    ],
+)
+def test_a_wrong_option_is_told(arguments: tuple[str, ...], part: str) -> None:
+    """Exit 2 and words."""
+    ended = run(LIGHT, *arguments)
+    assert ended.returncode == 2
+    assert part in ended.stderr
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_model_that_cannot_load_ends_the_worker(tmp_path: Path, processes: str) -> None:
+    """Exit 1 and the model's name; a server that is never ready would hang a deployment."""
+    (tmp_path / "n").mkdir()
+    (tmp_path / "n" / "model.yaml").write_text(
+        'name: n\nversion: "1"\nkind: tensors\nbackend: python\nfiles: {model: m.py}\nsample: {x: [1]}\n'
+    )
+    (tmp_path / "n" / "m.py").write_text("def infer(inputs, parameters): raise RuntimeError('no kernel')\n")
+    ended = run(str(tmp_path), "--listen", "127.0.0.1:0", "--cpu-processes", processes)
+    assert ended.returncode == 1
+    assert "n: the model 'n' failed: RuntimeError('no kernel')" in ended.stderr
+    assert "ready" not in ended.stdout
+
+
+def listens(address: str) -> bool:
+    host, port = address.split(":")
+    try:
+        socket.create_connection((host, int(port)), WAIT_S_MAX).close()
+    except ConnectionError:
+        return False
+    return True
+
+
+def ask(http: httpx.Client, name: str, **headers: str) -> httpx.Response:
+    body = {**ONE, "parameters": {"as": name}}
+    return http.post("/v2/models/gate/infer", json=body, headers=headers)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_runs_is_answered_before_the_end(start: Callable[..., Any], gate: Any, number: int) -> None:
+    """A rolling update must not cost a request."""
+    started = start(str(gate.folder))
+    with (
+        ThreadPoolExecutor(1) as threads,
+        httpx.Client(base_url=f"http://{started.address}", timeout=30) as http,
+    ):
+        slow = threads.submit(ask, http, "slow")
+        gate.wait_entered("slow")
+        started.process.send_signal(number)
+        while listens(started.address):
+            time.sleep(0.01)
+        gate.open()
+        assert slow.result().status_code == 200
+        assert started.stop() == 0
+
+
+def test_waiting_is_bounded_in_number_and_by_the_deadline(start: Callable[..., Any], gate: Any) -> None:
+    """One runs, one waits, a third is refused at once; one past its deadline leaves, never run."""
+    started = start(str(gate.folder))
+    with (
+        ThreadPoolExecutor(3) as threads,
+        httpx.Client(base_url=f"http://{started.address}", timeout=30) as http,
+    ):
+        first = threads.submit(ask, http, "first")
+        gate.wait_entered("first")
+        late = ask(http, "late", **{"Penstock-Deadline-Ms": "50"})
+        assert (late.status_code, "Retry-After" in late.headers) == (503, False)
+        assert "deadline" in late.json()["error"]
+        two = [threads.submit(ask, http, name) for name in ("a", "b")]
+        refused = next(as_completed(two)).result()
+        assert "pending" in refused.json()["error"]
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        gate.open()
+        assert first.result().status_code == 200
+        assert sorted(future.result().status_code for future in two) == [200, 503]
+    assert len(gate.entered()) == 2
+    assert "late" not in gate.entered()
+
+
+def test_children_answer_and_a_dead_one_is_replaced(start: Callable[..., Any]) -> None:
+    """One crash costs one request at most, and the server tells the truth about itself meanwhile."""
+    started = start(LIGHT, "--cpu-processes", "2")
+    first = sorted(started.children())
+    assert len(first) == 2
+    with httpx.Client(base_url=f"http://{started.address}", timeout=30) as http:
+        assert http.post("/v2/models/identity/infer", json=ONE).status_code == 200
+        assert http.post("/v2/models/simple/infer", json=ONE).status_code == 400
+        os.kill(first[0], signal.SIGKILL)
+        statuses = [http.post("/v2/models/identity/infer", json=ONE).status_code for _ in range(4)]
+        assert statuses.count(503) == 1
+        assert statuses.count(200) == 3
+        began = time.monotonic()
+        while len(started.children()) < 2 and time.monotonic() - began < WAIT_S_MAX:
+            time.sleep(0.05)
+        second = set(started.children())
+        assert len(second) == 2
+        assert first[0] not in second
+        assert http.get("/v2/health/ready").status_code == 200
+    assert started.stop() == 0
+    assert any("a process died" in line for line in started.errors)
+
+
+def test_children_end_with_a_killed_parent(start: Callable[..., Any]) -> None:
+    """An orphan would hold a GPU's memory against the next server."""
+    started = start(LIGHT, "--cpu-processes", "2")
+    children = started.children()
+    assert len(children) == 2
+    started.stop(signal.SIGKILL)
+    began = time.monotonic()
+    while any(_alive(pid) for pid in children) and time.monotonic() - began < WAIT_S_MAX:
+        time.sleep(0.05)
+    assert not any(_alive(pid) for pid in children)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
