@@ -80,6 +80,14 @@ def light() -> Iterator[Started]:
     assert started.stop() == 0
 
 
+@pytest.fixture(scope="module")
+def bundled() -> Iterator[Started]:
+    """A worker with the four bundled models: loading takes seconds."""
+    started = Started("--device", "cpu")
+    yield started
+    assert started.stop() == 0
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[..., Started]]:
     """Starts workers that the test ends itself, or that end with it."""
