@@ -5,7 +5,7 @@ from typing import Any
 
 STEPS_MAX = 32
 
-_STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[(\d{1,9})\]")
+_STEP = re.compile(r"(?:^|(?<=.)\.)([^.\[\]]+)|\[(\d{1,9})\]")
 
 Place = tuple[str | int, ...]
 """Member names and list indices, outermost first."""

@@ -73,13 +73,14 @@ class NoWatchdog:
 class Watchdog:
     """Breaks off labelers of the main thread; `start` and `stop` are called there too."""
 
-    __slots__ = ("_before", "_deadline", "_now", "_rings", "_spent", "_spent_before_s", "strikes")
+    __slots__ = ("_before", "_deadline", "_live", "_now", "_rings", "_spent", "_spent_before_s", "strikes")
 
     def __init__(
         self, *, now: Callable[[], float] = LiveClock.now, spent: Callable[[], float] = LiveClock.spent
     ) -> None:
         self._now = now
         self._spent = spent  # processor seconds of this thread
+        self._live = False  # without a handler SIGALRM would end the process
         self._deadline = math.inf  # inf = no labeler is running
         self._rings = math.inf  # when the timer rings; inf = it is not running
         self._spent_before_s = 0.0
@@ -91,19 +92,21 @@ class Watchdog:
         if threading.current_thread() is not threading.main_thread():
             raise ValueError("signals are handled in the main thread only")
         self._before = signal.signal(signal.SIGALRM, self._ring)
+        self._live = True
 
     def stop(self) -> None:
         """Give SIGALRM back."""
+        self._live = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         self._deadline = self._rings = math.inf
         signal.signal(signal.SIGALRM, self._before)  # type: ignore[arg-type]
 
     def arm(self, now: float, deadline: float) -> None:
-        """A labeler begins. A timer left over from an earlier one will look again when it rings."""
+        """A labeler begins. A timer that rings in time, left over from an earlier one, will look again then."""
         self.strikes = 0
         self._spent_before_s = self._spent()
         self._deadline = deadline
-        if deadline < self._rings:
+        if not now <= self._rings <= deadline:  # not running, too late, or taken away by other code
             self._wind(now, deadline - now)
 
     def disarm(self) -> None:
@@ -115,8 +118,9 @@ class Watchdog:
         return elapsed_s >= SURELY_S or self._spent() - self._spent_before_s >= budget_s
 
     def _wind(self, now: float, delay_s: float) -> None:
-        self._rings = now + delay_s
-        signal.setitimer(signal.ITIMER_REAL, max(delay_s, 0.000_001))
+        if self._live:
+            self._rings = now + delay_s
+            signal.setitimer(signal.ITIMER_REAL, max(delay_s, 0.000_001))
 
     def _ring(self, _signum: int, frame: FrameType | None) -> None:
         now = self._now()
