@@ -13,6 +13,7 @@ import yaml
 
 from proxy.routing.environment import Substitution, substitute
 from proxy.routing.problems import Reports
+from proxy.routing.scalars import Plain, quoted, resolve
 
 TABLE_BYTES_MAX = 8 * 1024 * 1024
 DEPTH_MAX = 32
@@ -21,8 +22,6 @@ NODES_MAX = 2_500_000
 
 ALIAS_NODES_MAX = 100_000
 """Values that aliases (`*name`) may stand for, all of them together: an alias of aliases can be a bomb."""
-
-Plain = None | bool | int | float | str
 
 
 class Scalar(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +90,6 @@ def builtins(node: Node) -> object:
             return {key.text: builtins(value) for key, value in node.pairs}
 
 
-def quoted(raw: str, *, plain: bool = False) -> str:
-    """Text for a message: on one line, not too long, in quotes unless it was `plain` in the file."""
-    short = raw if len(raw) <= _SHOWN_CHARACTERS else raw[:_SHOWN_CHARACTERS] + "..."
-    safe = short if short.isprintable() else short.encode("unicode_escape").decode("ascii")
-    return safe if plain else f"'{safe}'"
-
-
 def is_broken(node: Node) -> bool:
     """Whether a value within `node` was reported while the document was read."""
     match node:
@@ -123,7 +115,6 @@ def kind(node: Node) -> str:
 # Everything YAML counts as unprintable, and the separators that editors do not count as line ends.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _LINE_END = re.compile("\r\n|\r|\n")
-_SHOWN_CHARACTERS = 60
 
 
 def _decode(source: bytes, reports: Reports) -> str | None:
@@ -248,7 +239,7 @@ class _Composer:
         plain = event.implicit[0]
         shown = quoted(raw, plain=plain)
         if self._is_key() or "${" not in raw:
-            return Scalar(line=line, text=raw, value=_resolve(raw) if plain else raw, shown=shown)
+            return Scalar(line=line, text=raw, value=resolve(raw) if plain else raw, shown=shown)
         filled = substitute(raw, self._environ)
         if isinstance(filled, Substitution):
             return Scalar(line=line, text=filled.text, value=filled.text, shown=shown, filled=True)
@@ -277,27 +268,3 @@ class _Composer:
 
 def _items(frame: _Frame) -> Items:
     return Items(line=frame.line, nodes=tuple(frame.children))
-
-
-_WORDS: dict[str, Plain] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
-_INTEGER = re.compile(r"[-+]?[0-9]{1,18}", re.ASCII)
-_BASED = re.compile(r"0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-
-
-def _resolve(text: str) -> Plain:
-    """What an unquoted scalar means in YAML 1.2's core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
-    return float(text) if _FLOAT.fullmatch(text) else text

@@ -6,9 +6,10 @@ response headers, so they keep to characters that are safe there.
 
 import re
 
-from proxy.routing.document import Items, Node, Scalar, kind, quoted
+from proxy.routing.document import Items, Node, Scalar, kind
 from proxy.routing.problems import Reports
 from proxy.routing.readers import REFERENCE, Schema
+from proxy.routing.scalars import quoted
 from proxy.routing.table import ANY
 
 LABEL = r"[A-Za-z0-9._:/@+-]{1,64}"

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.routing import document
-from proxy.routing.document import Items, Pairs, builtins, compose, kind, quoted
+from proxy.routing.document import Items, Pairs, builtins, compose, kind
 from proxy.routing.problems import Problem, Reports
+from proxy.routing.scalars import quoted
 
 
 def read(text: str | bytes, **environ: str) -> object:
