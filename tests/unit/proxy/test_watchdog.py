@@ -1,0 +1,337 @@
+"""The watchdog breaks off whatever hangs in a labeler, and never anything else.
+
+These tests use the real signal: that it arrives inside hanging code is what they are about. A labeler that is
+not broken off ends by itself after `HANG_S`, with the labels that no test expects.
+"""
+
+import asyncio
+import itertools
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from labelers import Payload
+from labelers.labels import collect
+from proxy import labeling as labeling_module
+from proxy.clock import LiveClock
+from proxy.labeling import Labeler, Labeling
+from proxy.watchdog import SURELY_S, NoWatchdog, Overrun, Watchdog
+from tests.stand_ins.log import RecordingLog
+
+HANG_S = 10.0
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+@pytest.fixture
+def watchdog() -> Iterator[Watchdog]:
+    watchdog = Watchdog()
+    watchdog.start()
+    yield watchdog
+    watchdog.stop()
+
+
+def hung() -> Iterator[int]:
+    """Endless for a test that fails, but not for the one who runs it."""
+    ends_s = time.monotonic() + HANG_S
+    while time.monotonic() < ends_s:
+        yield 0
+
+
+def loops(_: Payload) -> list[int]:
+    for _moment in hung():
+        pass
+    return [7]
+
+
+def sleeps(_: Payload) -> list[int]:
+    time.sleep(HANG_S)
+    return [7]
+
+
+def waits_for_a_lock(_: Payload) -> list[int]:
+    threading.Event().wait(HANG_S)
+    return [7]
+
+
+def yields_nothing(_: Payload) -> Iterator[int]:
+    for _moment in hung():
+        yield from ()
+    yield 7
+
+
+def hangs_while_cleaning_up(payload: Payload) -> Iterator[int]:
+    try:
+        yield 7
+        yield None  # type: ignore[misc] # nonsense: the generator is closed
+    finally:
+        sleeps(payload)
+
+
+def catches_everything(_: Payload) -> list[int]:
+    for _moment in hung():
+        try:
+            time.sleep(1.0)
+        except BaseException:  # noqa: BLE001 - that is the test
+            continue
+    return [7]
+
+
+def catches_everything_twice(payload: Payload) -> list[int]:
+    for _moment in hung():
+        try:
+            catches_everything(payload)
+        except:  # noqa: E722
+            continue
+    return [7]
+
+
+def matches_catastrophically(_: Payload) -> list[int]:
+    assert re.match(r"(a+)+$", "a" * 60 + "b") is None  # for centuries
+    return [7]
+
+
+def adds_in_c(_: Payload) -> list[int]:
+    ends_s = time.thread_time() + 0.05
+    while time.thread_time() < ends_s:
+        sum(range(200_000))
+    return [7]
+
+
+HANGING = [
+    *(loops, sleeps, waits_for_a_lock, yields_nothing, hangs_while_cleaning_up, catches_everything),
+    *(catches_everything_twice, matches_catastrophically, adds_in_c),
+]
+
+
+@pytest.mark.parametrize(
+    "factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+@pytest.mark.parametrize("labeler", HANGING, ids=lambda labeler: labeler.__name__)
+def test_a_labeler_that_hangs_is_broken_off(
+    watchdog: Watchdog, labeler: Callable[[Payload], list[int]], factory: LoopFactory
+) -> None:
+    """It would hold every other request of the process."""
+    labeling = Labeling(
+        [Labeler(use="hangs", call=labeler, default=("44",), budget_s=0.01)],
+        clock=LiveClock(),
+        log=RecordingLog(),
+        watchdog=watchdog,
+    )
+
+    async def request() -> tuple[str, ...]:
+        labels = labeling.label(Payload())
+        await asyncio.sleep(0)  # the loop goes on, and has nothing of the exception
+        return labels
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(request()) == ("44",)
+    assert labeling.counts["hangs", "overran"] == 1
+
+
+def test_code_that_is_no_labeler_is_never_struck(watchdog: Watchdog) -> None:
+    """A signal that comes between two labelers, or after the last, finds nobody to blame."""
+    now = time.monotonic()
+    watchdog.arm(now, now)  # overdue at once, and nobody below `collect`
+    for _ in range(200):
+        signal.raise_signal(signal.SIGALRM)
+    watchdog.disarm()
+    for _ in range(200):
+        signal.raise_signal(signal.SIGALRM)
+    assert watchdog.strikes <= 1
+
+
+def test_a_late_signal_does_not_hit_the_next_labeler(watchdog: Watchdog) -> None:
+    """Its own time has only begun."""
+    now = time.monotonic()
+    watchdog.arm(now, now + 60.0)
+
+    def labeler(_: Payload) -> list[int]:
+        for _step in range(50):
+            signal.raise_signal(signal.SIGALRM)
+        return [7]
+
+    assert collect(labeler, Payload()) == ["7"]
+    watchdog.disarm()
+
+
+def test_the_first_signal_only_warns() -> None:
+    """Who was not running when the time ran out needs microseconds, and gets them."""
+    time_s = [0.0]
+    watchdog = Watchdog(now=lambda: time_s[0])
+    watchdog.start()
+
+    def quick(_: Payload) -> list[int]:
+        time_s[0] = 61.0
+        signal.raise_signal(signal.SIGALRM)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)  # however slow this machine is
+        return [7]
+
+    def hanging(_: Payload) -> list[int]:
+        signal.raise_signal(signal.SIGALRM)
+        signal.raise_signal(signal.SIGALRM)
+        return [7]
+
+    try:
+        watchdog.arm(0.0, 60.0)
+        assert collect(quick, Payload()) == ["7"]
+        watchdog.arm(0.0, 60.0)
+        with pytest.raises(Overrun):
+            collect(hanging, Payload())
+    finally:
+        watchdog.disarm()
+        watchdog.stop()
+
+
+@pytest.fixture
+def storm(watchdog: Watchdog) -> Iterator[Watchdog]:
+    """SIGALRM at the main thread, again and again, at no particular moment."""
+    stop = threading.Event()
+
+    def blow() -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        while not stop.is_set():
+            signal.pthread_kill(main, signal.SIGALRM)
+            stop.wait(0.000_02)
+
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(0.000_01)
+    thread = threading.Thread(target=blow)
+    thread.start()
+    yield watchdog
+    stop.set()
+    thread.join()
+    sys.setswitchinterval(interval_s)
+
+
+def test_signals_at_any_moment_never_escape_the_labeling(
+    storm: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A storm of signals, and labelers that end just then: always labels, never an exception."""
+    monkeypatch.setattr(labeling_module, "SUSPENSION_S", 0.0)
+    spans = itertools.cycle(range(0, 3000, 7))
+
+    def brief(_: Payload) -> list[int]:
+        for _step in range(next(spans)):
+            pass
+        return [1]
+
+    labeling = Labeling(
+        [Labeler(use="brief", call=brief, default=("44",), budget_s=0.000_02)],
+        clock=LiveClock(),
+        log=RecordingLog(),
+        watchdog=storm,
+    )
+    for _ in range(4000):
+        assert labeling.label(Payload()) in (("1",), ("44",))
+    counts = labeling.counts
+    assert counts["brief", "ok"] + counts["brief", "overran"] == 4000
+    assert counts["brief", "overran"] > 100
+
+
+def test_an_import_in_a_labeler_is_not_broken_off(watchdog: Watchdog, tmp_path: Path) -> None:
+    """A module imported by half stays broken for the life of the process."""
+    source = "import time\ntime.sleep(0.05)\nwhole = True\n"
+    name = "penstock_slow_to_import"
+    (tmp_path / f"{name}.py").write_text(source)
+
+    def imports(_: Payload) -> list[int]:
+        __import__(name)
+        return [7]
+
+    labeling = Labeling(
+        [Labeler(use="imports", call=imports, default=("44",), budget_s=0.01)],
+        clock=LiveClock(),
+        log=RecordingLog(),
+        watchdog=watchdog,
+    )
+    sys.path.insert(0, str(tmp_path))
+    try:
+        labeling.label(Payload())
+        assert sys.modules[name].whole is True
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop(name, None)
+
+
+def test_a_timer_that_other_code_took_away_is_wound_up_again(watchdog: Watchdog) -> None:
+    """A library that uses the same timer must not switch the watchdog off for good."""
+    now = time.monotonic()
+    watchdog.arm(now, now + 0.001)
+    watchdog.disarm()
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    later = time.monotonic() + 0.002
+    watchdog.arm(later, later + 0.5)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    watchdog.disarm()
+
+
+def test_in_a_steady_stream_the_timer_is_wound_once(watchdog: Watchdog) -> None:
+    """A system call for every request would cost more than the labeler."""
+    now = time.monotonic()
+    watchdog.arm(now, now + 60.0)
+    watchdog.disarm()
+    before = signal.getitimer(signal.ITIMER_REAL)[0]
+    watchdog.arm(now + 1.0, now + 61.0)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] <= before
+    watchdog.arm(now + 1.0, now + 1.5)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] <= 0.5
+    watchdog.disarm()
+
+
+def test_a_watchdog_that_was_not_started_leaves_the_timer_alone() -> None:
+    """Without a handler the signal would end the process."""
+    watchdog = Watchdog()
+    watchdog.arm(0.0, 0.001)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
+    watchdog.start()
+    watchdog.stop()
+    watchdog.arm(0.0, 0.001)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+def test_it_starts_in_the_main_thread_only() -> None:
+    """Python handles signals there; elsewhere it would silently watch nothing."""
+    caught: list[BaseException] = []
+
+    def elsewhere() -> None:
+        try:
+            Watchdog().start()
+        except ValueError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert "main thread" in str(caught[0])
+
+
+def test_who_stood_still_is_not_blamed_and_who_computed_is() -> None:
+    """On a busy machine a process may not run for longer than any budget."""
+    spent = iter([5.0, 5.001, 5.0, 5.02, 5.0])
+    watchdog = Watchdog(now=lambda: 0.0, spent=lambda: next(spent))
+    watchdog.arm(0.0, 0.02)
+    assert not watchdog.blames(0.5, 0.02)
+    watchdog.arm(0.0, 0.02)
+    assert watchdog.blames(0.021, 0.0199)
+    watchdog.arm(0.0, 0.02)
+    assert watchdog.blames(SURELY_S, 0.02)
+
+
+def test_without_a_watchdog_the_clock_decides() -> None:
+    """In virtual time there is nobody else."""
+    assert NoWatchdog().blames(0.021, 0.02)
+    assert not NoWatchdog().blames(0.02, 0.02)
+
+
+def test_the_exception_passes_the_handlers_of_ordinary_labelers() -> None:
+    """`except Exception` is common; it must not keep a hanging labeler alive."""
+    assert not issubclass(Overrun, Exception)
