@@ -1,5 +1,7 @@
 """Detection's post-processing, against heads made by hand and against the package's own code."""
 
+import importlib.resources
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from nudenet import nudenet
 
 from workers.kinds.detection import DetectionOptions, Frame, find, to_batch
+from workers.pictures import decode_picture, fitted
 
 OPTIONS = DetectionOptions(classes=["cat", "dog"], risky={"dog": 0.5})
 
@@ -80,3 +83,12 @@ def test_a_batch_is_planes_of_colour_from_0_to_1() -> None:
     assert to_batch([blue], blue_first=False)[0, :, 0, 0].tolist() == [0, 0, 1]
     assert to_batch([blue], blue_first=True)[0, :, 0, 0].tolist() == [1, 0, 0]
     assert to_batch([blue, blue], blue_first=True).shape == (2, 3, 2, 2)
+
+
+@pytest.mark.parametrize("name", ["china.jpg", "flower.jpg"])
+def test_a_photograph_reaches_the_model_as_the_package_feeds_it(name: str) -> None:
+    """Within one level of brightness of 255: the sampling is the same, its rounding is not."""
+    raw = (importlib.resources.files("sklearn") / "datasets" / "images" / name).read_bytes()
+    theirs, *_ = nudenet._read_image(raw, 320)
+    square, _ = fitted(decode_picture(raw), 320)
+    assert np.abs(to_batch([square], blue_first=True) - theirs).max() < 1.01 / 255
