@@ -10,7 +10,7 @@ STORY_S_MAX = 400.0
 
 @pytest.mark.models
 async def test_the_story_of_make_run_ends_well() -> None:
-    """Real pools, real payloads: split, fall-through, tickets, and their results; exit 0 says that all came."""
+    """Real pools and payloads: split, fall-through, tickets, and their results; exit 0 says all came."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
