@@ -1,6 +1,7 @@
 """HTTP/1.1 as a client writes it: the bytes of one request to a model server. Pure.
 
-End-to-end header fields pass as they came; the fields that belong to this hop are made anew.
+End-to-end header fields pass as they came; the fields that belong to this hop are made anew, and a field
+that the table adds (credentials, say) takes the place of the caller's of that name.
 """
 
 import re
@@ -27,8 +28,10 @@ def encode_request(request: Request, target: Target, host: bytes, prefix: bytes,
         b"%b %b%b HTTP/1.1\r\nHost: %b\r\nX-Request-Id: %b\r\nPenstock-Deadline-Ms: %d\r\n"
         % (request.method, prefix, path, host, request.id.encode(), max(1, int(budget_s * 1000)))
     ]
+    ours = {name.lower() for name, _ in target.headers}
     for name, value in request.headers:
-        lines.append(b"%b: %b\r\n" % (name, value))
+        if not ours or name.lower() not in ours:
+            lines.append(b"%b: %b\r\n" % (name, value))
     for name, value in target.headers:
         lines.append(b"%b: %b\r\n" % (name, value))
     if request.body or request.method == b"POST":

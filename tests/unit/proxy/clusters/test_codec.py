@@ -46,6 +46,17 @@ def test_an_applications_credentials_are_added() -> None:
     assert b"\r\nAuthorization: token\r\n" in message
 
 
+def test_a_field_of_the_table_takes_the_place_of_the_callers() -> None:
+    """Two Authorization fields would leave it to the model server which one counts."""
+    request = Request(
+        id="r", method=b"POST", target=b"/", headers=((b"authorization", b"theirs"), (b"x", b"1"))
+    )
+    message = encode(request, headers=((b"Authorization", b"ours"),))
+    assert b"theirs" not in message
+    assert b"\r\nx: 1\r\n" in message
+    assert message.count(b"uthorization") == 1
+
+
 def test_a_question_carries_no_length() -> None:
     """GET has no body."""
     message = encode(Request(id="r", method=b"GET", target=b"/v2/models/m"))
