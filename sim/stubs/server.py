@@ -12,6 +12,7 @@ from sim.stubs.address import Address
 from sim.stubs.behaviours import AnyBehaviour, Ok, Refuse
 from sim.stubs.connection import Connection
 from sim.stubs.director import Cue, direct
+from sim.stubs.listener import Listener
 from sim.stubs.performance import Step, Wait, perform
 from sim.stubs.received import Received
 
@@ -58,7 +59,7 @@ class StubServer:
         self._timers: Timers = timers if timers is not None else LoopTimers()
         self._cue = self._directions(self.behaviour)
         self._address: Address | None = None
-        self._listening: asyncio.Task[asyncio.Server] | None = None
+        self._listener: Listener | None = None
         self._connections: set[Connection] = set()
         self._quiet: asyncio.Event | None = None  # set while no connection is open
 
@@ -80,8 +81,6 @@ class StubServer:
             self._address = Address(self.host, self.port)
             self.port = self._address.port
         self.behave(self.behaviour)
-        if self._listening is not None:
-            await self._listening
         return self
 
     async def stop(self) -> None:
@@ -107,8 +106,8 @@ class StubServer:
             return  # not started yet
         if isinstance(behaviour, Refuse):
             self._close()
-        elif self._listening is None:
-            self._listening = self._listen(self._address)
+        elif self._listener is None:
+            self._listener = Listener(self._address.listen(), self._connection)
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -123,7 +122,7 @@ class StubServer:
     def open(self, connection: Connection) -> None:
         self.accepted += 1
         self._connections.add(connection)
-        if self._listening is None:  # it was in the backlog when the stub went away
+        if self._listener is None:  # it was being accepted when the stub went away
             connection.abort()
 
     def closed(self, connection: Connection) -> None:
@@ -149,28 +148,23 @@ class StubServer:
     def _directions(self, behaviour: AnyBehaviour) -> Callable[[], Cue]:
         return direct(Ok() if isinstance(behaviour, Refuse) else behaviour, self._rng)
 
-    def _listen(self, address: Address) -> asyncio.Task[asyncio.Server]:
-        """Clients can connect from now on; they are served as soon as the task has run."""
-        listener = address.listen()
-        loop = asyncio.get_running_loop()
-        serving = loop.create_server(lambda: Connection(self, self._timers, loop), sock=listener)
-        return loop.create_task(serving, name=f"stub {self.name}")
+    def _connection(self) -> Connection:
+        return Connection(self, self._timers, asyncio.get_running_loop())
 
-    def _close(self) -> None:
-        listening, self._listening = self._listening, None
-        if listening is not None and listening.done():
-            listening.result().close()
-        elif listening is not None:
-            listening.add_done_callback(lambda done: done.result().close())
+    def _close(self) -> Listener | None:
+        """Stop listening and reset what is open. The listener that was."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
         for connection in list(self._connections):
             connection.abort()
+        return listener
 
     async def _hush(self) -> None:
         """Stop listening and wait until every connection is gone."""
-        listening = self._listening
-        if listening is not None:
-            await listening
-        self._close()
+        listener = self._close()
+        if listener is not None:
+            await listener.settle()
         if self._connections:
             self._quiet = asyncio.Event()
             await self._quiet.wait()
