@@ -17,32 +17,32 @@ FILE_BYTES_MAX = 4 * 1024 * 1024
 _numbers = itertools.count(1)
 
 
-def load_file(path: Path, use: str) -> ModuleType:
+def load_file(path: Path) -> ModuleType:
     """Execute the file as a module of its own. Raises `BadLabeler`, with the line where it can be told."""
-    source = _read(path, use)
+    source = _read(path)
     module = ModuleType(f"penstock_labeler_{next(_numbers)}_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and type hints look themselves up there
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the table names this code
     except SyntaxError as error:
-        raise BadLabeler(f"'{use}' cannot be loaded: {error.msg} (line {error.lineno})") from error
+        raise BadLabeler(f"it cannot be loaded: {error.msg} (line {error.lineno})") from error
     except (Exception, SystemExit) as error:
         raise BadLabeler(
-            f"'{use}' cannot be loaded: {type(error).__name__}: {error}{_line_of(error, path)}"
+            f"it cannot be loaded: {type(error).__name__}: {error}{_line_of(error, path)}"
         ) from error
     finally:
         del sys.modules[module.__name__]
     return module
 
 
-def _read(path: Path, use: str) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
-            raise BadLabeler(f"'{use}': {path} is larger than {FILE_BYTES_MAX} bytes")
+            raise BadLabeler(f"{path} is larger than {FILE_BYTES_MAX} bytes")
         return path.read_bytes()
     except OSError as error:
-        raise BadLabeler(f"'{use}': {path}: {error.strerror}") from error
+        raise BadLabeler(f"{path}: {error.strerror}") from error
 
 
 def _line_of(error: BaseException, path: Path) -> str:

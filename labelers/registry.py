@@ -4,7 +4,6 @@ Decides what `use` names, checks the options, and says in one sentence what is w
 that it built. A table names code: whoever may change the table may run code in the proxy.
 """
 
-import asyncio
 import importlib
 import importlib.metadata
 import importlib.util
@@ -43,10 +42,10 @@ def build(use: str, options: Mapping[str, Any], *, base: Path | None = None) -> 
     if use in BUILT_INS:
         return _build_in(use, options, base)
     for entry_point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=use):
-        return _make(use, _guarded(use, entry_point.load), options)
+        return _make(_guarded(entry_point.load), options)
     if ":" not in use:
         raise BadLabeler(f"no labeler is named '{use}'{_hint(use, _names())}; known: {', '.join(_names())}")
-    return _make(use, _resolve(use, base), options)
+    return _make(_resolve(use, base), options)
 
 
 def _build_in(use: str, options: Mapping[str, Any], base: Path | None) -> Labeler:
@@ -55,12 +54,12 @@ def _build_in(use: str, options: Mapping[str, Any], base: Path | None) -> Labele
     for option in options:
         if option not in known:
             raise BadLabeler(
-                f"{use} has no option '{option}'{_hint(str(option), known)}; it has: {', '.join(known)}"
+                f"there is no option '{option}'{_hint(str(option), known)}; there are: {', '.join(known)}"
             )
     try:
         labeler: Labeler = module.build(msgspec.convert(dict(options), module.Options), base)
     except (msgspec.ValidationError, BadYield, BadLabeler, ValueError) as error:
-        raise BadLabeler(f"{use}: {error}") from error
+        raise BadLabeler(str(error)) from error
     return labeler
 
 
@@ -68,9 +67,9 @@ def _resolve(use: str, base: Path | None) -> object:
     where, _, attribute = use.rpartition(":")
     path = _file_of(where, base)
     if path is not None:
-        module: object = load_file(path, use)
+        module: object = load_file(path)
     else:
-        module = _guarded(use, lambda: importlib.import_module(where))
+        module = _guarded(lambda: importlib.import_module(where))
     for name in attribute.split("."):
         if not hasattr(module, name):
             public = [known for known in vars(module) if not known.startswith("_")] if path else []
@@ -88,43 +87,43 @@ def _file_of(where: str, base: Path | None) -> Path | None:
     return beside if where.isidentifier() and beside.is_file() else None
 
 
-def _make(use: str, attribute: object, options: Mapping[str, Any]) -> Labeler:
+def _make(attribute: object, options: Mapping[str, Any]) -> Labeler:
     """A function is the labeler; with options, or being a class, it is called with them and returns it."""
     if not callable(attribute):
-        raise BadLabeler(f"'{use}' is not callable, but a {type(attribute).__name__}")
+        raise BadLabeler(f"it is not callable, but a {type(attribute).__name__}")
     if options or isinstance(attribute, type):
-        _check_takes_options(use, attribute, options)
+        _check_takes_options(attribute, options)
         factory = attribute
-        attribute = _guarded(use, lambda: factory(**options))
+        attribute = _guarded(lambda: factory(**options))
         if not callable(attribute):
             raise BadLabeler(
-                f"'{use}' called with its options gave a {type(attribute).__name__}; it must give the labeler"
+                f"called with its options it gave a {type(attribute).__name__}; it must give the labeler"
             )
-    _check_takes_payload(use, attribute)
+    _check_takes_payload(attribute)
     _warm_up()
     return attribute
 
 
-def _check_takes_options(use: str, attribute: Callable[..., Any], options: Mapping[str, Any]) -> None:
+def _check_takes_options(attribute: Callable[..., Any], options: Mapping[str, Any]) -> None:
     signature = _signature(attribute)
     try:
         if signature is not None:
             signature.bind(**options)
     except TypeError as error:
         given = ", ".join(options) or "none"
-        raise BadLabeler(f"'{use}' does not take these options ({given}): {error}") from error
+        raise BadLabeler(f"it does not take these options ({given}): {error}") from error
 
 
-def _check_takes_payload(use: str, labeler: Callable[..., Any]) -> None:
+def _check_takes_payload(labeler: Callable[..., Any]) -> None:
     called = labeler if inspect.isroutine(labeler) else type(labeler).__call__
-    if asyncio.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
-        raise BadLabeler(f"'{use}' is async; a labeler is a plain function: it runs on the event loop")
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        raise BadLabeler("it is async; a labeler is a plain function: it runs on the event loop")
     signature = _signature(labeler)
     try:
         if signature is not None:
             signature.bind(None)
     except TypeError as error:
-        raise BadLabeler(f"'{use}' does not take one payload: {error}") from error
+        raise BadLabeler(f"it does not take one payload: {error}") from error
 
 
 def _signature(attribute: Callable[..., Any]) -> inspect.Signature | None:
@@ -134,12 +133,12 @@ def _signature(attribute: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
-def _guarded(use: str, load: Callable[[], Any]) -> Any:
+def _guarded(load: Callable[[], Any]) -> Any:
     """Run the user's module or factory; whatever it raises is a sentence about it."""
     try:
         return load()
     except (Exception, SystemExit) as error:
-        raise BadLabeler(f"'{use}' cannot be loaded: {type(error).__name__}: {error}") from error
+        raise BadLabeler(f"it cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def _warm_up() -> None:

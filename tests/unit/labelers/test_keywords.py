@@ -105,7 +105,7 @@ def test_word_lists_that_cannot_work_are_refused(tmp_path: Path, options: dict[s
     """Found when the table is read."""
     (tmp_path / "odd.txt").write_text("44\n")
     (tmp_path / "latin.txt").write_bytes(b"44 caf\xe9\n")
-    with pytest.raises(BadLabeler, match="keywords: "):
+    with pytest.raises(BadLabeler):
         build("keywords", options, base=tmp_path)
 
 

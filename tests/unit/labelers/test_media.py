@@ -164,7 +164,7 @@ def test_files_beyond_the_limit_are_not_looked_at() -> None:
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
     """An unknown kind would silently label nothing."""
-    with pytest.raises(BadLabeler, match="media: "):
+    with pytest.raises(BadLabeler):
         build("media", options)
 
 

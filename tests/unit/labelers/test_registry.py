@@ -65,7 +65,7 @@ def test_built_ins_are_used_by_name() -> None:
 @pytest.mark.parametrize("use", sorted(BUILT_INS))
 def test_an_option_that_a_built_in_does_not_have_is_refused(use: str) -> None:
     """A misspelt option must not be left out silently."""
-    assert "has no option 'colour'" in refusal(use, colour="red")
+    assert "there is no option 'colour'" in refusal(use, colour="red")
 
 
 def test_what_is_misspelt_is_guessed() -> None:
