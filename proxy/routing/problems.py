@@ -30,14 +30,20 @@ class Problems(msgspec.Struct, frozen=True):
 
 
 class Reports:
-    """Collects problems while a text is read."""
+    """Collects problems while a text is read. `key` is the key whose value is being read."""
 
-    def __init__(self) -> None:
-        self.found: list[Problem] = []
+    def __init__(self, found: list[Problem] | None = None, key: str = "") -> None:
+        self.found: list[Problem] = [] if found is None else found
+        self._key = key
+
+    def of(self, key: str) -> "Reports":
+        """The same collection, for the value of a key: its problems begin with the key's name."""
+        return Reports(self.found, key)
 
     def add(self, line: int, message: str, hint: str = "") -> None:
         """Note a problem and read on."""
-        self.found.append(Problem(line, message, hint))
+        said = f"{self._key}: {message}" if self._key else message
+        self.found.append(Problem(line, said, hint))
 
     def problems(self) -> Problems:
         """All of them, by line; problems of one line in the order in which they were found."""

@@ -34,6 +34,7 @@ class Section:
 
     def read(self, node: Node, reports: Reports) -> dict[str, Any] | None:
         """The values of the keys that are there and right; None when `node` is not a mapping."""
+        reports = reports.of("")
         if not isinstance(node, Pairs):
             if not (isinstance(node, Scalar) and node.broken):
                 reports.add(node.line, f"{self.what} is a mapping, not {kind(node)}", self._form())
@@ -42,7 +43,7 @@ class Section:
         for name, value in node.pairs:
             key = self.keys.get(name.text)
             if key is not None:
-                values[key.name] = key.reader.read(value, reports)
+                values[key.name] = key.reader.read(value, reports.of(key.name))
             elif not self.is_open:
                 self._unknown(name, value, reports)
         self._missing(node, reports)
