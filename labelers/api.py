@@ -77,6 +77,11 @@ class Payload:
         return document
 
     @property
+    def problem(self) -> str:
+        """Why `json` cannot be had, for people; '' where it can, or where no labeler has asked."""
+        return self._problem
+
+    @property
     def binary(self) -> memoryview:
         """The bytes after the JSON part: tensors in listed order, or one raw input. Raises `PayloadError`."""
         return self._opened().binary_part()

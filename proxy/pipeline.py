@@ -71,21 +71,17 @@ class Exchange:
     def begin(self) -> None:
         """Label, plan, and start down the tiers."""
         request, snapshot = self._request, self._snapshot
-        self._labels = snapshot.labeling.label(
-            Payload(
-                model=request.model,
-                version=request.version,
-                headers=request.headers,
-                body=request.body,
-                id=request.id,
-            )
+        payload = Payload(
+            model=request.model,
+            version=request.version,
+            headers=request.headers,
+            body=request.body,
+            id=request.id,
         )
+        self._labels = snapshot.labeling.label(payload)
         self._plan = snapshot.table.plan(self._labels, request.drained)
         if not self._plan.tiers:
-            labels = ", ".join(self._labels) or "none"
-            self._finish(
-                Verdict.UNROUTABLE, problem(404, f"no row matches this request; its labels: {labels}")
-            )
+            self._finish(Verdict.UNROUTABLE, problem(404, _no_row(self._labels, payload.problem)))
         elif request.fallback is Fallback.AT_ONCE:
             self._park()
         else:
@@ -213,3 +209,9 @@ class Exchange:
 
 
 _ANSWERED = (Outcome.OK, Outcome.REJECTED)
+
+
+def _no_row(labels: tuple[Label, ...], unread: str) -> str:
+    """Why nothing matched; `unread` says what kept labelers from reading the body."""
+    because = f" ({unread})" if unread else ""
+    return f"no row matches this request; its labels: {', '.join(labels) or 'none'}{because}"

@@ -255,3 +255,34 @@ async def test_an_hsf_gateway_is_told_the_time_left_in_its_own_field(founding: F
     while not founding.stubs["5"].calls:
         await ask(founding.port, infer(labelled(44)))
     assert 0 < int(founding.stubs["5"].calls[-1].headers["tri-service-timeout"]) <= 100
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "said"),
+    [
+        (b'{"parameters": {"label": 1125}', (), "truncated"),
+        (b"\xff\xfe", (), "not JSON"),
+        (b"[1125]", (), "not an object"),
+        (labelled(1125), ("Inference-Header-Content-Length: 99999",), "Inference-Header-Content-Length"),
+        (labelled(1125), ("Inference-Header-Content-Length: -1",), "Inference-Header-Content-Length"),
+        (labelled(1125), ("Content-Encoding: gzip",), "damaged"),
+        (b"{}", (), "labels: none"),
+    ],
+)
+async def test_a_body_that_no_labeler_can_read_is_refused_with_the_reason(
+    founding: Founding, body: bytes, fields: tuple[str, ...], said: str
+) -> None:
+    """Without a label there is no row; the caller is told why there was no label."""
+    response = await ask(founding.port, infer(body, *fields))
+    assert response.status == 404
+    assert said in response.json["error"], response.json
+
+
+async def test_a_cut_off_body_is_never_routed(founding: Founding) -> None:
+    """The caller promised more than it sent, and left."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", founding.port)
+    writer.write(infer(labelled(7))[:-5])
+    writer.write_eof()
+    assert await reader.read() == b""
+    writer.close()
+    assert founding.stubs["3"].received == 0
