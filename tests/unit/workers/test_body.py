@@ -1,6 +1,7 @@
 """Compressed bodies: unpacked within a limit."""
 
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
@@ -25,8 +26,12 @@ def test_a_body_is_unpacked(packed: bytes, encoding: str) -> None:
 
 def test_a_bomb_is_refused_before_it_is_unpacked_whole() -> None:
     """A thousandfold packs into little; memory must follow the limit and not the sender."""
+    packed = gzip.compress(bytes(2 * 10**7))
+    tracemalloc.start()
     with pytest.raises(TooLarge, match="1000 bytes"):
-        unpack(gzip.compress(bytes(10**6)), "gzip", 1000)
+        unpack(packed, "gzip", 1000)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
     assert len(unpack(gzip.compress(bytes(1000)), "gzip", 1000)) == 1000
 
 

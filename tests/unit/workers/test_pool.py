@@ -160,9 +160,12 @@ def test_a_callers_fault_says_nothing_about_the_model(
     pool: Pool, runner: HeldRunner, end: Exception | None
 ) -> None:
     """A success clears the count; what expired neither adds nor clears."""
-    for error in (ModelFailed("x"), ModelFailed("x"), end, ModelFailed("x")):
+    for error in (ModelFailed("x"), ModelFailed("x"), end):
         pool.infer(entry(), REQUEST, None)
         runner.end(error)
+    assert pool.ready(entry())
+    pool.infer(entry(), REQUEST, None)
+    runner.end(ModelFailed("x"))
     assert pool.ready(entry()) == (end is None)
 
 

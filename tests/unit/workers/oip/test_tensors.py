@@ -208,6 +208,18 @@ def test_a_shape_that_does_not_agree_is_refused(shape: object) -> None:
         one("FP32", shape, [1.0])
 
 
+def test_a_zero_does_not_hide_an_overflow_behind_it() -> None:
+    """No elements, but no array can have the shape either."""
+    with pytest.raises(BadTensor, match="more than"):
+        one("FP32", [0, 2**70], [])
+
+
+def test_a_binary_size_beyond_the_body_says_what_is_left() -> None:
+    """The commonest mistake of hand-made requests; the numbers show which side is wrong."""
+    with pytest.raises(BadTensor, match="binary_data_size is 8, but 4 bytes are left"):
+        binary("FP32", [2], bytes(4), 8)
+
+
 @pytest.mark.parametrize("size", [-1, 3, 5, 2**40, 4.0, True, "4", None])
 def test_a_wrong_binary_size_is_refused(size: object) -> None:
     """Sizes bound where the next tensor begins: one wrong size would shift all that follow."""
