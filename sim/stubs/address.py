@@ -50,7 +50,8 @@ class Address:
 
 
 def _socket() -> socket.socket:
-    each = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named because asyncio sets TCP_NODELAY only where it is.
+    each = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     each.setblocking(False)
     return each
