@@ -155,7 +155,7 @@ async def test_redirect_points_elsewhere(stub, client) -> None:
 
 
 async def test_huge_sends_every_byte_that_it_announced_and_no_more(stub, message) -> None:
-    """A limit is tested from both sides: the size must be exact, also beyond what the kernel takes at once."""
+    """A limit is tested from both sides: the size must be exact, also past what the kernel takes in."""
     body_bytes = 30_000_003
     stub.behave(Huge(body_bytes=body_bytes))
     reader, writer = await asyncio.open_connection("127.0.0.1", stub.port)
