@@ -138,6 +138,7 @@ async def test_a_file_is_taken_without_a_signal_however_it_is_replaced(
                 return response.attempts[0][0] == f"{letter}0"
 
             await eventually(so, 10, f"table {letter}")
+            assert await so()
 
         await serves("a")
         (tmp_path / "..fresh").symlink_to("v2")
@@ -153,6 +154,7 @@ async def test_a_file_is_taken_without_a_signal_however_it_is_replaced(
         await serves("d")
         put_in_place(path, table("e", *stubs))
         await serves("e")
+        assert await proxy.metric("penstock_table_generation") == 5
 
 
 async def _unready(proxy: ProxyProcess, problem: str) -> None:
