@@ -28,7 +28,7 @@ CLOCKS = {"time": None, "random": None, "datetime": frozenset(("now", "utcnow", 
 MACHINES = re.compile(
     r"pypi[.]org|pythonhosted[.]org|npmjs[.]org|deb[.]debian[.]org|/[w]ork/|/[r]oot/|/[h]ome/\w|/[U]sers/\w|/[o]pt/(wheels|pypi)"
 )
-ASSERTS = re.compile(r"(assert|check|expect|verify)|(raises|warns|fail)$")
+ASSERTS = re.compile(r"(assert|check|expect|verify|eventually)|(raises|warns|fail)$")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
