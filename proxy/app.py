@@ -46,6 +46,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     queue: str = "sqlite:///penstock.db"
     log_level: str = "info"
     drain_s: float = 25.0
+    seed: int | None = None  # of the weighted draws; None = a fresh one
     edge: EdgeLimits = EdgeLimits()
     client: ClientLimits = ClientLimits()
     drain: DrainLimits = DrainLimits()
@@ -109,7 +110,7 @@ class App:
     def __init__(
         self, options: ServeOptions, loader: Loader, loaded: Loaded, queue: OfflineQueue, log: Log
     ) -> None:
-        clock, rng, loop = LiveClock(), random.Random(), asyncio.get_running_loop()
+        clock, rng, loop = LiveClock(), random.Random(options.seed), asyncio.get_running_loop()
         self._options = options
         self._log = log
         self._loop = loop

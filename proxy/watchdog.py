@@ -4,7 +4,8 @@ One interval timer of the operating system (SIGALRM), wound up only when none is
 happy path a labeler costs two assignments and no system call but the reading of the thread's own time. Its
 handler runs in the main thread between two instructions of the hanging code and raises `Overrun` there.
 
-What makes it safe: it raises only when the budget has passed and `labelers.labels.collect` is on the stack.
+What makes it safe: it raises only when the budget has passed, by the clock and by evidence that the labeler
+is to blame for it (processor time used, or many rings), and while `labelers.labels.collect` is on the stack.
 All that runs below `collect` is the user's; whoever calls `collect` catches. A signal that comes late, or
 between two labelers, finds neither and does nothing.
 
@@ -24,13 +25,18 @@ from labelers.labels import collect
 from proxy.clock import LiveClock
 
 GRACE_S = 0.002
-"""A process that was not running when the time ran out gets this much to end what takes microseconds."""
+"""Between the rings after the time has run out."""
+
+WARNINGS_MAX = 10
+"""A labeler that has not used its budget of processor time is struck only after so many rings: it sleeps, or
+waits for something. On a busy machine a process may stand still for longer than any budget; each ring shows
+that this thread runs again, and an innocent labeler needs microseconds of it."""
 
 RETRY_S = 0.005
 """A labeler that caught `Overrun` has this long to clean up; then it is struck at every step it takes."""
 
-STRIKES_SINGLE = 2
-"""The first ring warns, the first strike is a single one; those that follow come in a storm."""
+STRIKES_SINGLE = 1
+"""The first strike is a single one; those that follow come in a storm."""
 
 SURELY_S = 1.0
 """A labeler that took this long is to blame even if it used no processor: it waited for something."""
@@ -73,7 +79,10 @@ class NoWatchdog:
 class Watchdog:
     """Breaks off labelers of the main thread; `start` and `stop` are called there too."""
 
-    __slots__ = ("_before", "_deadline", "_live", "_now", "_rings", "_spent", "_spent_before_s", "strikes")
+    __slots__ = (
+        *("_before", "_budget_s", "_deadline", "_live", "_now", "_rings", "_spent", "_spent_before_s"),
+        *("strikes", "warnings"),
+    )
 
     def __init__(
         self, *, now: Callable[[], float] = LiveClock.now, spent: Callable[[], float] = LiveClock.spent
@@ -84,8 +93,10 @@ class Watchdog:
         self._deadline = math.inf  # inf = no labeler is running
         self._rings = math.inf  # when the timer rings; inf = it is not running
         self._spent_before_s = 0.0
+        self._budget_s = 0.0
         self._before: object = signal.SIG_DFL
         self.strikes = 0  # at the labeler that is running
+        self.warnings = 0  # rings since its time ran out
 
     def start(self) -> None:
         """Take SIGALRM. Raises `ValueError` outside the main thread."""
@@ -102,9 +113,10 @@ class Watchdog:
         signal.signal(signal.SIGALRM, self._before)  # type: ignore[arg-type]
 
     def arm(self, now: float, deadline: float) -> None:
-        """A labeler begins. A timer that rings in time, left over from an earlier one, will look again then."""
-        self.strikes = 0
+        """A labeler begins. A timer left over from an earlier one, if it rings in time, will look again."""
+        self.strikes = self.warnings = 0
         self._spent_before_s = self._spent()
+        self._budget_s = deadline - now
         self._deadline = deadline
         if not now <= self._rings <= deadline:  # not running, too late, or taken away by other code
             self._wind(now, deadline - now)
@@ -115,7 +127,13 @@ class Watchdog:
 
     def blames(self, elapsed_s: float, budget_s: float) -> bool:
         """By the processor time that it used, or by having taken absurdly long."""
-        return elapsed_s >= SURELY_S or self._spent() - self._spent_before_s >= budget_s
+        return elapsed_s >= SURELY_S or self._has_spent(budget_s)
+
+    def _has_spent(self, budget_s: float) -> bool:
+        return self._spent() - self._spent_before_s >= budget_s
+
+    def _guilty(self) -> bool:
+        return self.strikes > 0 or self.warnings >= WARNINGS_MAX or self._has_spent(self._budget_s)
 
     def _wind(self, now: float, delay_s: float) -> None:
         if self._live:
@@ -128,8 +146,8 @@ class Watchdog:
             self._rings = math.inf
         elif now < self._deadline:
             self._wind(now, self._deadline - now)
-        elif self.strikes == 0 or not _may_strike(frame):
-            self.strikes = max(self.strikes, 1)  # the first ring only warns
+        elif not self._guilty() or not _may_strike(frame):
+            self.warnings += 1
             self._wind(now, GRACE_S)
         else:
             self.strikes += 1

@@ -10,7 +10,7 @@ from proxy.app import App, ServeOptions
 from proxy.clock import LiveClock
 from proxy.loading import Loader, load_file
 from proxy.offline.open import open_queue
-from proxy.watchdog import NoWatchdog
+from proxy.watchdog import Watchdog
 from tests.integration.callers import Response, get
 from tests.stand_ins.log import RecordingLog
 
@@ -32,7 +32,9 @@ class RunningApp:
 async def running(table: Path, queue: str = "memory://", **options: object) -> AsyncIterator[RunningApp]:
     """A proxy over a table file, on free ports of loopback."""
     log = RecordingLog()
-    loader = Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=NoWatchdog())
+    watchdog = Watchdog()
+    watchdog.start()
+    loader = Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=watchdog)
     offline = await open_queue(queue, clock=LiveClock(), log=log)
     free = ("127.0.0.1", 0)
     settings = ServeOptions(table=table, listen=free, admin=free, queue=queue, drain_s=2.0, **options)  # type: ignore[arg-type]
@@ -43,6 +45,7 @@ async def running(table: Path, queue: str = "memory://", **options: object) -> A
     finally:
         await app.stop()
         await offline.close()
+        watchdog.stop()
 
 
 def at_home(table: str, urls: dict[str, str]) -> str:

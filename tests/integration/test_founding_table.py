@@ -30,6 +30,8 @@ from tests.integration.callers import Response, ask, ask_many, eventually, get, 
 
 FOUNDING = Path(__file__).parents[2] / "routing_tables" / "founding.yaml"
 REQUESTS = 60_000
+SEED = 1125
+"""Of the draws: one fair run in a hundred would fail the chi-square test."""
 
 
 class Founding:
@@ -55,7 +57,7 @@ async def founding(tmp_path: Path) -> AsyncIterator[Founding]:
         table = tmp_path / "table.yaml"
         table.write_text(at_home(FOUNDING.read_text(), {name: stub.url for name, stub in stubs.items()}))
         queue = f"sqlite:///{tmp_path}/queue.db"
-        yield Founding(await stack.enter_async_context(running(table, queue)), stubs)
+        yield Founding(await stack.enter_async_context(running(table, queue, seed=SEED)), stubs)
 
 
 async def test_60000_requests_labelled_1125_split_one_to_five_and_reach_no_other(
