@@ -136,7 +136,14 @@ class App:
         )
         self._server = HttpServer(service=self._service, limits=options.edge, clock=clock, meters=meters)
         self._drain = Drain(
-            queue=queue, send=pipeline.take, clock=clock, rng=rng, log=log, limits=options.drain
+            queue=queue,
+            send=pipeline.take,
+            clock=clock,
+            rng=rng,
+            log=log,
+            limits=options.drain,
+            pressure=pipeline.pressed,
+            served=lambda application: meters.attempts[application, "ok"],
         )
         self.reloader = Reloader(
             path=options.table,

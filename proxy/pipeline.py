@@ -9,6 +9,7 @@ task, no await and no future as long as a model server answers. Budget: 15 µs i
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from labelers import Payload
@@ -16,6 +17,7 @@ from proxy.messages import Answer, Fallback, Label, Outcome, Reply, Request, Ver
 from proxy.observe.meters import Meters
 from proxy.ports import Clock, Log, OfflineQueue
 from proxy.problem import problem
+from proxy.qos.gate import Bar
 from proxy.routing.table import Plan
 from proxy.snapshot import Snapshot
 from proxy.tickets import Envelope, Put, Refusal, Refused
@@ -25,6 +27,9 @@ from proxy.tiers.outcome import CATALOG_FALLS_THROUGH, FALLS_THROUGH
 
 RETRY_AFTER_S = 1.0
 """What a caller is told to wait after a 503."""
+
+PRESSED_S = 1.0
+"""How long after an online request found no permit the queue's tickets stay where they are."""
 
 Done = Callable[[Reply], None]
 
@@ -40,6 +45,11 @@ class Pipeline:
         self.clock = clock
         self.meters = meters
         self.log = log
+        self.short_s = -math.inf  # when an online request last found no permit
+
+    def pressed(self) -> bool:
+        """Whether online requests want all that there is: then the drain must not take any of it."""
+        return self.clock.now() - self.short_s < PRESSED_S
 
     def take(self, request: Request, done: Done) -> "Exchange":
         """Route an inference request; `done` is called once (perhaps before this returns)."""
@@ -184,6 +194,8 @@ class Exchange:
         if self._chain is not None:
             for application, bar in self._chain.passed_over:
                 self._pipeline.meters.passed_over[application, bar.value] += 1
+                if bar in _SHORT and not self._request.drained:
+                    self._pipeline.short_s = self._pipeline.clock.now()
         done, self._done = self._done, None
         if done is not None:
             self._pipeline.meters.settle(reply, self._elapsed_s())
@@ -209,6 +221,7 @@ class Exchange:
 
 
 _ANSWERED = (Outcome.OK, Outcome.REJECTED)
+_SHORT = (Bar.CONCURRENCY, Bar.RATE)
 
 
 def _no_row(labels: tuple[Label, ...], unread: str) -> str:

@@ -11,7 +11,7 @@ from labelers import Payload
 from proxy.messages import Answer, Failure, Fallback, Outcome, Reply, Request, Verdict
 from proxy.observe.meters import Meters
 from proxy.offline.memory import MemoryQueue
-from proxy.pipeline import Pipeline
+from proxy.pipeline import PRESSED_S, Pipeline
 from proxy.routing.parse import parse_table
 from proxy.routing.table import Table
 from proxy.snapshot import SnapshotBuilder
@@ -250,6 +250,21 @@ async def test_a_request_keeps_the_table_it_began_with() -> None:
     bench.fail()
     bench.cluster.last.end(Answer(status=200))
     assert (await bench.reply()).generation == 1
+
+
+async def test_tickets_wait_while_online_requests_find_no_permit() -> None:
+    """What the queue holds is the least critical of all; it must not take a permit that is wanted now."""
+    bench = Bench()
+    gate = bench.pipeline.snapshot.gates["1"]
+    gate.permits.limit(concurrency=0, rate=None, burst=None)
+    bench.take(drained=True, fallback=Fallback.NONE)
+    bench.cluster.last.end(Answer(status=200))
+    assert not bench.pipeline.pressed()
+    bench.take()
+    bench.cluster.last.end(Answer(status=200))
+    assert bench.pipeline.pressed()
+    bench.clock.time_s += PRESSED_S
+    assert not bench.pipeline.pressed()
 
 
 class TestQuestions:
