@@ -1,6 +1,7 @@
 """The label rule: what is a label, what is nonsense, and how much is too much."""
 
 import enum
+import inspect
 import itertools
 from collections.abc import Iterator
 
@@ -88,18 +89,24 @@ def test_a_coroutine_is_nonsense_and_is_closed() -> None:
 
 def test_an_endless_generator_ends_at_the_limit_and_is_closed() -> None:
     """It must not hold the event loop, and its clean-up runs while it is still watched."""
-    closed: list[bool] = []
+    closed_within: list[list[str]] = []
 
     def endless(_: Payload) -> Iterator[int]:
         try:
             yield from itertools.count()
         finally:
-            closed.append(True)
+            closed_within.append([frame.function for frame in inspect.stack()])
 
     with pytest.raises(BadYield, match=f"more than {LABELS_MAX}"):
         collect(endless, Payload())
-    assert closed == [True]
+    assert "collect" in closed_within[0]
+
+
+def test_so_many_labels_are_allowed_and_not_one_more() -> None:
+    """They all stand in a response header."""
     assert len(collect(lambda _: range(LABELS_MAX), Payload())) == LABELS_MAX
+    with pytest.raises(BadYield):
+        collect(lambda _: range(LABELS_MAX + 1), Payload())
 
 
 @pytest.mark.parametrize(

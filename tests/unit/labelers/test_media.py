@@ -18,8 +18,11 @@ from labelers.registry import build
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480) + b"\x08\x02\x00\x00\x00"
 GIF = b"GIF89a" + struct.pack("<HH", 20, 10) + b"\x00" * 3
+HUFFMAN = b"\xff\xc4" + struct.pack(">H", 9) + b"\x00" * 7  # its marker lies among those of frames
 JPEG_FRAME = b"\xff\xc2" + struct.pack(">HBHH", 17, 8, 300, 400) + b"\x03"
-JPEG = b"\xff\xd8\xff\xe0" + struct.pack(">H", 16) + b"JFIF".ljust(14, b"\x00") + b"\xff" + JPEG_FRAME
+JPEG = (
+    b"\xff\xd8\xff\xe0" + struct.pack(">H", 16) + b"JFIF".ljust(14, b"\x00") + HUFFMAN + b"\xff" + JPEG_FRAME
+)
 BMP = b"BM" + struct.pack("<IIIIii", 70, 0, 54, 40, 3, -2)
 WEBP_LOSSY = b"RIFF\x00\x00\x00\x00WEBPVP8 " + b"\x00" * 10 + struct.pack("<HH", 16 | 0x4000, 9)
 WEBP_LOSSLESS = b"RIFF\x00\x00\x00\x00WEBPVP8L" + b"\x00" * 4 + b"\x2f" + struct.pack("<I", 15 | 8 << 14)

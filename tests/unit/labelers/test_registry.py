@@ -1,5 +1,6 @@
 """What `use` may name, and what is said where it names nothing that works."""
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def labelled(label):
 
 def no_payload(): return []
 def breaks(**options): raise RuntimeError("no such thing")
+def leaves(**options): raise SystemExit(3)
 def gives_nothing(**options): return None
 async def waits(payload): return []
 number = 7
@@ -112,6 +114,7 @@ def test_a_class_is_made_into_an_object_with_or_without_options(base: Path) -> N
         ("mine.py:waits", {}, "async"),
         ("mine.py:labelled", {"colour": 1}, "does not take these options (colour)"),
         ("mine.py:breaks", {"a": 1}, "RuntimeError: no such thing"),
+        ("mine.py:leaves", {"a": 1}, "SystemExit: 3"),
         ("mine.py:gives_nothing", {"a": 1}, "must give the labeler"),
         ("mine.py:labelled", {}, ""),
         ("none.py:scene", {}, "No such file"),
@@ -184,3 +187,11 @@ def test_installed_packages_offer_labelers_by_entry_point(
     assert "cannot be loaded" in refusal("lost")
     assert "did you mean 'seven'?" in refusal("sevens")
     monkeypatch.delitem(sys.modules, "shared_labels")
+
+
+def test_numpy_is_imported_before_the_first_request(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its import takes longer than any labeler's time budget."""
+    imported: list[str] = []
+    monkeypatch.setattr(importlib, "import_module", imported.append)
+    build("mine.py:scene", {}, base=base)
+    assert imported == ["numpy"]

@@ -1,6 +1,7 @@
 """No labeler can fail a request: it is counted, logged once per burst, and gives its default labels."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -165,7 +166,30 @@ def test_a_labeler_may_use_its_whole_budget() -> None:
         clock.time_s = 0.02
         return [7]
 
-    assert _with_clock(clock, just).label() == ("7",)
+    bench = _with_clock(clock, just)
+    assert bench.label() == ("7",)
+    assert bench.counted() == {"ok": 1}
+
+
+class Recording(NoWatchdog):
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+
+    def arm(self, now: float, deadline: float) -> None:
+        self.calls.append(deadline - now)
+
+    def disarm(self) -> None:
+        self.calls.append("disarmed")
+
+
+@pytest.mark.parametrize("error", [None, KeyError(), Overrun(), KeyboardInterrupt()], ids=repr)
+def test_the_watchdog_is_disarmed_however_a_labeler_ends(error: BaseException | None) -> None:
+    """Armed on, it would strike the next one."""
+    watchdog = Recording()
+    bench = _with_clock(ManualClock(0.0), (lambda _: [7]) if error is None else raising(error), watchdog)
+    with contextlib.suppress(KeyboardInterrupt):
+        bench.label()
+    assert watchdog.calls == [0.02, "disarmed"]
 
 
 class Lenient(NoWatchdog):
@@ -229,11 +253,17 @@ def test_a_labeler_that_overruns_again_and_again_is_suspended_and_tried_again() 
 def test_overruns_that_lie_far_apart_do_not_suspend() -> None:
     """One an hour is no pattern."""
     clock = ManualClock()
-    bench = _with_clock(clock, raising(Overrun()))
+    hangs = iter([True, False] * 3 * STRIKES_MAX)
+
+    def now_and_then(_: Payload) -> list[int]:
+        if next(hangs):
+            raise Overrun
+        return [7]
+
+    bench = _with_clock(clock, now_and_then)
     for _ in range(3 * STRIKES_MAX):
-        bench.label()
+        assert [bench.label(), bench.label()] == [("44",), ("7",)]
         clock.time_s += STRIKES_WITHIN_S / (STRIKES_MAX - 1)
-    assert bench.counted() == {"overran": 3 * STRIKES_MAX}
 
 
 def test_errors_do_not_suspend() -> None:
