@@ -8,7 +8,7 @@ drain holds are extended by heartbeat, and given back at once when it stops.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -97,8 +97,9 @@ class Drain:
         self._flights: dict[tuple[str, int], Flight] = {}
         self._writes: set[asyncio.Future[Any]] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._wake = asyncio.Event()
-        self._stopping = asyncio.Event()
+        self._wake = Bell()
+        self._bells = [self._wake]
+        self._stopping = False
 
     def start(self) -> None:
         """Begin. Call once."""
@@ -114,8 +115,9 @@ class Drain:
 
     async def stop(self) -> None:
         """Give up what is in flight and give every claim back, due at once. May be called unstarted."""
-        self._stopping.set()
-        self._wake.set()
+        self._stopping = True
+        for bell in self._bells:
+            bell.ring()
         if self._tasks:
             await asyncio.wait(self._tasks)
         flights, self._flights = list(self._flights.values()), {}
@@ -129,26 +131,23 @@ class Drain:
             await asyncio.wait(self._writes)
 
     async def _live(self) -> None:
-        while not self._stopping.is_set():
-            pause_s = 0.0
-            try:
-                if not await self._claim_and_send():
-                    pause_s = self._limits.poll_s
-            except QueueFailed as error:
-                self._log.warning("drain_waits_for_queue", error=str(error))
-                pause_s = self._limits.trouble_s
+        while not self._stopping:
+            pause_s = await self._claim_and_send()
             if pause_s:
-                await _happens_within(self._wake, pause_s)
-                self._wake.clear()
+                await self._wake.wait(pause_s)
 
-    async def _claim_and_send(self) -> bool:
-        """Whether a look at once may find more."""
-        room = self._limits.held_max - len(self._hand) - len(self._flights)
+    async def _claim_and_send(self) -> float:
+        """Seconds until it is worth to look again."""
         if self._pressure():
-            return False
+            return self._limits.poll_s
+        room = self._limits.held_max - len(self._hand) - len(self._flights)
         if room > 0:
-            self._hand += await self._queue.claim(room, self._limits.lease_s)
-        return not self._stopping.is_set() and self._send_hand() > 0
+            claims = self._queue.claim(room, self._limits.lease_s)
+            if not await self._done(claims):
+                return self._limits.trouble_s
+            self._hand += claims.result()
+        sent = 0 if self._stopping else self._send_hand()
+        return 0.0 if sent else self._limits.poll_s
 
     def _send_hand(self) -> int:
         """Send what its lane admits, give back what rests, keep the others; how many were sent."""
@@ -183,7 +182,7 @@ class Drain:
     def _land(self, flight: Flight) -> None:
         del self._flights[flight.claim.ticket, flight.claim.token]
         flight.lane.in_flight -= 1
-        self._wake.set()
+        self._wake.ring()
 
     def _landed(self, flight: Flight, reply: Reply) -> None:
         claim, lane = flight.claim, flight.lane
@@ -228,17 +227,28 @@ class Drain:
         elif future.result() is False:
             self._log.info("drain_lost_a_lease")
 
-    async def _extend(self) -> None:
+    def _extend(self) -> asyncio.Future[int]:
         claims = [flight.claim for flight in self._flights.values()] + self._hand
-        if claims:
-            await self._queue.extend(claims, self._limits.lease_s)
+        return self._queue.extend(claims, self._limits.lease_s)
 
-    async def _every(self, period_s: float, act: Callable[[], Awaitable[Any]]) -> None:
-        while not await _happens_within(self._stopping, period_s):
-            try:
-                await act()
-            except QueueFailed as error:
-                self._log.warning("drain_waits_for_queue", error=str(error))
+    async def _every(self, period_s: float, act: Callable[[], asyncio.Future[int]]) -> None:
+        bell = Bell()
+        self._bells.append(bell)
+        await bell.wait(period_s)
+        while not self._stopping:
+            await self._done(act())
+            await bell.wait(period_s)
+
+    async def _done(self, future: asyncio.Future[Any]) -> bool:
+        """Whether the queue did it; its trouble is logged here."""
+        await asyncio.wait((future,))
+        error = future.exception()
+        if error is None:
+            return True
+        if not isinstance(error, QueueFailed):
+            raise error
+        self._log.warning("drain_waits_for_queue", error=str(error))
+        return False
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -246,13 +256,22 @@ class Drain:
             self._log.error("drain_broke", error=repr(error))
 
 
-async def _happens_within(event: asyncio.Event, delay_s: float) -> bool:
-    try:
-        async with asyncio.timeout(delay_s):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+class Bell:
+    """Wakes who waits: by hand, or by time."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake who waits now, or waits next."""
+        self._event.set()
+
+    async def wait(self, delay_s: float) -> None:
+        """Until it rings, no longer than this."""
+        timer = asyncio.get_running_loop().call_later(delay_s, self._event.set)
+        await self._event.wait()
+        timer.cancel()
+        self._event.clear()
 
 
 def request_of(claim: Claim, now: float) -> Request:

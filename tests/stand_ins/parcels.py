@@ -4,10 +4,24 @@ import itertools
 from collections.abc import Callable
 
 from proxy.messages import Answer, Headers
+from proxy.offline.limits import QueueLimits
 from proxy.ports import OfflineQueue
 from proxy.tickets import Accepted, Claim, Envelope
 
 ANSWER = Answer(status=200, headers=((b"Content-Type", b"application/json"),), body=b'{"outputs": []}')
+
+NARROW = QueueLimits(
+    tickets_max=8,
+    stored_bytes_max=100_000,
+    ended_max=6,
+    batch_tickets_max=2,
+    list_tickets_max=5,
+    ticket_ttl_s=1000.0,
+    result_ttl_s=100.0,
+    tombstone_ttl_s=500.0,
+    dead_ttl_s=5000.0,
+)
+"""Limits that a test reaches in a few steps."""
 
 
 def parcel(
