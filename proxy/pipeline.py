@@ -114,7 +114,8 @@ class Exchange:
     def _descend(self, falls: dict[Outcome, bool], then: Callable[[Answer | None], None]) -> None:
         request = self._request
         deadline = deadline_of(request, self._plan.qos)
-        self._chain = Chain(request, self._plan.tiers, deadline, self._snapshot.ground, falls, then)
+        ground = self._snapshot.ground
+        self._chain = Chain(request, self._plan.tiers, deadline, ground, falls, then, self._broke)
         self._chain.advance()
 
     def _tiers_done(self, answer: Answer | None) -> None:
@@ -153,7 +154,7 @@ class Exchange:
         self._pipeline.queue.put(envelope).add_done_callback(self._parked)
 
     def _parked(self, future: "asyncio.Future[Put]") -> None:
-        error = future.exception()
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
         if error is not None:  # the port promises values; a broken promise must not leave a caller waiting
             self._pipeline.log.error("queue_broke_its_promise", error=repr(error))
             put: Put = Refused(why=Refusal.BROKEN, message="the offline queue failed")
@@ -180,6 +181,11 @@ class Exchange:
             return
         text = f"no model server answered ({self._story()}), and no ticket is to be had: {refused.message}"
         self._finish(Verdict.EXHAUSTED, problem(503, text))
+
+    def _broke(self, error: Exception) -> None:
+        """A bug showed while the chain was called back: its caller is told, not left waiting."""
+        self._pipeline.log.error("request_broke", error=repr(error), request_id=self._request.id)
+        self._finish(Verdict.EXHAUSTED, problem(500, "internal error"))
 
     def _story(self) -> str:
         """The attempts and the applications passed over, in words: for people."""

@@ -179,14 +179,16 @@ class Connection(asyncio.Protocol):
         if self._stepping:
             return
         self._stepping = True
-        while not self._busy and not self._lingering and self._write_paused_s is None:
-            if self._waiting:
-                self._serve(self._waiting.popleft())
-            elif self._ahead:
-                self._parse(self._take_ahead())
-            else:
-                break
-        self._stepping = False
+        try:
+            while not self._busy and not self._lingering and self._write_paused_s is None:
+                if self._waiting:
+                    self._serve(self._waiting.popleft())
+                elif self._ahead:
+                    self._parse(self._take_ahead())
+                else:
+                    break
+        finally:
+            self._stepping = False
 
     def _take_ahead(self) -> bytes:
         data = b"".join(self._ahead)

@@ -65,9 +65,13 @@ class Service:
         try:
             return self._serve(turn)
         except Exception as error:  # noqa: BLE001 - a bug must answer 500, not leave a caller waiting
-            self._log.error("request_broke", error=repr(error), request_id=turn.request_id)
+            self.report(error, turn.request_id)
             turn.say(problem(500, "internal error"))
             return None
+
+    def report(self, error: Exception, request_id: str) -> None:
+        """A bug showed while a request was served."""
+        self._log.error("request_broke", error=repr(error), request_id=request_id)
 
     def count_fault(self, status: int) -> None:
         """A message was refused before it could be served."""
@@ -128,8 +132,13 @@ class Turn:
         keep_alive = message.keep_alive and not self._service.draining
         total_s = self._service.clock.now() - message.arrived_s
         head_only = message.method == b"HEAD"
-        data = encode_reply(reply, self.request_id, total_s, keep_alive=keep_alive, head_only=head_only)
-        self._answered(data, keep_alive)
+        try:
+            data = encode_reply(reply, self.request_id, total_s, keep_alive=keep_alive, head_only=head_only)
+        except Exception as error:  # noqa: BLE001 - as in `serve`
+            self._service.report(error, self.request_id)
+            self.say(problem(500, "internal error"))
+        else:
+            self._answered(data, keep_alive)
 
     def say(self, answer: Answer) -> None:
         """Answer without the pipeline."""

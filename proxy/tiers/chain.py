@@ -41,10 +41,12 @@ class Chain:
     """One request on its way through its tiers.
 
     Calls `done` exactly once, with the answer that ends the request or None when no tier is left;
-    not at all after `cancel`.
+    not at all after `cancel`. A bug that shows while it is called back goes to `broke`, for nobody is
+    on the stack then who could answer the caller; one that shows in `advance` is raised.
     """
 
     __slots__ = (
+        "_broke",
         "_call",
         "_deadline",
         "_done",
@@ -70,6 +72,7 @@ class Chain:
         ground: Ground,
         falls: Mapping[Outcome, bool],
         done: Callable[[Answer | None], None],
+        broke: Callable[[Exception], None],
     ) -> None:
         self._request = request
         self._tiers = tiers
@@ -77,6 +80,7 @@ class Chain:
         self._ground = ground
         self._falls = falls
         self._done = done
+        self._broke = broke
         self._next = 0
         self._call: Call | None = None
         self._timer: Timer | None = None
@@ -128,21 +132,32 @@ class Chain:
         self._pass = gate.enter(now, ground.rng.random() if len(gate.endpoints) > 1 else 0.0)
         self._started_s = now
         budget_s = attempt_budget(row.timeout_s, self._deadline, now)
-        self._timer = ground.timers.after(budget_s, self._timed_out)
-        self._call = ground.clusters[row.cluster_type].call(
-            self._pass.endpoint.target, self._request, budget_s, self._settled
-        )
+        self._timer = timer = ground.timers.after(budget_s, self._timed_out)
+        try:
+            self._call = ground.clusters[row.cluster_type].call(
+                self._pass.endpoint.target, self._request, budget_s, self._settled
+            )
+        except Exception:
+            timer.cancel()
+            gate.abandon(self._pass)  # a bug must not keep a permit, nor a breaker's only probe
+            raise
 
     def _timed_out(self) -> None:
-        self._end_call().cancel()
-        self._settle(Outcome.TIMEOUT, "timeout", None)
+        try:
+            self._end_call().cancel()
+            self._settle(Outcome.TIMEOUT, "timeout", None)
+        except Exception as error:  # noqa: BLE001 - see the class
+            self._broke(error)
 
     def _settled(self, result: Answer | Failure) -> None:
-        self._end_call()
-        if isinstance(result, Answer):
-            self._settle(outcome_of(result.status), "", result)
-        else:
-            self._settle(result.outcome, result.cause, None)
+        try:
+            self._end_call()
+            if isinstance(result, Answer):
+                self._settle(outcome_of(result.status), "", result)
+            else:
+                self._settle(result.outcome, result.cause, None)
+        except Exception as error:  # noqa: BLE001 - see the class
+            self._broke(error)
 
     def _end_call(self) -> Call:
         call, timer = self._call, self._timer

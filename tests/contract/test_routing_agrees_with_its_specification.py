@@ -204,7 +204,7 @@ class World:
             clusters={"http": self.servers},
         )
         chain = Chain(
-            request, plan.tiers, deadline_of(request, plan.qos), ground, FALLS_THROUGH, ended.append
+            request, plan.tiers, deadline_of(request, plan.qos), ground, FALLS_THROUGH, ended.append, _raise
         )
         if plan.tiers:
             chain.advance()
@@ -355,3 +355,7 @@ def _yaml(data: dict[str, Any], limits: dict[str, dict[str, Any]]) -> str:
     ]
     table = {"version": 1, "classes": classes, "applications": applications, "routes": routes}
     return json.dumps(table)
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -30,12 +30,15 @@ class ManualCall:
 
 
 class ManualCluster:
-    """`ports.Cluster`: records every call."""
+    """`ports.Cluster`: records every call; one that `breaks` has a bug."""
 
     def __init__(self) -> None:
         self.calls: list[ManualCall] = []
+        self.breaks = False
 
     def call(self, target: Target, request: Request, budget_s: float, done: Done) -> ManualCall:
+        if self.breaks:
+            raise ZeroDivisionError
         call = ManualCall(target, request, budget_s, done)
         self.calls.append(call)
         return call

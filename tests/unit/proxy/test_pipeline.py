@@ -297,3 +297,32 @@ class TestQuestions:
         bench.cluster.last.end(Failure(outcome=Outcome.REFUSED, cause="refused"))
         reply = await bench.reply()
         assert (reply.verdict, reply.answer.status) == (Verdict.EXHAUSTED, 503)
+
+
+async def test_a_bug_met_on_the_way_down_the_tiers_answers_500() -> None:
+    """Nobody is on the stack who could tell the caller; without this it would wait for ever."""
+    bench = Bench()
+    bench.take()
+    bench.cluster.breaks = True
+    bench.fail()
+    reply = await bench.reply()
+    assert reply.answer.status == 500
+    assert bench.log.named("request_broke")[0]["request_id"] == "r-1"
+    assert all(gate.permits.in_flight == 0 for gate in bench.pipeline.snapshot.gates.values())
+
+
+async def test_a_cancelled_write_is_a_broken_promise_too() -> None:
+    """Asking a cancelled future for its result raises what no `except Exception` sees."""
+    queue = CancellingQueue()
+    bench = Bench(queue)
+    bench.take(fallback=Fallback.AT_ONCE)
+    assert (await bench.reply()).answer.status == 503
+
+
+class CancellingQueue:
+    """A queue whose futures are cancelled."""
+
+    def put(self, envelope: Any) -> "asyncio.Future[Put]":
+        future: asyncio.Future[Put] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        return future

@@ -56,7 +56,12 @@ class Way:
             Tier(priority=tier, rows=tuple(each for each in rows if each.priority == tier))
             for tier in priorities
         )
-        self.chain = Chain(REQUEST, tiers, 1000.0 + deadline_s, ground, FALLS_THROUGH, self.ended.append)
+        self.broke: list[Exception] = []
+        self.chain = Chain(
+            *(REQUEST, tiers, 1000.0 + deadline_s, ground, FALLS_THROUGH),
+            done=self.ended.append,
+            broke=self.broke.append,
+        )
 
     def outcomes(self) -> list[tuple[str, Outcome]]:
         return [(attempt.application, attempt.outcome) for attempt in self.chain.attempts]
@@ -270,3 +275,49 @@ def test_every_ordered_pair_of_endpoints_is_drawn() -> None:
         drawn.add(taken.endpoint.target.url)
         gate.leave(taken, Outcome.OK, 0.0)
     assert len(drawn) == 4
+
+
+class TestABug:
+    """Nobody waits for ever because of one, and nothing is kept."""
+
+    def test_in_a_client_keeps_no_permit_and_no_probe(self) -> None:
+        """An application whose permits leak is lost until a restart."""
+        way = Way(row("a"), of_a=with_breaker(1))
+        way.gates["a"].leave(way.gates["a"].enter(1000.0, 0.0), Outcome.FAILED, 1000.0)  # it rests a second
+        way.clock.time_s += 2
+        way.cluster.breaks = True
+        with pytest.raises(ZeroDivisionError):
+            way.chain.advance()
+        assert way.at_rest()
+        assert way.gates["a"].bar(way.clock.now()) is None, "the probe is still out"
+
+    def test_in_the_next_tiers_client_is_told(self) -> None:
+        """An exception that ends in the event loop's hands would leave the caller waiting."""
+        way = Way(row("a"), row("b", tier=1))
+        way.chain.advance()
+        way.cluster.breaks = True
+        way.cluster.last.end(Failure(outcome=Outcome.RESET, cause="test"))
+        assert [type(error) for error in way.broke] == [ZeroDivisionError]
+        assert way.at_rest()
+
+    def test_after_a_timeout_is_told(self) -> None:
+        """The timer wheel would report it, and the caller would wait on."""
+        way = Way(row("a"), row("b", tier=1))
+        way.chain.advance()
+        way.cluster.breaks = True
+        way.timers.advance(1.0)
+        assert [type(error) for error in way.broke] == [ZeroDivisionError]
+        assert way.at_rest()
+
+    def test_in_whoever_is_answered_is_told(self) -> None:
+        """The model server's connection is not to blame, and must not be closed for it."""
+        way = Way(row("a"))
+        way.chain._done = lambda _: divmod(1, 0)  # type: ignore[assignment, return-value]
+        way.chain.advance()
+        way.cluster.last.end(OK)
+        assert [type(error) for error in way.broke] == [ZeroDivisionError]
+        assert way.at_rest()
+
+
+def with_breaker(consecutive: int) -> Application:
+    return Application(id="a", endpoints=("http://a",), breaker=BreakerLimits(consecutive=consecutive))
