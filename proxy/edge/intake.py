@@ -14,8 +14,10 @@ REQUEST_ID_CHARS_MAX = 128
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 
 _MODEL_PATH = re.compile(
-    rb"/v2/models/([^/?]+)(?:/versions/([^/?]+))?(/infer|/ready|/config|/stats)?(?:\?.*)?", re.DOTALL
+    rb"/v2/models/([^/?#]+)(?:/versions/([^/?#]+))?(/infer|/ready|/config|/stats)?(?:\?[^#]*)?", re.DOTALL
 )
+_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x1f\x7f]+")
+"""A model or a version: one segment of a path, however a model server decodes and shortens paths."""
 _TICKET_PATH = re.compile(rb"/v1/tickets/([A-Za-z0-9_-]{1,128})(?:\?.*)?")
 _TOKEN = re.compile(rb"[\x21-\x7e]+")
 
@@ -98,6 +100,8 @@ def _request(message: Message, match: re.Match[bytes], request_id: str) -> Reque
         version = _segment(match[2] or b"")
     except UnicodeDecodeError:
         return problem(400, "the model's name is not UTF-8")
+    if not _NAME.fullmatch(model) or (version and not _NAME.fullmatch(version)):
+        return problem(400, "a model's name or version is one segment of a path, and not '.' or '..'")
     return Request(
         id=request_id,
         method=b"POST" if message.method == b"POST" else b"GET",
@@ -128,7 +132,7 @@ def _segment(raw: bytes) -> str:
 def _deadline(value: bytes) -> float:
     """Seconds; NaN where the value is no positive number."""
     try:
-        milliseconds = float(value)
+        milliseconds = float(value) if b"_" not in value else math.nan  # Python's own way to write numbers
     except ValueError:
         return math.nan
     return milliseconds / 1000 if 0 < milliseconds < math.inf else math.nan

@@ -160,3 +160,48 @@ def test_no_deadline_is_none() -> None:
     """And not infinity, which would be sent on."""
     assert infer().deadline_s is None
     assert not math.isnan(infer().arrived_s)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v2/models/../infer",
+        "/v2/models/%2e%2E/infer",
+        "/v2/models/./infer",
+        "/v2/models/m/versions/../infer",
+        "/v2/models/open%2f..%2fclosed/infer",
+        "/v2/models/m%2fversions%2f2/infer",
+        "/v2/models/m%5c..%5cn/infer",
+        "/v2/models/m%0d%0aX:%201/infer",
+        "/v2/models/m%00/infer",
+        "/v2/models/m/versions/1%2f..%2f2/infer",
+    ],
+)
+def test_a_name_that_a_model_server_might_read_as_another_path_is_refused(target: str) -> None:
+    """It would be labelled and limited as one model, and answered by another."""
+    assert refusal(target=target).status == 400
+
+
+@pytest.mark.parametrize("target", ["/v2/models/m#n/infer", "/v2/models/m/infer#x", "/v2/models/m/infer?a#x"])
+def test_a_fragment_is_no_part_of_a_target(target: str) -> None:
+    """A model server would cut it off, and with it the rest of the path."""
+    assert refusal(target=target).status == 404
+
+
+@pytest.mark.parametrize(
+    "target", ["/v2/models/m..n/infer", "/v2/models/.../infer", "/v2/models/%252f/infer"]
+)
+def test_dots_and_percent_signs_within_a_name_are_its_own(target: str) -> None:
+    """Only what is a step in a path is suspicious."""
+    assert infer(target=target).target == target.encode()
+
+
+def test_a_list_in_two_fields_is_one_list() -> None:
+    """RFC 9110, section 5.3."""
+    assert infer(("Prefer", "respond-async"), ("Prefer", "wait=10")).fallback is Fallback.AT_ONCE
+
+
+@pytest.mark.parametrize("field", [("Penstock-Deadline-Ms", "100"), ("Penstock-Fallback", "none")])
+def test_one_value_in_two_fields_is_refused(field: tuple[str, str]) -> None:
+    """Which of the two counts would be anybody's guess."""
+    assert refusal(field, field).status == 400
