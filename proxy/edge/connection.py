@@ -21,6 +21,9 @@ from proxy.problem import problem
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+PIECE_BYTES = 16 * 1024
+"""So much is parsed at a time: in one read of the event loop ten thousand small messages could lie."""
+
 
 class Connection(asyncio.Protocol):
     """The protocol of one caller's connection."""
@@ -75,6 +78,9 @@ class Connection(asyncio.Protocol):
         serving, self._serving = self._serving, None
         self._busy = True  # nothing more is served
         self._transport = None
+        self._message = None  # the parser and this object hold each other: what is large must not wait
+        self._waiting.clear()  # for the garbage collector
+        self._ahead.clear()
         if serving is not None:
             serving.cancel()
 
@@ -110,10 +116,11 @@ class Connection(asyncio.Protocol):
         if self._resuming:
             return
         self._body_follows = self._parser.should_upgrade() and message.has_body
-        method = self._parser.get_method()
-        message.end_head(method, keep_alive=self._parser.should_keep_alive() and method != b"CONNECT")
-        if message.asks_to_continue and message.fault is None and self._transport is not None:
-            self._transport.write(_CONTINUE)
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        message.check_head(version)
+        # A client of HTTP/1.0 waits for the end of the connection unless told in a field that there is none.
+        keep_alive = self._parser.should_keep_alive() and version == "1.1" and method != b"CONNECT"
+        message.end_head(method, keep_alive=keep_alive)
 
     def on_body(self, piece: bytes) -> None:
         assert self._message is not None
@@ -130,12 +137,24 @@ class Connection(asyncio.Protocol):
     # -- reading ------------------------------------------------------------------------------------
 
     def _parse(self, data: bytes) -> None:
+        """Parse as far as a message ends: of what is pipelined, little is held as messages."""
+        place = 0
+        while place < len(data) and not self._waiting:
+            self._parse_piece(data[place : place + PIECE_BYTES])
+            place += PIECE_BYTES
+        if place < len(data):
+            self._read_ahead(data[place:])
+
+    def _parse_piece(self, data: bytes) -> None:
         fault: Answer | None = None
+        if self._message is not None:
+            self._message.add_bytes(len(data))
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
             fault = problem(400, f"not an HTTP request: {error}")
         if fault is None and self._message is not None:
+            self._message.check_unread()
             fault = self._message.fault
         if fault is not None:
             self._message = Message(self._limits, self._clock.now())
@@ -186,9 +205,17 @@ class Connection(asyncio.Protocol):
                 elif self._ahead:
                     self._parse(self._take_ahead())
                 else:
+                    self._invite()
                     break
         finally:
             self._stepping = False
+
+    def _invite(self) -> None:
+        """The message being read is the next to be answered: its body may come."""
+        message = self._message
+        if message is not None and message.waits_to_continue and self._transport is not None:
+            message.asks_to_continue = False
+            self._transport.write(_CONTINUE)
 
     def _take_ahead(self) -> bytes:
         data = b"".join(self._ahead)
@@ -244,7 +271,19 @@ class Connection(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """No request is being read or served, and nothing is left to send."""
-        return not self._busy and self._message is None and not self._waiting and not self._ahead
+        return not self._lingering and not self.owing
+
+    @property
+    def owing(self) -> bool:
+        """The caller would miss an answer, or the rest of one, if the connection were closed now."""
+        if self._lingering:
+            return self._unsent
+        unread = self._message is not None or self._waiting or self._ahead
+        return bool(self._busy or unread or self._unsent)
+
+    @property
+    def _unsent(self) -> bool:
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def overdue(self, now: float) -> bool:
         """Whether the caller has kept this connection waiting for longer than the limits allow."""
@@ -252,7 +291,8 @@ class Connection(asyncio.Protocol):
         if self._write_paused_s is not None:
             return now - self._write_paused_s > limits.write_s_max
         if self._lingering:
-            return now - self._changed_s > limits.linger_s_max
+            limit_s = limits.write_s_max if self._unsent else limits.linger_s_max
+            return now - self._changed_s > limit_s
         if self._busy:
             return False
         if self._message is not None:

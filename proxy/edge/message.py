@@ -1,20 +1,20 @@
 """One HTTP request message as it is read from a connection: the head, then the body, bounded."""
 
+import re
+
 from proxy.edge.limits import EdgeLimits
+from proxy.hop import HOP_BY_HOP, end_to_end
 from proxy.messages import Answer
 from proxy.problem import problem
 
-HOP_BY_HOP = frozenset(
-    (
-        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
-        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"host"),
-        *(b"expect", b"http2-settings"),
-    )
-)
-"""Fields of this connection alone; never passed on."""
+_NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"http2-settings"}
 
 OURS = frozenset((b"x-request-id", b"prefer", b"idempotency-key"))
 """Fields that speak to the proxy; so do all that begin with `penstock-`."""
+
+
+_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+"""What stands before the path where a client writes to us as to a forward proxy (RFC 9112, 3.2.2)."""
 
 
 class Message:
@@ -24,10 +24,13 @@ class Message:
         "_body",
         "_body_bytes",
         "_chunked",
+        "_connection",
         "_head_bytes",
+        "_hosts",
         "_length",
         "_limits",
         "_trailing",
+        "_unread_bytes",
         "arrived_s",
         "asks_to_continue",
         "fault",
@@ -41,10 +44,13 @@ class Message:
     def __init__(self, limits: EdgeLimits, arrived_s: float) -> None:
         self._limits = limits
         self._head_bytes = 0
+        self._unread_bytes = 0
+        self._hosts = 0
+        self._connection: list[bytes] = []
         self._length: bytes | None = None
         self._chunked = False
         self._trailing = False
-        self._body: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._body_bytes = 0
         self.arrived_s = arrived_s
         self.method = b""
@@ -58,17 +64,33 @@ class Message:
     @property
     def body(self) -> bytes:
         """The whole body; usually one piece, which is not copied."""
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        if not isinstance(self._body, bytes):
+            self._body = bytes(self._body)
+        return self._body
 
     @property
     def has_body(self) -> bool:
         """Whether the head announces a body."""
         return self._chunked or self._length not in (None, b"0")
 
+    @property
+    def waits_to_continue(self) -> bool:
+        """Whether the caller will send the body only once it is told to."""
+        return self.asks_to_continue and self._trailing and not self._body_bytes and self.fault is None
+
     def framing(self) -> bytes:
         """A head that announces a body framed like this one's, for a parser that has not seen its head."""
         length = b"Content-Length: %b" % (self._length or b"0")
         return b"POST / HTTP/1.1\r\n%b\r\n\r\n" % (b"Transfer-Encoding: chunked" if self._chunked else length)
+
+    def add_bytes(self, count: int) -> None:
+        """So many bytes are about to be read: the parser itself does not bound what it has begun to read."""
+        self._unread_bytes += count
+
+    def check_unread(self) -> None:
+        """Nothing came of too many bytes: a field without an end, trailers, chunks without contents."""
+        if self._unread_bytes > self._limits.head_bytes_max:
+            self._refuse(431, f"a field or a chunk's head is over {self._limits.head_bytes_max} bytes")
 
     def add_target(self, piece: bytes) -> None:
         """A piece of the request target."""
@@ -80,12 +102,14 @@ class Message:
         """A header field. After the head it is a trailer: dropped, for it was not announced to anybody."""
         if self._trailing:
             return
+        self._unread_bytes = 0
         self._head_bytes += len(name) + len(value)
         key = name.lower()
-        if key in HOP_BY_HOP:
+        if key in _NOT_PASSED_ON:
             self._add_hop(key, value)
         elif key in OURS or key.startswith(b"penstock-"):
-            self.ours[key] = value
+            # A list in two fields is one list (RFC 9110, 5.3); what is no list becomes one, and is refused.
+            self.ours[key] = self.ours[key] + b", " + value if key in self.ours else value
         else:
             self.headers.append((name, value))
         if self._head_bytes > self._limits.head_bytes_max or len(self.headers) > self._limits.headers_max:
@@ -94,11 +118,27 @@ class Message:
                 f"the head is over {self._limits.head_bytes_max} bytes or {self._limits.headers_max} fields",
             )
 
+    def check_head(self, version: str) -> None:
+        """Refuse what another server might read as another message (RFC 9112, 3.2 and 6.1)."""
+        if version not in ("1.0", "1.1"):
+            self._refuse(505, "the version of HTTP spoken here is 1.1")
+        if self._hosts > 1 or (not self._hosts and version == "1.1"):
+            self._refuse(400, "not an HTTP request: exactly one Host field is wanted")
+        if version == "1.0":
+            self.asks_to_continue = False
+            if self._chunked:
+                self._refuse(400, "not an HTTP request: HTTP/1.0 knows no Transfer-Encoding")
+
     def end_head(self, method: bytes, *, keep_alive: bool) -> None:
         """The head is whole."""
         self._trailing = True
         self.method = method
         self.keep_alive = keep_alive
+        self.headers = end_to_end(self.headers, self._connection)
+        absolute = _ABSOLUTE.match(self.target)
+        if absolute is not None:
+            rest = self.target[absolute.end() :]
+            self.target = rest if rest.startswith(b"/") else b"/" + rest
         if (
             self._length is not None
             and len(self._length) < 20
@@ -108,17 +148,26 @@ class Message:
 
     def add_body(self, piece: bytes) -> None:
         """A piece of the body."""
+        self._unread_bytes = 0
         if self.fault is not None:
             return
         self._body_bytes += len(piece)
         if self._body_bytes > self._limits.body_bytes_max:
             self._too_large()
-        else:
-            self._body.append(piece)
+        elif not self._body:
+            self._body = piece
+        else:  # one buffer: as a list, pieces of two bytes would take thirty times their size
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += piece
 
     def _add_hop(self, key: bytes, value: bytes) -> None:
         if key == b"content-length":
             self._length = value
+        elif key == b"host":
+            self._hosts += 1
+        elif key == b"connection":
+            self._connection.append(value)
         elif key == b"transfer-encoding":
             self._chunked = True
             if value.lower() != b"chunked":
@@ -127,7 +176,7 @@ class Message:
             self.asks_to_continue = value.lower() == b"100-continue"
 
     def _too_large(self) -> None:
-        self._body.clear()
+        self._body = b""
         self._refuse(413, f"the body is over the limit of {self._limits.body_bytes_max} bytes")
 
     def _refuse(self, status: int, text: str) -> None:

@@ -12,6 +12,12 @@ from proxy.ports import Clock
 SWEEP_S = 1.0
 BACKLOG = 4096
 
+LOOK_S = 0.02
+"""How often a drain looks which connections are done."""
+
+IDLE_GRACE_S = 0.1
+"""At a drain: requests that were on their way over idle connections are still answered."""
+
 
 class HttpServer:
     """`start`, then `drain`. Owns its sweep."""
@@ -41,18 +47,22 @@ class HttpServer:
         self._service.draining = True
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections):
-            if connection.idle:
-                connection.close()
-        end = self._clock.now() + drain_s
-        while self._connections and self._clock.now() < end:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)  # once in a life: simpler than an event on every connection
-        cut = sum(not connection.idle for connection in self._connections)
+        began = self._clock.now()
+        while self._connections and self._clock.now() - began < drain_s:
+            await asyncio.sleep(LOOK_S)  # once in a life: simpler than an event on every connection
+            if self._clock.now() - began >= IDLE_GRACE_S:
+                self._close_idle()
+        cut = sum(connection.owing for connection in self._connections)
         for connection in list(self._connections):
             connection.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
         return cut
+
+    def _close_idle(self) -> None:
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
 
     def _connection(self) -> Connection:
         return Connection(

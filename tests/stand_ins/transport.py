@@ -12,6 +12,10 @@ class RecordingTransport(asyncio.Transport):
         self.aborted = False
         self.ended = False
         self.reading = True
+        self.unsent_bytes = 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent_bytes
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.ended, "written after the end"

@@ -1,6 +1,8 @@
 """A caller's connection: framing, order, limits, and what happens when the caller leaves."""
 
 import itertools
+import sys
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +104,11 @@ def test_however_the_bytes_are_cut_the_same_requests_are_served(
         (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 101 + b"\r\n", 431),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        (b"GET /\r\n\r\n", 505),
     ],
 )
 def test_what_cannot_be_read_is_refused_once_and_the_connection_ends(data: bytes, status: int) -> None:
@@ -150,6 +157,117 @@ def test_a_caller_that_would_send_too_much_is_told_before_it_sends() -> None:
     assert caller.statuses() == [413]
 
 
+def test_a_caller_is_told_to_go_on_only_when_its_turn_has_come() -> None:
+    """Before the answers that are still owed, the word would belong to another request."""
+    caller = Caller()
+    caller.sends(GET + b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    assert caller.received() == b""
+    caller.service.servings[0].answer()
+    assert caller.statuses() == [200, 100]
+    caller.sends(b"ok")
+    assert caller.statuses() == [200, 100]
+    assert caller.service.servings[1].message.body == b"ok"
+
+
+def test_a_caller_that_does_not_wait_is_not_told_to_go_on() -> None:
+    """The body is on its way already; and HTTP/1.0 knows no interim answers (RFC 9110, 10.1.1)."""
+    for version, body in ((b"1.1", b"o"), (b"1.0", b"")):
+        caller = Caller()
+        caller.sends(b"POST /a HTTP/%b\r\nHost: a\r\nExpect: 100-continue\r\n" % version)
+        caller.sends(b"Content-Length: 2\r\n\r\n" + body)
+        assert caller.received() == b""
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: ",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=",
+    ],
+)
+def test_a_field_that_does_not_end_is_refused_while_it_is_read(begun: bytes) -> None:
+    """The parser gathers a field until it is whole; only counting what goes in bounds that."""
+    caller = Caller(EdgeLimits(head_bytes_max=1000))
+    caller.sends(begun)
+    for _ in range(10):
+        caller.sends(b"a" * 110)
+    assert caller.statuses() == [431]
+
+
+def test_many_small_chunks_are_no_endless_field() -> None:
+    """Their heads outweigh them, but each brings something."""
+    caller = Caller(EdgeLimits(head_bytes_max=1000))
+    caller.service.at_once = True
+    data = chunked(b"a" * 1000)
+    for place in range(len(data)):
+        caller.sends(data[place : place + 1])
+    assert [each.message.body for each in caller.service.servings] == [b"a" * 1000]
+
+
+def test_of_what_is_pipelined_little_is_held_as_messages() -> None:
+    """One read of the event loop holds ten thousand small requests; as messages they would take 10 MB."""
+    caller = Caller()
+    caller.sends(GET * 8000)
+    assert len(caller.connection._waiting) < 1000
+    assert not caller.transport.reading
+    caller.service.at_once = True
+    caller.service.servings[0].answer()
+    assert caller.statuses() == [200] * 8000
+    assert caller.transport.reading
+
+
+def test_a_body_in_small_pieces_takes_little_more_than_its_size() -> None:
+    """As a list, pieces of two bytes take thirty times their size: 2 GB for the largest body."""
+    caller = Caller()
+    caller.sends(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    tracemalloc.start()
+    caller.sends(b"2\r\nab\r\n" * 50_000)
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held_bytes < 3 * 100_000
+
+
+def test_what_a_lost_connection_had_read_is_let_go_at_once() -> None:
+    """The parser and the connection hold each other: until the collector comes, 64 MB might wait."""
+    caller = Caller()
+    caller.sends(post(b"a" * 100)[:-1])
+    message = caller.connection._message
+    caller.connection.connection_lost(None)
+    assert sys.getrefcount(message) == 2, "somebody else holds it"
+
+
+def test_fields_that_connection_names_are_not_passed_on() -> None:
+    """They are for us alone (RFC 9110, 7.6.1), in however many fields they are named."""
+    caller = Caller()
+    listed = (
+        b"Connection: X-Mine, keep-alive",
+        b"X-Mine: 1",
+        b"x-other: 2",
+        b"connection:X-OTHER",
+        b"X-End: 3",
+    )
+    caller.sends(post(b"", *listed))
+    assert caller.service.servings[0].message.headers == [(b"X-End", b"3")]
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"http://h:1/v2/models/m/infer?x=1", b"/v2/models/m/infer?x=1"),
+        (b"HTTPS://h/v2", b"/v2"),
+        (b"http://h", b"/"),
+        (b"http://h?x=1", b"/?x=1"),
+        (b"//v2", b"//v2"),
+    ],
+)
+def test_a_target_in_absolute_form_is_read_as_its_path(target: bytes, path: bytes) -> None:
+    """A client that takes us for a forward proxy writes so (RFC 9112, 3.2.2)."""
+    caller = Caller()
+    caller.sends(b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" % target)
+    assert caller.service.servings[0].message.target == path
+
+
 def test_a_caller_that_leaves_cancels_its_request() -> None:
     """Nobody waits for the answer; the model server should not either."""
     caller = Caller()
@@ -175,6 +293,15 @@ def test_connection_close_is_honoured_after_the_answer() -> None:
         caller.sends(data)
         caller.service.servings[0].answer()
         assert caller.transport.ended
+
+
+def test_http_1_0_is_answered_and_closed_even_if_it_would_stay() -> None:
+    """Such a client believes in a kept connection only where a field says so; none of ours does."""
+    caller = Caller()
+    caller.sends(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    caller.service.servings[0].answer()
+    assert b"Connection: close" in caller.received()
+    assert caller.transport.ended
 
 
 def test_an_offer_to_upgrade_is_not_taken_and_http_goes_on() -> None:
@@ -254,6 +381,17 @@ class TestOverdue:
         caller.connection.time_out()
         assert caller.transport.aborted
 
+    def test_an_answer_still_on_its_way_is_not_cut_short_by_closing(self) -> None:
+        """Lingering is for the caller's last bytes; ours may take as long as any answer."""
+        caller = Caller(EdgeLimits(linger_s_max=2, write_s_max=60))
+        caller.sends(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        caller.service.servings[0].answer()
+        caller.transport.unsent_bytes = 10
+        caller.clock.time_s += 59
+        assert not caller.connection.overdue(caller.clock.now())
+        caller.transport.unsent_bytes = 0
+        assert caller.connection.overdue(caller.clock.now())
+
     def test_a_refused_caller_is_given_time_to_read_the_refusal(self) -> None:
         """Closing at once would reset the connection and lose the answer."""
         caller = Caller(EdgeLimits(linger_s_max=2, linger_bytes_max=100))
@@ -274,3 +412,29 @@ def test_what_came_while_the_caller_did_not_read_is_served_when_it_reads_again()
     caller.sends(GET)
     caller.connection.resume_writing()
     assert len(caller.service.servings) == 1
+
+
+class TestOwing:
+    """What a drain waits for, and what it may close."""
+
+    def test_a_connection_between_requests_is_idle(self) -> None:
+        """Nobody would miss it."""
+        caller = Caller()
+        caller.sends(GET)
+        assert (caller.connection.idle, caller.connection.owing) == (False, True)
+        caller.service.servings[0].answer()
+        assert (caller.connection.idle, caller.connection.owing) == (True, False)
+
+    def test_a_connection_whose_answer_is_not_sent_yet_is_not_idle(self) -> None:
+        """Closing it would cut the answer."""
+        caller = Caller()
+        caller.transport.unsent_bytes = 1
+        assert (caller.connection.idle, caller.connection.owing) == (False, True)
+
+    def test_a_connection_that_lingers_closes_itself_and_owes_nothing_but_its_rest(self) -> None:
+        """Its caller may still be reading."""
+        caller = Caller()
+        caller.sends(b"rubbish\r\n\r\n")
+        assert (caller.connection.idle, caller.connection.owing) == (False, False)
+        caller.transport.unsent_bytes = 1
+        assert (caller.connection.idle, caller.connection.owing) == (False, True)
