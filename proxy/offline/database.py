@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from proxy.errors import QueueUnusable
+from proxy.offline.statements import ORPHANED
 
 APPLICATION_ID = 0x50454E53
 """'PENS', in the header of the file."""
@@ -77,6 +78,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, checked_bytes_max: int)
             raise QueueUnusable(f"{path}: corrupt: {found}")
     run("BEGIN IMMEDIATE")  # a file that cannot be written is found now, not with the first ticket
     run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    run(ORPHANED)
     run("COMMIT")
 
 

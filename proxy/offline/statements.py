@@ -43,6 +43,9 @@ DUE = """
 SELECT seq, id, status, token, tries, envelopes.data FROM tickets JOIN envelopes USING (seq)
 WHERE ended_s IS NULL AND due_s <= ? AND sweep_s > ? ORDER BY due_s, seq LIMIT ?
 """
+ORPHANED = "UPDATE tickets SET status = 'queued', due_s = created_s WHERE status = 'running'"
+"""Claims of the owner before: it is gone, and its tokens with it."""
+
 LEASE = "UPDATE tickets SET status = 'running', token = ?, tries = ?, due_s = ? WHERE seq = ?"
 HELD = """
 SELECT seq, status, charge, created_s, reason FROM tickets WHERE id = ? AND token = ? AND status = 'running'

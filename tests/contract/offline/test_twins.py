@@ -28,7 +28,7 @@ LIMITS = QueueLimits(
     ticket_ttl_s=40.0,
     result_ttl_s=10.0,
     tombstone_ttl_s=20.0,
-    dead_ttl_s=60.0,
+    dead_ttl_s=15.0,
 )
 
 Work = Callable[[OfflineQueue], Awaitable[Any]]
@@ -123,9 +123,12 @@ class Twins(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        """What was committed is all there is: nothing of it lives in the process alone."""
+        """What was committed is all there is; and the claims of an owner that is gone are due again."""
 
         async def again() -> SqliteQueue:
+            held = {claim.ticket: claim for claim in self.claims}  # the latest of each
+            for ticket in await self.memory.list(TicketStatus.RUNNING, 50, ""):
+                await self.memory.release(held[ticket.id], 0.0, ticket.reason)
             await self.durable.close()
             return await self._open()
 

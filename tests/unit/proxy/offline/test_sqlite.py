@@ -21,7 +21,7 @@ from tests.stand_ins.virtual_loop import advance
 
 Faulty = tuple[SqliteQueue, FaultyConnection]
 
-LIMITS = QueueLimits(stall_s=5.0, waiting_ops_max=4, waiting_bytes_max=10_000, group_ops_max=3)
+LIMITS = QueueLimits(stall_s=5.0, waiting_ops_max=4, waiting_bytes_max=10_000, group_ops_max=2)
 
 
 pytestmark = pytest.mark.usefixtures("time_stands")
@@ -55,7 +55,7 @@ async def test_work_that_waits_shares_a_commit(faulty: Faulty) -> None:
         connection.wait_for_commit()
         others = [queue.put(parcel()) for _ in range(3)]
     await asyncio.gather(first, *others)
-    assert connection.commits == 2
+    assert connection.commits == 3, "one alone, two together, and the one beyond the bound"
 
 
 async def test_a_group_is_bounded_by_bytes_too(tmp_path: Path, log: RecordingLog) -> None:
@@ -322,6 +322,19 @@ async def test_a_second_opener_is_told_who_owns_the_file(tmp_path: Path, log: Re
     await again.close()
 
 
+async def test_claims_of_an_owner_that_is_gone_are_due_at_once(tmp_path: Path, log: RecordingLog) -> None:
+    """Nobody works on them any more: a restart must not wait for their leases."""
+    queue = await open_sqlite(tmp_path / "q.db", clock=ManualClock(), log=log, new_id=serial_ids())
+    names = [await parked(queue) for _ in range(2)]
+    old = await claimed(queue, lease_s=1000.0)
+    await queue.close()
+    again = await open_sqlite(tmp_path / "q.db", clock=ManualClock(), log=log)
+    claims = await again.claim(10, 30.0)
+    assert [(claim.ticket, claim.tries) for claim in claims] == [(names[0], 2), (names[1], 1)]
+    assert await again.complete(old, ANSWER) is False
+    await again.close()
+
+
 async def test_a_refused_opener_gives_the_file_free(tmp_path: Path, log: RecordingLog) -> None:
     """The operator mends the file and starts again, in the same process or another."""
     path = tmp_path / "q.db"
@@ -367,3 +380,18 @@ def test_a_loop_that_has_gone_does_not_hang_the_writer(tmp_path: Path, log: Reco
     queue._writer._thread.join(timeout=20)
     assert not queue._writer._thread.is_alive()
     queue._ownership.release()
+
+
+async def test_an_owner_that_was_killed_holds_no_ticket_back(tmp_path: Path, log: RecordingLog) -> None:
+    """Its leases would keep claimed tickets waiting for half a minute after a restart."""
+    clock = ManualClock()
+    queue = await open_sqlite(tmp_path / "q.db", clock=clock, log=log)
+    ticket = await parked(queue)
+    (before,) = await queue.claim(1, 30.0)
+    await queue.close()
+    queue = await open_sqlite(tmp_path / "q.db", clock=clock, log=log)
+    assert not await queue.complete(before, ANSWER), "its token went with it"
+    (again,) = await queue.claim(1, 30.0)
+    assert (again.ticket, again.tries) == (ticket, 2)
+    assert await queue.complete(again, ANSWER)
+    await queue.close()
