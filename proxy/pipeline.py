@@ -110,6 +110,7 @@ class Exchange:
         if self._chain is not None:
             self._chain.cancel()
         self._pipeline.meters.settle(self._reply(Verdict.ABANDONED, Answer(status=499)), self._elapsed_s())
+        self._chain = None
 
     def _descend(self, falls: dict[Outcome, bool], then: Callable[[Answer | None], None]) -> None:
         request = self._request
@@ -203,6 +204,7 @@ class Exchange:
                 if bar in _SHORT and not self._request.drained:
                     self._pipeline.short_s = self._pipeline.clock.now()
         done, self._done = self._done, None
+        self._chain = None  # they hold each other, and the body: that must not wait for the collector
         if done is not None:
             self._pipeline.meters.settle(reply, self._elapsed_s())
             done(reply)

@@ -1,7 +1,9 @@
 """The way of a request: what the caller is told at each of its ends."""
 
 import asyncio
+import gc
 import random
+import sys
 from typing import Any
 
 import msgspec
@@ -326,3 +328,23 @@ class CancellingQueue:
         future: asyncio.Future[Put] = asyncio.get_running_loop().create_future()
         future.cancel()
         return future
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_request_that_has_ended_holds_its_body_no_longer(leaves: bool) -> None:
+    """Bodies of 64 MB that wait for the garbage collector are what memory runs out of."""
+    bench = Bench()
+    body = bytes(1000)
+    gc.disable()  # so that only the references count
+    try:
+        exchange = bench.take(body=body)
+        if leaves:
+            exchange.cancel()
+        else:
+            bench.cluster.last.end(Answer(status=200))
+            await bench.reply()
+        bench.cluster.calls.clear()
+        del exchange
+        assert sys.getrefcount(body) == 2, "somebody else holds it"
+    finally:
+        gc.enable()
