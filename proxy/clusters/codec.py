@@ -8,14 +8,6 @@ import re
 
 from proxy.messages import Request, Target
 
-HOP_BY_HOP = frozenset(
-    (
-        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
-        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length"),
-    )
-)
-"""Header fields of one connection: never passed on (RFC 9110, section 7.6.1)."""
-
 _MODEL = re.compile(rb"^/v2/models/[^/?]+")
 
 

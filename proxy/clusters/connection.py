@@ -10,8 +10,8 @@ from typing import cast
 
 import httptools
 
-from proxy.clusters.codec import HOP_BY_HOP
 from proxy.clusters.limits import ClientLimits
+from proxy.hop import HOP_BY_HOP, end_to_end
 from proxy.messages import Answer, Failure, Outcome
 
 Done = Callable[[Answer | Failure], None]
@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._complete: bool
         self._keep_alive = False
+        self._wrong: str
         self._done: Done | None = None
         self._in_message = False
         self.idle_since_s = 0.0
@@ -68,15 +69,18 @@ class Connection(asyncio.Protocol):
         if self._done is None:  # bytes that nobody asked for: what follows could answer the wrong request
             self.close()
             return
+        self._unread_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(Outcome.GARBAGE, f"not an HTTP answer: {error}")
             return
-        if self._oversized:
-            self._fail(Outcome.GARBAGE, self._oversized)
+        if self._unread_bytes > self._limits.head_bytes_max:  # the parser gathers a field until it is whole
+            self._wrong = "a field without an end"
+        if self._wrong:
+            self._fail(Outcome.GARBAGE, self._wrong)
         elif self._complete:
-            self._finish(reusable=self._keep_alive and not self._in_message)
+            self._finish(reusable=self._keep_alive and not self._in_message and self._all_sent())
 
     def eof_received(self) -> None:
         return None  # the transport closes itself; connection_lost settles the call
@@ -89,6 +93,7 @@ class Connection(asyncio.Protocol):
             self._fail(Outcome.RESET, f"connection lost {where}" + (f": {exc}" if exc else ""))
         else:
             self._release(self, False)
+        self._forget_message()  # the parser and this object hold each other: what is large must not wait
 
     # -- httptools ----------------------------------------------------------------------------------
 
@@ -96,32 +101,47 @@ class Connection(asyncio.Protocol):
         self._in_message = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._status:  # a trailer: whoever reads the fields of the head does not expect it among them
+            return
+        self._unread_bytes = 0
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > self._limits.head_bytes_max:
-            self._oversized = "head over the limit"
+            self._wrong = "head over the limit"
             return
         key = name.lower()
-        if key in (b"content-length", b"transfer-encoding"):
-            self._framed = True
-        if key not in HOP_BY_HOP and not key.startswith(_OURS):
+        if key in HOP_BY_HOP:
+            self._add_hop(key, value)
+        elif not key.startswith(_OURS):
             self._headers.append((name, value))
+
+    def _add_hop(self, key: bytes, value: bytes) -> None:
+        if key == b"connection":
+            self._connection.append(value)
+        elif key == b"content-length":
+            self._framed = True
+        elif key == b"transfer-encoding":
+            self._framed = True
+            if value.lower() != b"chunked":  # we asked for no other, and could not undo it
+                self._wrong = "an unknown transfer coding"
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
+        self._unread_bytes = 0
         self._body_bytes += len(body)
         if self._body_bytes > self._limits.body_bytes_max:
-            self._oversized = "body over the limit"
+            self._wrong = "body over the limit"
             return
         self._body.append(body)
 
     def on_message_complete(self) -> None:
         self._in_message = False
-        if self._status < 200:  # 100 Continue and its like announce the answer; they are not it
+        self._unread_bytes = 0
+        if 100 <= self._status < 200:  # 100 Continue and its like announce the answer; they are not it
             self._forget_message()
         elif self._complete:
-            self._oversized = "two answers to one request"
+            self._wrong = "two answers to one request"
         else:
             self._complete = True
             self._keep_alive = self._parser.should_keep_alive()  # llhttp knows only in this call-back
@@ -132,10 +152,15 @@ class Connection(asyncio.Protocol):
         """Whether the answer said that it ends with the connection (HTTP/1.0 style, no length)."""
         return self._in_message and self._status >= 200 and not self._framed
 
+    def _all_sent(self) -> bool:
+        """False where the server answered before it read all: what is left would precede the next request."""
+        return self._transport is not None and not self._transport.get_write_buffer_size()
+
     def _finish(self, *, reusable: bool) -> None:
         done, self._done = self._done, None
         assert done is not None
-        answer = Answer(status=self._status, headers=tuple(self._headers), body=b"".join(self._body))
+        headers = end_to_end(self._headers, self._connection)
+        answer = Answer(status=self._status, headers=tuple(headers), body=b"".join(self._body))
         self._forget_message()
         if not reusable:
             self.close()
@@ -152,9 +177,11 @@ class Connection(asyncio.Protocol):
     def _forget_message(self) -> None:
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
+        self._connection: list[bytes] = []
         self._head_bytes = 0
+        self._unread_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._framed = False
         self._complete = False  # the final answer has been read to its end
-        self._oversized = ""
+        self._wrong = ""  # why this cannot be taken as an answer

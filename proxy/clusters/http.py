@@ -26,6 +26,7 @@ class HttpCluster:
         self._limits = limits
         self._gateway = gateway
         self._pools: dict[str, Pool] = {}
+        self._named: frozenset[str] | None = None  # endpoints of the table in service; None: not told yet
 
     def call(self, target: Target, request: Request, budget_s: float, done: Done) -> PooledCall:
         """See `ports.Cluster.call`."""
@@ -38,22 +39,26 @@ class HttpCluster:
 
     def retain(self, urls: Iterable[str]) -> None:
         """A new table names these endpoints: pools of others close as soon as they carry no call."""
-        keep = set(urls)
-        for url, pool in list(self._pools.items()):
-            if url not in keep and not pool.busy:
-                pool.close()
-                del self._pools[url]
+        self._named = frozenset(urls)
+        self._let_go()
 
     def sweep(self) -> None:
-        """Close connections that have been idle too long."""
+        """Close connections that have been idle too long, and pools that no table names any more."""
         for pool in self._pools.values():
             pool.sweep()
+        self._let_go()
 
     def close(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
             pool.close()
         self._pools.clear()
+
+    def _let_go(self) -> None:
+        for url, pool in list(self._pools.items()):
+            if self._named is not None and url not in self._named and not pool.busy:
+                pool.close()
+                del self._pools[url]
 
     def _pool(self, url: str) -> Pool:
         pool = Pool(url, loop=self._loop, clock=self._clock, limits=self._limits)

@@ -76,7 +76,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._limits.connect_s_max):
                 _, connection = await self._loop.create_connection(self._new, self._host, self._port)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # UnicodeError: a host that no name can be
             call.fail(Failure(outcome=Outcome.REFUSED, cause=str(error) or "connect timed out"))
             return
         self._all.add(connection)

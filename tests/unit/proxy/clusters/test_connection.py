@@ -76,6 +76,21 @@ def test_hop_by_hop_fields_and_those_that_the_proxy_sets_itself_are_dropped() ->
     assert server.answer.headers == ((b"X-Own", b"2"),)
 
 
+def test_fields_that_connection_names_are_dropped_too() -> None:
+    """They are of that connection alone (RFC 9110, 7.6.1)."""
+    fields = b"connection: x-mine\r\nX-Mine: 1\r\nX-Own: 2\r\nConnection: Keep-Alive, X-More\r\nx-more: 3\r\n"
+    server = Server().asked().sends(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n")
+    assert server.answer.headers == ((b"X-Own", b"2"),)
+
+
+def test_trailers_do_not_become_fields_of_the_head() -> None:
+    """What was checked in the head must not be replaced after the body (RFC 9110, 6.5.1)."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = Server().asked().sends(head + b"0\r\nContent-Type: c/d\r\nConnection: x\r\n\r\n")
+    assert server.answer.headers == ((b"Content-Type", b"a/b"),)
+    assert server.released == [True]
+
+
 def test_a_chunked_answer_is_whole_after_its_last_chunk() -> None:
     """Servers that stream do not know the length."""
     server = Server().asked()
@@ -127,6 +142,8 @@ def test_a_connection_lost_before_the_whole_answer_is_a_reset(sent: bytes) -> No
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nyesx",
         ANSWER + ANSWER,
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nyes",
     ],
 )
 def test_what_is_not_one_http_answer_is_garbage_and_ends_the_connection(data: bytes) -> None:
@@ -143,6 +160,16 @@ def test_an_answer_over_the_limit_is_garbage() -> None:
     assert "body" in Server(limits).asked().sends(ANSWER).failure.cause
     limits = ClientLimits(head_bytes_max=10)
     assert "head" in Server(limits).asked().sends(ANSWER).failure.cause
+
+
+@pytest.mark.parametrize("begun", [b"", b"Transfer-Encoding: chunked\r\n\r\n0\r\n"])
+def test_a_field_that_does_not_end_is_garbage_while_it_is_read(begun: bytes) -> None:
+    """The parser gathers a field until it is whole; only counting what goes in bounds that."""
+    server = Server(ClientLimits(head_bytes_max=1000)).asked().sends(b"HTTP/1.1 200 OK\r\n" + begun + b"X: ")
+    for _ in range(10):
+        if not server.results:
+            server.sends(b"a" * 110)
+    assert server.failure.outcome is Outcome.GARBAGE
 
 
 def test_bytes_that_nobody_asked_for_end_an_idle_connection() -> None:
@@ -175,3 +202,36 @@ def test_a_connection_that_is_closing_is_not_usable() -> None:
     assert server.connection.usable
     server.connection.close()
     assert not server.connection.usable
+
+
+def test_an_answer_before_the_request_was_read_is_the_connections_last() -> None:
+    """The rest of the request would stand before the next one, at a server that may not read it."""
+    server = Server().asked()
+    server.transport.unsent_bytes = 1
+    server.sends(ANSWER)
+    assert server.answer.status == 200
+    assert server.released == [False]
+    assert server.transport.aborted
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_that_cannot_have_a_body_is_whole_with_its_head(status: int) -> None:
+    """No length is needed, and none that is stated counts; the connection goes on."""
+    for field in (b"", b"Content-Length: 3\r\n"):
+        server = Server().asked().sends(b"HTTP/1.1 %d x\r\n%b\r\n" % (status, field))
+        assert (server.answer.status, server.answer.body) == (status, b"")
+        server.asked().sends(ANSWER)
+        assert len(server.results) == 2
+
+
+def test_a_status_that_does_not_exist_is_not_waited_upon() -> None:
+    """Only 100 to 199 announce another answer."""
+    server = Server().asked().sends(b"HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n")
+    assert server.answer.status == 0
+
+
+def test_half_an_answer_is_let_go_with_its_connection() -> None:
+    """The parser and the connection hold each other: until the collector comes, 64 MB might wait."""
+    server = Server().asked().sends(ANSWER[:-1])
+    server.closes()
+    assert server.connection._body == []
