@@ -13,7 +13,7 @@ from sim.stubs.server import StubServer
 from tests.integration.callers import Caller, Gone, calling, infer, labelled
 from tests.integration.proxies import ProxyProcess
 
-ROUNDS = 20
+ROUNDS = 200
 CALLERS = 8
 PAUSE_S = 0.01
 """Between a caller's requests: what counts is the number of kills, not of tickets."""
