@@ -64,12 +64,13 @@ def list_tickets(url: str, as_json: bool, status: str | None, limit: int, after:
         return
     now = LiveClock().wall()
     table = Table("ticket", "status", "model", "class", "labels", "age", "tries", "reason")
+    table.columns[0].min_width = max((len(each.id) for each in tickets), default=0)  # to be copied whole
     for each in tickets:
         labels, age = ", ".join(each.labels), _age(now - each.created_s)
         table.add_row(
             each.id, each.status.value, each.model, each.class_name, labels, age, str(each.tries), each.reason
         )
-    _print(table, f"{len(tickets)} tickets")
+    _print(table, f"tickets: {len(tickets)}")
 
 
 @queue_commands.command()

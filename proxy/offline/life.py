@@ -1,11 +1,21 @@
 """The life of a ticket: how it begins, what a second request under its key gets, how long it is kept."""
 
+import secrets
+
 from proxy.offline.limits import QueueLimits
 from proxy.offline.quota import REDRIVABLE
 from proxy.tickets import Accepted, Envelope, Put, Refusal, Refused, Ticket, TicketStatus
 
 CANCELLED_REASON = "cancelled"
 EXPIRED_REASON = "no model server served it within its time to live"
+
+
+def new_ticket_id() -> str:
+    """128 random bits, for whoever knows a ticket may read its answer.
+
+    Hexadecimal: nothing in it means anything to a shell, a URL or an option parser.
+    """
+    return secrets.token_hex(16)
 
 
 def known(ticket: str, same: bool) -> Put:

@@ -7,7 +7,6 @@ it to `sqlite.py`.
 import asyncio
 import heapq
 import itertools
-import secrets
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from proxy.errors import QueueFailed
 from proxy.messages import Answer
 from proxy.offline.fingerprint import fingerprint
 from proxy.offline.front import QueueFront
-from proxy.offline.life import CANCELLED_REASON, EXPIRED_REASON, fresh_ticket, kept_s, known
+from proxy.offline.life import CANCELLED_REASON, EXPIRED_REASON, fresh_ticket, kept_s, known, new_ticket_id
 from proxy.offline.limits import QueueLimits
 from proxy.offline.quota import PENDING, REDRIVABLE, Tally, answer_charge, envelope_charge
 from proxy.offline.store import Claims, Store, Tickets
@@ -35,7 +34,7 @@ class MemoryQueue(QueueFront):
         *,
         clock: Clock,
         limits: QueueLimits | None = None,
-        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+        new_id: Callable[[], str] = new_ticket_id,
     ) -> None:
         self._store = MemoryStore(clock=clock, limits=limits or QueueLimits(), new_id=new_id)
         self._closed = False

@@ -9,7 +9,6 @@ operations are committed is `writer.py`'s. A put is refused as
 """
 
 import asyncio
-import secrets
 import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 from proxy.errors import QueueFailed, QueueUnusable
 from proxy.offline.database import open_database
 from proxy.offline.front import QueueFront
+from proxy.offline.life import new_ticket_id
 from proxy.offline.limits import QueueLimits
 from proxy.offline.ownership import Ownership
 from proxy.offline.quota import envelope_charge
@@ -37,7 +37,7 @@ async def open_sqlite(
     clock: Clock,
     log: Log,
     limits: QueueLimits | None = None,
-    new_id: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+    new_id: Callable[[], str] = new_ticket_id,
 ) -> "SqliteQueue":
     """Own and open the queue in `path`, a path without links. Raises QueueOwned or QueueUnusable."""
     limits = limits or QueueLimits()

@@ -93,7 +93,16 @@ def test_a_list_shows_tickets_as_they_are_written(ask: Ask, names: list[str]) ->
     text = ask("list").output
     assert all(name in text for name in names)
     assert "[red]44[/red]" in text
-    assert "4 tickets" in text
+    assert "tickets: 4" in text
+
+
+def test_a_narrow_terminal_shows_the_ticket_whole(
+    ask: Ask, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there to be copied into the next command."""
+    monkeypatch.setenv("COLUMNS", "70")
+    text = ask("list").output
+    assert all(name in text for name in names)
 
 
 def test_a_list_can_be_narrowed_and_paged(ask: Ask, names: list[str]) -> None:
