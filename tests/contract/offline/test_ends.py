@@ -164,6 +164,20 @@ async def test_no_more_ended_tickets_are_remembered_than_the_limit(
     assert [ticket.id for ticket in await queue.list(None, 5, "")] == names[3:8]
 
 
+async def test_of_many_answers_past_their_time_the_oldest_tickets_go_first(
+    queue: OfflineQueue, clock: ManualClock
+) -> None:
+    """However many a step of the sweep takes, what is remembered in the end is the same."""
+    names = [await parked(queue) for _ in range(8)]
+    for claim in await queue.claim(8, 30.0):
+        await queue.complete(claim, ANSWER)
+    clock.time_s += 100
+    assert await queue.sweep() == 8 + 2
+    found = [await queue.find(name) for name in names]
+    assert [ticket is None for ticket in found] == [True] * 2 + [False] * 6
+    assert (await queue.stats()).stored_bytes == 0
+
+
 async def test_a_list_goes_on_where_the_last_one_ended(queue: OfflineQueue) -> None:
     """An operator pages through."""
     names = [await parked(queue) for _ in range(7)]

@@ -22,7 +22,7 @@ from tests.stand_ins.parcels import ANSWER, parcel, serial_ids
 LIMITS = QueueLimits(
     tickets_max=6,
     stored_bytes_max=6000,
-    ended_max=5,
+    ended_max=3,
     batch_tickets_max=2,
     list_tickets_max=50,
     ticket_ttl_s=40.0,
