@@ -167,6 +167,8 @@ class Connection(asyncio.Protocol):
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
+                if self._message is not None and self._message.fault is not None:
+                    return  # it is refused: its body must not be read as the next message
                 self._parser = httptools.HttpRequestParser(self)
                 data = data[offer.args[0] :]
                 self._resume_body()
@@ -175,7 +177,7 @@ class Connection(asyncio.Protocol):
 
     def _resume_body(self) -> None:
         """Httptools ends an offering message at its head; the new parser is told how its body is framed."""
-        if self._message is not None and self._message.fault is None:
+        if self._message is not None:
             self._resuming = True
             self._parser.feed_data(self._message.framing())
             self._resuming = False

@@ -314,6 +314,14 @@ def test_an_offer_to_upgrade_is_not_taken_and_http_goes_on() -> None:
     assert [name for name, _ in caller.service.servings[0].message.headers] == []
 
 
+def test_the_body_of_a_refused_offer_to_upgrade_is_not_read_as_a_request() -> None:
+    """It would be smuggled past whoever stands before us and took it for a body."""
+    caller = Caller(EdgeLimits(body_bytes_max=10))
+    caller.sends(post(GET, OFFER))
+    assert caller.statuses() == [413]
+    assert caller.service.servings == []
+
+
 def test_a_tunnel_is_not_opened() -> None:
     """What follows CONNECT is not HTTP: nothing of it may be served."""
     caller = Caller()
