@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         if self._wrong:
             self._fail(Outcome.GARBAGE, self._wrong)
         elif self._complete:
-            self._finish(reusable=self._keep_alive and not self._in_message and self._all_sent())
+            self._finish(reusable=self._keep_alive and self._all_sent())
 
     def eof_received(self) -> None:
         return None  # the transport closes itself; connection_lost settles the call
@@ -99,6 +99,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._in_message = True
+        if self._complete:  # what follows must not be taken for a part of the answer
+            self._wrong = "two answers to one request"
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._status:  # a trailer: whoever reads the fields of the head does not expect it among them
@@ -120,12 +122,14 @@ class Connection(asyncio.Protocol):
         elif key == b"content-length":
             self._framed = True
         elif key == b"transfer-encoding":
-            self._framed = True
-            if value.lower() != b"chunked":  # we asked for no other, and could not undo it
+            if self._framed or value.lower() != b"chunked":  # we asked for no other, and could not undo it
                 self._wrong = "an unknown transfer coding"
+            self._framed = True
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
+        if self._framed and 100 <= self._status < 200:  # its body would begin the answer, or swallow it
+            self._wrong = "an interim answer with a body"
 
     def on_body(self, body: bytes) -> None:
         self._unread_bytes = 0
@@ -139,9 +143,9 @@ class Connection(asyncio.Protocol):
         self._in_message = False
         self._unread_bytes = 0
         if 100 <= self._status < 200:  # 100 Continue and its like announce the answer; they are not it
+            wrong = self._wrong
             self._forget_message()
-        elif self._complete:
-            self._wrong = "two answers to one request"
+            self._wrong = wrong
         else:
             self._complete = True
             self._keep_alive = self._parser.should_keep_alive()  # llhttp knows only in this call-back
