@@ -344,14 +344,20 @@ async def test_a_refused_opener_gives_the_file_free(tmp_path: Path, log: Recordi
             await open_sqlite(path, clock=ManualClock(), log=log)
 
 
-async def test_a_table_that_cannot_be_read_makes_the_file_unusable(tmp_path: Path, log: RecordingLog) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("RENAME TO gone", "no such table"), ("RENAME COLUMN charge TO gone", "no such column")],
+)
+async def test_a_table_that_cannot_be_read_makes_the_file_unusable(
+    tmp_path: Path, log: RecordingLog, change: str, said: str
+) -> None:
     """The schema's number alone does not make a queue."""
     path = tmp_path / "q.db"
     await (await open_sqlite(path, clock=ManualClock(), log=log)).close()
     connection = sqlite3.connect(path)
-    connection.execute("ALTER TABLE tickets RENAME TO gone")
+    connection.execute(f"ALTER TABLE tickets {change}")
     connection.close()
-    with pytest.raises(QueueUnusable, match="no such table"):
+    with pytest.raises(QueueUnusable, match=said):
         await open_sqlite(path, clock=ManualClock(), log=log)
 
 
