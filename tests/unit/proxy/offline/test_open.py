@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ from proxy.offline.limits import QueueLimits
 from proxy.offline.memory import MemoryQueue
 from proxy.offline.open import attach_queue, open_queue, path_of
 from proxy.offline.remote import RemoteQueue
-from proxy.offline.sqlite import SqliteQueue
+from proxy.offline.sqlite import SqliteQueue, open_sqlite
 from proxy.tickets import Refused
 from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.log import RecordingLog
-from tests.stand_ins.parcels import parcel, parked
+from tests.stand_ins.parcels import ANSWER, claimed, parcel, parked, serial_ids
 
 pytestmark = pytest.mark.usefixtures("time_stands")
 CLOCK = ManualClock()
@@ -116,3 +117,62 @@ async def test_a_queue_whose_socket_cannot_be_is_closed_again(tmp_path: Path, lo
     for _ in range(2):
         with pytest.raises(QueueUnusable, match="too long"):
             await open_queue(url, clock=CLOCK, log=log)
+
+
+async def test_a_second_opener_is_told_who_owns_the_file(tmp_path: Path, log: RecordingLog) -> None:
+    """Two writers on one file can corrupt it; the operator must see which process to look at."""
+    queue = await open_sqlite(tmp_path / "q.db", clock=CLOCK, log=log)
+    with pytest.raises(QueueOwned, match=f"process {os.getpid()}"):
+        await open_sqlite(tmp_path / "q.db", clock=CLOCK, log=log)
+    await parked(queue)
+    await queue.close()
+    again = await open_sqlite(tmp_path / "q.db", clock=CLOCK, log=log)
+    assert len(await again.list(None, 10, "")) == 1
+    await again.close()
+
+
+async def test_claims_of_an_owner_that_is_gone_are_due_at_once(tmp_path: Path, log: RecordingLog) -> None:
+    """Nobody works on them any more: a restart must not wait for their leases."""
+    queue = await open_sqlite(tmp_path / "q.db", clock=CLOCK, log=log, new_id=serial_ids())
+    names = [await parked(queue) for _ in range(2)]
+    old = await claimed(queue, lease_s=1000.0)
+    await queue.close()
+    again = await open_sqlite(tmp_path / "q.db", clock=CLOCK, log=log)
+    claims = await again.claim(10, 30.0)
+    assert [(claim.ticket, claim.tries) for claim in claims] == [(names[0], 2), (names[1], 1)]
+    assert await again.complete(old, ANSWER) is False
+    await again.close()
+
+
+async def test_a_refused_opener_gives_the_file_free(tmp_path: Path, log: RecordingLog) -> None:
+    """The operator mends the file and starts again, in the same process or another."""
+    path = tmp_path / "q.db"
+    path.write_bytes(b"not a database, but long enough to be looked at" * 100)
+    for _ in range(2):
+        with pytest.raises(QueueUnusable, match="not a database"):
+            await open_sqlite(path, clock=CLOCK, log=log)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("RENAME TO gone", "no such table"), ("RENAME COLUMN charge TO gone", "no such column")],
+)
+async def test_a_table_that_cannot_be_read_makes_the_file_unusable(
+    tmp_path: Path, log: RecordingLog, change: str, said: str
+) -> None:
+    """The schema's number alone does not make a queue."""
+    path = tmp_path / "q.db"
+    await (await open_sqlite(path, clock=CLOCK, log=log)).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"ALTER TABLE tickets {change}")
+    connection.close()
+    with pytest.raises(QueueUnusable, match=said):
+        await open_sqlite(path, clock=CLOCK, log=log)
+
+
+async def test_a_directory_that_is_not_there_makes_the_queue_unusable(
+    tmp_path: Path, log: RecordingLog
+) -> None:
+    """A spelling mistake in the URL must not become an empty queue somewhere."""
+    with pytest.raises(QueueUnusable, match="No such file or directory"):
+        await open_sqlite(tmp_path / "nowhere" / "q.db", clock=CLOCK, log=log)

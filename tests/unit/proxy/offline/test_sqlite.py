@@ -1,14 +1,13 @@
 """The durable queue in trouble: a disk that fails, fills or stands still, and more work than may wait."""
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from proxy.errors import QueueFailed, QueueOwned, QueueUnusable
+from proxy.errors import QueueFailed
 from proxy.offline.limits import QueueLimits
 from proxy.offline.quota import envelope_charge
 from proxy.offline.sqlite import SqliteQueue, open_sqlite
@@ -308,65 +307,6 @@ async def test_close_finishes_what_was_asked_before(tmp_path: Path, log: Recordi
     await asyncio.gather(closing, queue.close())
     assert isinstance(await put, Accepted)
     assert await redriven == 3
-
-
-async def test_a_second_opener_is_told_who_owns_the_file(tmp_path: Path, log: RecordingLog) -> None:
-    """Two writers on one file can corrupt it; the operator must see which process to look at."""
-    queue = await open_sqlite(tmp_path / "q.db", clock=ManualClock(), log=log)
-    with pytest.raises(QueueOwned, match=f"process {os.getpid()}"):
-        await open_sqlite(tmp_path / "q.db", clock=ManualClock(), log=log)
-    await parked(queue)
-    await queue.close()
-    again = await open_sqlite(tmp_path / "q.db", clock=ManualClock(), log=log)
-    assert len(await again.list(None, 10, "")) == 1
-    await again.close()
-
-
-async def test_claims_of_an_owner_that_is_gone_are_due_at_once(tmp_path: Path, log: RecordingLog) -> None:
-    """Nobody works on them any more: a restart must not wait for their leases."""
-    queue = await open_sqlite(tmp_path / "q.db", clock=ManualClock(), log=log, new_id=serial_ids())
-    names = [await parked(queue) for _ in range(2)]
-    old = await claimed(queue, lease_s=1000.0)
-    await queue.close()
-    again = await open_sqlite(tmp_path / "q.db", clock=ManualClock(), log=log)
-    claims = await again.claim(10, 30.0)
-    assert [(claim.ticket, claim.tries) for claim in claims] == [(names[0], 2), (names[1], 1)]
-    assert await again.complete(old, ANSWER) is False
-    await again.close()
-
-
-async def test_a_refused_opener_gives_the_file_free(tmp_path: Path, log: RecordingLog) -> None:
-    """The operator mends the file and starts again, in the same process or another."""
-    path = tmp_path / "q.db"
-    path.write_bytes(b"not a database, but long enough to be looked at" * 100)
-    for _ in range(2):
-        with pytest.raises(QueueUnusable, match="not a database"):
-            await open_sqlite(path, clock=ManualClock(), log=log)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [("RENAME TO gone", "no such table"), ("RENAME COLUMN charge TO gone", "no such column")],
-)
-async def test_a_table_that_cannot_be_read_makes_the_file_unusable(
-    tmp_path: Path, log: RecordingLog, change: str, said: str
-) -> None:
-    """The schema's number alone does not make a queue."""
-    path = tmp_path / "q.db"
-    await (await open_sqlite(path, clock=ManualClock(), log=log)).close()
-    connection = sqlite3.connect(path)
-    connection.execute(f"ALTER TABLE tickets {change}")
-    connection.close()
-    with pytest.raises(QueueUnusable, match=said):
-        await open_sqlite(path, clock=ManualClock(), log=log)
-
-
-async def test_a_directory_that_is_not_there_makes_the_queue_unusable(
-    tmp_path: Path, log: RecordingLog
-) -> None:
-    """A spelling mistake in the URL must not become an empty queue somewhere."""
-    with pytest.raises(QueueUnusable, match="No such file or directory"):
-        await open_sqlite(tmp_path / "nowhere" / "q.db", clock=ManualClock(), log=log)
 
 
 def test_a_loop_that_has_gone_does_not_hang_the_writer(tmp_path: Path, log: RecordingLog) -> None:
