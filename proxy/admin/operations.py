@@ -1,10 +1,13 @@
 """What an operator can ask of a running proxy, apart from how it is asked."""
 
+import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from proxy.errors import QueueFailed
 from proxy.loading import Loaded
 from proxy.observe.meters import Meters
 from proxy.observe.page import ApplicationState, Page, Readings
@@ -13,6 +16,10 @@ from proxy.ports import Clock, OfflineQueue
 from proxy.reload import Reloader
 from proxy.routing.explain import explain
 from proxy.routing.problems import Problems
+from proxy.tickets import QueueStats
+
+STATS_S_MAX = 1.0
+"""How long the offline queue may take to count itself: a stuck disk must not hide the other metrics."""
 
 
 class Operations:
@@ -49,16 +56,16 @@ class Operations:
         }
 
     async def metrics(self) -> bytes:
-        """The metrics page."""
-        stats = await self._queue.stats()
+        """The metrics page; without the queue's depth, and its bytes NaN, where the queue cannot say."""
+        stats = await self.queue_stats()
         snapshot = self._pipeline.snapshot
         readings = Readings(
             applications=self._states(),
             generation=snapshot.generation,
             reloads=self._reloader.counts,
             last_reload_ok=not self._reloader.last_problems,
-            queue_depth=stats.counts,
-            queue_bytes=stats.stored_bytes,
+            queue_depth={} if stats is None else stats.counts,
+            queue_bytes=math.nan if stats is None else stats.stored_bytes,
             labelers=snapshot.labeling.counts,
         )
         return Page(self._meters, readings).render()
@@ -104,9 +111,12 @@ class Operations:
         gate.drained = drained
         return True
 
-    async def queue_stats(self) -> Any:
-        """Depth and bytes of the offline queue."""
-        return await self._queue.stats()
+    async def queue_stats(self) -> QueueStats | None:
+        """Depth and bytes of the offline queue; None where it fails or takes too long."""
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._queue.stats()), STATS_S_MAX)
+        except (QueueFailed, TimeoutError):
+            return None
 
     def _states(self) -> dict[str, ApplicationState]:
         now = self._clock.now()

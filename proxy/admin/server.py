@@ -105,7 +105,8 @@ class AdminServer:
         return _json({"application": application, "drained": drained})
 
     async def _queue(self, _: web.Request) -> web.Response:
-        return _json(await self._operations.queue_stats())
+        stats = await self._operations.queue_stats()
+        return _json({"error": "the offline queue cannot say now"}, 503) if stats is None else _json(stats)
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

@@ -32,7 +32,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     reloads: Mapping[str, int]  # by result
     last_reload_ok: bool
     queue_depth: Mapping[str, int]  # by status
-    queue_bytes: int
+    queue_bytes: float  # NaN where the queue cannot say
     labelers: Mapping[tuple[str, str], int]  # by labeler and kind
 
 
