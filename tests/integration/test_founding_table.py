@@ -74,7 +74,7 @@ async def test_60000_requests_labelled_1125_split_one_to_five_and_reach_no_other
     answered: Counter[str] = Counter()
 
     def heard(response: Response) -> None:
-        assert response.status == 200, response
+        assert response.status == 200, (response, founding.app.log.events)
         answered[response.headers["penstock-application"]] += 1
 
     request = infer(labelled(1125))

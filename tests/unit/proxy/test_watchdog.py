@@ -5,6 +5,7 @@ not broken off ends by itself after `HANG_S`, with the labels that no test expec
 """
 
 import asyncio
+import gc
 import re
 import signal
 import subprocess
@@ -201,6 +202,26 @@ def test_a_labeler_is_not_struck_because_its_process_stood_still() -> None:
         return [7]
 
     assert rung.collects(starved) == ["7"]
+
+
+def test_the_time_of_the_garbage_collector_is_not_the_labelers() -> None:
+    """It runs wherever the next object happens to be made, and may take longer than any budget."""
+    rung = Rung()
+
+    def unlucky(_: Payload) -> list[int]:
+        gc.callbacks.insert(0, slow)
+        gc.collect()
+        gc.callbacks.remove(slow)
+        rung.ring(1)
+        return [7]
+
+    def slow(phase: str, _info: dict[str, int]) -> None:
+        if phase == "stop":
+            rung.spent_s += 60.0
+            rung.time_s += 60.0
+            rung.ring(1)  # it came while the collector ran, and is handled at the first step after it
+
+    assert rung.collects(unlucky) == ["7"]
 
 
 def test_a_labeler_that_waits_without_computing_is_struck_after_some_rings() -> None:
