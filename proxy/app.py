@@ -32,7 +32,7 @@ from proxy.timers import Wheel
 from proxy.watchdog import Watchdog
 
 SWEEP_S = 5.0
-"""How often idle connections to model servers are looked through."""
+"""How often idle connections to model servers are looked through, and the ends of log bursts."""
 
 Address = tuple[str, int]
 
@@ -125,6 +125,7 @@ class App:
         meters = Meters()
         snapshot = builder.build(loaded.table, loaded.labeling, None)
         pipeline = Pipeline(snapshot=snapshot, queue=queue, clock=clock, meters=meters, log=log)
+        self._pipeline = pipeline
         self._service = Service(
             pipeline=pipeline,
             queue=queue,
@@ -195,6 +196,7 @@ class App:
     def _sweep(self) -> None:
         for cluster in self._clusters.values():
             cluster.sweep()
+        self._pipeline.snapshot.labeling.sweep()
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
 
