@@ -128,7 +128,9 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
-        if self._framed and 100 <= self._status < 200:  # its body would begin the answer, or swallow it
+        if not 100 <= self._status < 600:
+            self._wrong = "a status that does not exist"
+        elif self._framed and self._status < 200:  # its body would begin the answer, or swallow it
             self._wrong = "an interim answer with a body"
 
     def on_body(self, body: bytes) -> None:
@@ -142,7 +144,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._in_message = False
         self._unread_bytes = 0
-        if 100 <= self._status < 200:  # 100 Continue and its like announce the answer; they are not it
+        if self._status < 200:  # 100 Continue and its like announce the answer; they are not it
             wrong = self._wrong
             self._forget_message()
             self._wrong = wrong

@@ -228,10 +228,11 @@ def test_an_answer_that_cannot_have_a_body_is_whole_with_its_head(status: int) -
         assert len(server.results) == 2
 
 
-def test_a_status_that_does_not_exist_is_not_waited_upon() -> None:
+@pytest.mark.parametrize("status", [0, 99, 600, 999])
+def test_a_status_that_does_not_exist_is_not_waited_upon(status: int) -> None:
     """Only 100 to 199 announce another answer."""
-    server = Server().asked().sends(b"HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n")
-    assert server.answer.status == 0
+    server = Server().asked().sends(b"HTTP/1.1 %03d Odd\r\nContent-Length: 0\r\n\r\n" % status)
+    assert server.failure.outcome is Outcome.GARBAGE
 
 
 def test_half_an_answer_is_let_go_with_its_connection() -> None:
