@@ -118,7 +118,8 @@ def test_what_runs_is_answered_before_the_end(start: Callable[..., Any], gate: A
             time.sleep(0.01)
         gate.open()
         assert slow.result().status_code == 200
-        assert started.stop() == 0
+        assert started.process.wait(30) == 0
+        started.stop()
 
 
 def test_waiting_is_bounded_in_number_and_by_the_deadline(start: Callable[..., Any], gate: Any) -> None:

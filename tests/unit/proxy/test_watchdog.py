@@ -6,6 +6,7 @@ not broken off ends by itself after `HANG_S`, with the labels that no test expec
 
 import asyncio
 import gc
+import os
 import re
 import signal
 import subprocess
@@ -259,6 +260,7 @@ def test_signals_at_any_moment_never_escape_the_labeling() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.unit.proxy.signal_storm"],
         cwd=Path(__file__).parents[3],
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
         capture_output=True,
         text=True,
         timeout=120,
