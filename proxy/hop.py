@@ -14,9 +14,7 @@ _WORDS = HOP_BY_HOP | {b"close", b""}
 """What `Connection` says that names no further field."""
 
 
-def end_to_end(fields: Fields, connection: list[bytes]) -> Fields:
+def end_to_end(fields: Fields, connection: tuple[bytes, ...]) -> Fields:
     """`fields` without those that the message's `Connection` fields name as this connection's own."""
-    if not connection:
-        return fields
     named = {word.strip().lower() for value in connection for word in value.split(b",")} - _WORDS
     return [field for field in fields if field[0].lower() not in named] if named else fields

@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
 
     def _add_hop(self, key: bytes, value: bytes) -> None:
         if key == b"connection":
-            self._connection.append(value)
+            self._connection += (value,)
         elif key == b"content-length":
             self._framed = True
         elif key == b"transfer-encoding":
@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
     def _finish(self, *, reusable: bool) -> None:
         done, self._done = self._done, None
         assert done is not None
-        headers = end_to_end(self._headers, self._connection)
+        headers = end_to_end(self._headers, self._connection) if self._connection else self._headers
         answer = Answer(status=self._status, headers=tuple(headers), body=b"".join(self._body))
         self._forget_message()
         if not reusable:
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
     def _forget_message(self) -> None:
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._connection: list[bytes] = []
+        self._connection: tuple[bytes, ...] = ()
         self._head_bytes = 0
         self._unread_bytes = 0
         self._body: list[bytes] = []

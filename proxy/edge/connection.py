@@ -138,6 +138,9 @@ class Connection(asyncio.Protocol):
 
     def _parse(self, data: bytes) -> None:
         """Parse as far as a message ends: of what is pipelined, little is held as messages."""
+        if len(data) <= PIECE_BYTES:
+            self._parse_piece(data)
+            return
         place = 0
         while place < len(data) and not self._waiting:
             self._parse_piece(data[place : place + PIECE_BYTES])
@@ -207,15 +210,15 @@ class Connection(asyncio.Protocol):
                 elif self._ahead:
                     self._parse(self._take_ahead())
                 else:
-                    self._invite()
+                    if self._message is not None:
+                        self._invite(self._message)
                     break
         finally:
             self._stepping = False
 
-    def _invite(self) -> None:
+    def _invite(self, message: Message) -> None:
         """The message being read is the next to be answered: its body may come."""
-        message = self._message
-        if message is not None and message.waits_to_continue and self._transport is not None:
+        if message.waits_to_continue and self._transport is not None:
             message.asks_to_continue = False
             self._transport.write(_CONTINUE)
 

@@ -46,7 +46,7 @@ class Message:
         self._head_bytes = 0
         self._unread_bytes = 0
         self._hosts = 0
-        self._connection: list[bytes] = []
+        self._connection: tuple[bytes, ...] = ()
         self._length: bytes | None = None
         self._chunked = False
         self._trailing = False
@@ -120,6 +120,8 @@ class Message:
 
     def check_head(self, version: str) -> None:
         """Refuse what another server might read as another message (RFC 9112, 3.2 and 6.1)."""
+        if version == "1.1" and self._hosts == 1:
+            return
         if version not in ("1.0", "1.1"):
             self._refuse(505, "the version of HTTP spoken here is 1.1")
         if self._hosts > 1 or (not self._hosts and version == "1.1"):
@@ -134,11 +136,10 @@ class Message:
         self._trailing = True
         self.method = method
         self.keep_alive = keep_alive
-        self.headers = end_to_end(self.headers, self._connection)
-        absolute = _ABSOLUTE.match(self.target)
-        if absolute is not None:
-            rest = self.target[absolute.end() :]
-            self.target = rest if rest.startswith(b"/") else b"/" + rest
+        if self._connection:
+            self.headers = end_to_end(self.headers, self._connection)
+        if not self.target.startswith(b"/"):
+            self.target = _without_authority(self.target)
         if (
             self._length is not None
             and len(self._length) < 20
@@ -167,7 +168,7 @@ class Message:
         elif key == b"host":
             self._hosts += 1
         elif key == b"connection":
-            self._connection.append(value)
+            self._connection += (value,)
         elif key == b"transfer-encoding":
             self._chunked = True
             if value.lower() != b"chunked":
@@ -182,3 +183,11 @@ class Message:
     def _refuse(self, status: int, text: str) -> None:
         if self.fault is None:
             self.fault = problem(status, text)
+
+
+def _without_authority(target: bytes) -> bytes:
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:
+        return target
+    rest = target[absolute.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
