@@ -4,12 +4,14 @@ On aiohttp: nothing here is on the data path. Listens on loopback by default; it
 """
 
 import asyncio
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from proxy.admin.foreign import is_foreign
 from proxy.admin.operations import Operations
 from proxy.errors import AddressInUse
 
@@ -23,10 +25,13 @@ class AdminServer:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
         self._runner: web.AppRunner | None = None
+        self._on_loopback = False
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; the address really bound. Raises AddressInUse."""
-        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_errors_as_json])
+        app = web.Application(
+            client_max_size=BODY_BYTES_MAX, middlewares=[_errors_as_json, self._own_pages_only]
+        )
         app.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -36,6 +41,7 @@ class AdminServer:
             await self._runner.cleanup()
             raise AddressInUse(f"{host}:{port} ({error.strerror or error})") from error
         bound: tuple[str, int] = self._runner.addresses[0][:2]
+        self._on_loopback = ipaddress.ip_address(bound[0]).is_loopback
         return bound
 
     async def stop(self) -> None:
@@ -56,6 +62,21 @@ class AdminServer:
             web.post("/v1/applications/{id}/undrain", self._undrain),
             web.get("/v1/queue", self._queue),
         ]
+
+    @web.middleware
+    async def _own_pages_only(
+        self, request: web.Request, handler: Callable[[web.Request], Any]
+    ) -> web.StreamResponse:
+        fields = request.headers
+        if is_foreign(
+            host=request.host,
+            origin=fields.get("Origin"),
+            fetch_site=fields.get("Sec-Fetch-Site"),
+            on_loopback=self._on_loopback,
+        ):
+            return _json({"error": "a page of another site may not ask this of a browser"}, 403)
+        response: web.StreamResponse = await handler(request)
+        return response
 
     async def _live(self, _: web.Request) -> web.Response:
         return _json({"live": True})

@@ -291,3 +291,20 @@ async def test_the_admin_side_answers_nonsense_with_an_error_in_json(target: Tar
     for body in (b"{", b"[1]", b'{"labels": 7}', b'{"labels": [{}, null]}', b"\xff\xfe"):
         post = b"POST /v1/explain HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
         assert (await ask(port, post + body)).status in (200, 400), body
+
+
+async def test_a_page_of_another_site_cannot_run_code_through_an_operators_browser(
+    target: Target, tmp_path: Path
+) -> None:
+    """A table names code, and a table is built to be validated; a browser sends such a POST unasked."""
+    made = tmp_path / "made"
+    body = (
+        f'version: 1\nlabelers: [{{use: "builtins:open", file: "{made}", mode: w}}]\n'
+        f'applications: {{1: {{endpoints: "http://h:1"}}}}\n'
+    ).encode()
+    head = b"POST /v1/table/validate HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: http://evil.example\r\n"
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    response = await ask(target.app.admin_port, head % target.app.admin_port + length + body)
+    assert response.status == 403
+    assert "error" in response.json
+    assert not made.exists()
