@@ -4,10 +4,11 @@ import gc
 import weakref
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.timers import TICK_S, Wheel
+from proxy.timers import CANCELLED_MAX, TICK_S, Wheel
 
 
 class Alarms:
@@ -141,3 +142,44 @@ def test_a_loop_that_is_always_late_still_fires_its_timers() -> None:
         alarms.now = late
         alarms.turn(late)
     assert fired == [1]
+
+
+def test_timers_that_were_cancelled_long_before_their_time_are_cleared_away() -> None:
+    """Timeouts of ten minutes at thousands a second would else hold millions of them."""
+    alarms, errors, fired = Alarms(), [], []
+    wheel = wheel_on(alarms, errors)
+    for number in range(4 * CANCELLED_MAX):
+        alarms.now += 0.0001
+        timer = wheel.after(600, lambda: None)
+        if number % 1000:
+            timer.cancel()
+        else:
+            wheel.after(700, lambda n=number: fired.append(n))
+            timer.cancel()
+    assert sum(map(len, wheel._slots.values())) < 2 * CANCELLED_MAX
+    assert sorted(wheel._ticks) == sorted(wheel._slots)
+    alarms.turn(alarms.now + 1000)
+    assert fired == list(range(0, 4 * CANCELLED_MAX, 1000))
+    assert (errors, wheel._slots, wheel._places, wheel.cancelled) == ([], {}, 0, 0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.1), st.booleans()), min_size=1, max_size=60))
+def test_clearing_away_at_any_moment_loses_no_timer(wanted: list[tuple[float, bool]]) -> None:
+    """Also from within a call-back, while a tick's timers are being fired."""
+    alarms, errors = Alarms(), []
+    wheel = wheel_on(alarms, errors)
+    fired: list[int] = []
+
+    def fire(number: int) -> None:
+        fired.append(number)
+        wheel.after(0.01, lambda: None).cancel()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("proxy.timers.CANCELLED_MAX", 0)
+        for number, (delay, cancelled) in enumerate(wanted):
+            timer = wheel.after(delay, lambda n=number: fire(n))
+            if cancelled:
+                timer.cancel()
+        alarms.turn(alarms.now + 1)
+    assert errors == []
+    assert sorted(fired) == [number for number, (_, cancelled) in enumerate(wanted) if not cancelled]
