@@ -10,6 +10,20 @@ from proxy.messages import Answer
 from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.transport import RecordingTransport
 
+GET = b"GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n"
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"
+
+
+def post(body: bytes, *fields: bytes) -> bytes:
+    lines = [b"POST /v2/models/m/infer HTTP/1.1", b"Host: a", b"Content-Length: %d" % len(body), *fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def chunked(body: bytes, *fields: bytes) -> bytes:
+    lines = [b"POST /v2/models/m/infer HTTP/1.1", b"Host: a", b"Transfer-Encoding: chunked", *fields]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (1, body[place : place + 1]) for place in range(len(body)))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + chunks + b"0\r\n\r\n"
+
 
 class OneServing:
     """A request being served; `cancelled` once its caller left."""
