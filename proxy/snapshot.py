@@ -38,17 +38,25 @@ class SnapshotBuilder:
         self._timers = timers
         self._rng = rng
         self._clusters = clusters
+        self._leaving: dict[str, Gate] = {}  # of applications that the table dropped, with calls in flight
 
     def build(self, table: Table, labeling: Labeling, previous: Snapshot | None) -> Snapshot:
-        """The next snapshot. Gates of applications that stay are adopted, the others are new."""
+        """The next snapshot. Gates of applications that stay are adopted, the others are new.
+
+        One that comes back while its last calls are still in flight stays too: its limits are exact.
+        """
+        known = self._leaving if previous is None else {**self._leaving, **previous.gates}
         gates: dict[str, Gate] = {}
         for application in table.applications.values():
-            gate = previous.gates.get(application.id) if previous is not None else None
+            gate = known.get(application.id)
             if gate is None:
                 gate = Gate(application)
             else:
                 gate.adopt(application)
             gates[application.id] = gate
+        self._leaving = {
+            name: gate for name, gate in known.items() if name not in gates and gate.permits.in_flight
+        }
         return Snapshot(
             table=table,
             generation=1 if previous is None else previous.generation + 1,

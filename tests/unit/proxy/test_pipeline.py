@@ -348,3 +348,25 @@ async def test_a_request_that_has_ended_holds_its_body_no_longer(leaves: bool) -
         assert sys.getrefcount(body) == 2, "somebody else holds it"
     finally:
         gc.enable()
+
+
+async def test_an_application_that_comes_back_while_it_is_still_called_keeps_its_count() -> None:
+    """A row taken out and put back in must not let twice the permits through."""
+    bench = Bench()
+    bench.take()
+    gate = bench.pipeline.snapshot.gates["1"]
+    tables = [parse_table(text, {}) for text in (ONLY_TWO, TABLE)]
+    for _ in range(2):
+        for table in tables:
+            assert isinstance(table, Table)
+            bench.pipeline.snapshot = bench.builder.build(table, bench.labeling, bench.pipeline.snapshot)  # type: ignore[arg-type]
+    assert bench.pipeline.snapshot.gates["1"] is gate
+    bench.cluster.calls[0].end(Answer(status=200))
+    assert gate.permits.in_flight == 0
+
+
+ONLY_TWO = """
+version: 1
+applications: {2: {endpoints: "http://two:1", model: known}}
+routes: [{application: 2, timeout: 100, weight: 1, priority: 1, clusterType: http, label: [8]}]
+"""
