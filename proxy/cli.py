@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from proxy.edge.limits import EdgeLimits
 from proxy.errors import PenstockError
 
 _NOT_HERE = "'penstock worker' needs the model packages: pip install 'penstock[workers]'"
@@ -46,6 +47,7 @@ class AddressType(click.ParamType["tuple[str, int]"]):
 
 TABLE = click.Path(path_type=Path)
 ADDRESS = AddressType()
+_EDGE = EdgeLimits()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -59,8 +61,10 @@ def commands() -> None:
 @click.option("--listen", type=ADDRESS, default="127.0.0.1:8080", help="The data side, HTTP.")
 @click.option("--admin", type=ADDRESS, default="127.0.0.1:9090", help="Probes, metrics, operators; no login.")
 @click.option("--queue", default="sqlite:///penstock.db", help="The offline queue; memory:// keeps nothing.")
-@click.option("--body-bytes-max", type=click.IntRange(1), default=64 * 1024 * 1024, help="Larger: 413.")
-@click.option("--connections-max", type=click.IntRange(1), default=20_000, help="Callers at once.")
+@click.option("--body-bytes-max", type=click.IntRange(1), default=_EDGE.body_bytes_max, help="Larger: 413.")
+@click.option(
+    "--connections-max", type=click.IntRange(1), default=_EDGE.connections_max, help="Callers at once."
+)
 @click.option("--drain-s", type=click.FloatRange(0), default=25.0, help="For requests to end after SIGTERM.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 def serve(
@@ -76,7 +80,6 @@ def serve(
     """Serve TABLE. Prints 'penstock ready …' when it accepts traffic; SIGHUP reloads, SIGTERM drains."""
     from proxy.app import ServeOptions
     from proxy.app import serve as serve_app
-    from proxy.edge.limits import EdgeLimits
 
     serve_app(
         ServeOptions(
@@ -103,7 +106,12 @@ def check(table: Path, expect: Path | None) -> None:
 
 @commands.command()
 @click.argument("table", type=TABLE)
-@click.option("--label", "labels", multiple=True, help="A label of the request; may be given often.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="A label of the request, or some with commas; may be given often.",
+)
 @click.option("--payload", type=click.Path(path_type=Path), help="A request body to run the labelers on.")
 @click.option("--model", default="", help="With --payload: the model that the request names.")
 @click.option("--header", "headers", multiple=True, help="With --payload: 'Name: value'.")
@@ -117,10 +125,18 @@ def explain(
     as_json: bool,
 ) -> None:
     """Show where TABLE sends a request, each row's share, and why the others are out."""
+    from labelers.errors import BadYield
+    from labelers.labels import labels_of
     from proxy.checking import PayloadFile, explain_file
 
     if bool(labels) == (payload is not None):
         raise click.UsageError("give either --label (once or more) or --payload FILE")
+    if any(":" not in header for header in headers):
+        raise click.BadParameter("a header is written 'Name: value'", param_hint="--header")
+    try:
+        labels = tuple(dict.fromkeys(label for text in labels for label in labels_of(text)))
+    except BadYield as error:
+        raise click.BadParameter(str(error), param_hint="--label") from error
     file = None if payload is None else PayloadFile(path=payload, model=model, headers=headers)
     click.echo(explain_file(table, labels, file, as_json=as_json))
 

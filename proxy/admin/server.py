@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from labelers.errors import BadYield
+from labelers.labels import labels_of
 from proxy.admin.foreign import is_foreign
 from proxy.admin.operations import Operations
 from proxy.errors import AddressInUse
@@ -106,10 +108,12 @@ class AdminServer:
     async def _explain(self, request: web.Request) -> web.Response:
         try:
             wanted = msgspec.json.decode(await request.read())
-            labels = [str(label) for label in wanted["labels"]]
+            labels = labels_of(wanted["labels"])
+        except BadYield as error:
+            return _json({"error": f"labels: {error}"}, 400)
         except (msgspec.DecodeError, KeyError, TypeError):
             return _json({"error": 'send {"labels": [1125]}'}, 400)
-        return _json(self._operations.explain(tuple(labels)))
+        return _json(self._operations.explain(labels))
 
     async def _applications(self, _: web.Request) -> web.Response:
         return _json({"applications": self._operations.applications()})

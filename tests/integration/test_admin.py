@@ -117,7 +117,20 @@ async def test_explain_gives_live_reasons(app: RunningApp) -> None:
     assert (drained["share"], drained["out"]) == (0.0, "drained")
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"labels": 5}', b"\xff", b"null"])
+async def test_explain_takes_labels_as_a_table_writes_them(app: RunningApp) -> None:
+    """A comma string is not a list of its characters."""
+    for labels in (b"2", b'"2"', b'"1,2"', b"[1, 2]", b'["1", 2, 2]'):
+        said = (await post(app, "/v1/explain", b'{"labels": %b}' % labels)).json
+        assert said["labels"] in (["2"], ["1", "2"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{}", b"[]", b"\xff", b"null", b'{"labels": {}}', b'{"labels": null}'),
+        *(b'{"labels": [true]}', b'{"labels": [1.5]}', b'{"labels": ["a b"]}', b'{"labels": "1,,2"}'),
+    ],
+)
 async def test_a_question_to_explain_that_makes_no_sense_is_400(app: RunningApp, body: bytes) -> None:
     """With the form that does."""
     answer = await post(app, "/v1/explain", body)

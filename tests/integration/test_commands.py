@@ -142,6 +142,28 @@ async def test_explain_says_who_would_serve_and_with_what_share(tmp_path: Path) 
     assert "--label" in neither.err
 
 
+async def test_labels_of_explain_may_be_written_with_commas(tmp_path: Path) -> None:
+    """As in the table itself; each counts once."""
+    together = await penstock("explain", str(FOUNDING), "--label", "1, 1125,1", "--json")
+    apart = await penstock("explain", str(FOUNDING), "--label", "1", "--label", "1125", "--json")
+    assert together.code == 0
+    assert together.out == apart.out
+
+
+@pytest.mark.parametrize(
+    ("option", "words"), [(("--label", "a b"), "no label"), (("--header", "X-Tier"), "Name: value")]
+)
+async def test_a_question_to_explain_with_a_slip_is_refused_in_words(
+    option: tuple[str, str], words: str, tmp_path: Path
+) -> None:
+    """It must not be answered as another question."""
+    payload = tmp_path / "payload.json"
+    payload.write_bytes(labelled(1125))
+    more = () if option[0] == "--label" else ("--payload", str(payload))
+    ended = await penstock("explain", str(FOUNDING), *option, *more)
+    assert (ended.code, words in ended.err, "Traceback" in ended.err) == (2, True, False)
+
+
 async def test_a_port_in_use_is_said_and_the_queue_is_let_go(tmp_path: Path) -> None:
     """Which of the two ports, too."""
     async with StubServer("stub") as stub:
