@@ -6,6 +6,7 @@ task and no await: about 3 µs a labeler besides what the labeler does.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -28,8 +29,10 @@ SUSPENSION_S = 10.0
 
 ERROR_CHARS_MAX = 200
 
-Counts = dict[tuple[str, str], int]
-"""By labeler (its `use`) and kind."""
+Counts = Counter[tuple[str, str]]
+"""By labeler (its `use`) and kind; what has not happened is not in it."""
+
+BURST_EVENT = "labeler_failed"
 
 
 class Labeler(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +46,10 @@ class Labeler(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Labeling:
-    """The labelers of one table. `counts` outlives it: a reload passes the same one on."""
+    """The labelers of one table. `counts` and `burst` outlive it: a reload passes the same ones on.
+
+    Building one changes neither: most are built to see whether a table is good.
+    """
 
     def __init__(
         self,
@@ -53,9 +59,11 @@ class Labeling:
         log: Log,
         watchdog: Watching,
         counts: Counts | None = None,
+        burst: Burst | None = None,
     ) -> None:
-        self.counts: Counts = {} if counts is None else counts
-        self._burst = Burst("labeler_failed", clock=clock, log=log)
+        self.counts: Counts = Counter() if counts is None else counts
+        self._burst = Burst(BURST_EVENT, clock=clock, log=log) if burst is None else burst
+        self._never = {(labeler.use, kind): 0 for labeler in labelers for kind in KINDS}
         self._stations = tuple(
             Station(labeler, clock=clock, watchdog=watchdog, counts=self.counts, burst=self._burst)
             for labeler in labelers
@@ -71,6 +79,10 @@ class Labeling:
             for label in station.ask(payload):
                 found[label] = None
         return tuple(found)
+
+    def events(self) -> dict[tuple[str, str], int]:
+        """What happened since the start, by labeler and kind; 0 for what never did to one in service."""
+        return {**self._never, **self.counts}
 
     def sweep(self) -> None:
         """Log the counts of bursts that have ended."""
@@ -97,8 +109,6 @@ class Station:
         self._burst = burst
         self._keys = {kind: (labeler.use, kind) for kind in KINDS}
         self._ok = self._keys[OK]
-        for key in self._keys.values():
-            counts.setdefault(key, 0)
         self._strikes: list[float] = []  # when it overran, lately
         self._suspended_until_s = -math.inf
 

@@ -3,6 +3,7 @@
 Labelers are built while the table is read, so that what is wrong with them is reported with the rest.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import msgspec
 from labelers.errors import BadLabeler
 from labelers.registry import build
 from proxy.errors import TableRefused
-from proxy.labeling import Counts, Labeler, Labeling
+from proxy.labeling import BURST_EVENT, Counts, Labeler, Labeling
+from proxy.observe.burst import Burst
 from proxy.ports import Clock, Log
 from proxy.routing.parse import parse_table
 from proxy.routing.problems import Problems
@@ -27,14 +29,15 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Loader:
-    """Loads tables for one process: the labelers of all of them count into the same counters."""
+    """Loads tables for one process: the labelers of all of them count and log into the same places."""
 
     def __init__(self, *, environ: Mapping[str, str], clock: Clock, log: Log, watchdog: Watching) -> None:
         self._environ = environ
         self._clock = clock
         self._log = log
         self._watchdog = watchdog
-        self._counts: Counts = {}
+        self._counts: Counts = Counter()
+        self._burst = Burst(BURST_EVENT, clock=clock, log=log)
 
     def load(self, path: Path, data: bytes) -> Loaded | Problems:
         """The table in `data`; files that its labelers name are relative to `path`'s folder."""
@@ -54,7 +57,12 @@ class Loader:
         if isinstance(table, Problems):
             return table
         labeling = Labeling(
-            labelers, clock=self._clock, log=self._log, watchdog=self._watchdog, counts=self._counts
+            labelers,
+            clock=self._clock,
+            log=self._log,
+            watchdog=self._watchdog,
+            counts=self._counts,
+            burst=self._burst,
         )
         return Loaded(table, labeling)
 

@@ -66,7 +66,7 @@ class Operations:
             last_reload_ok=not self._reloader.last_problems,
             queue_depth={} if stats is None else stats.counts,
             queue_bytes=math.nan if stats is None else stats.stored_bytes,
-            labelers=snapshot.labeling.counts,
+            labelers=snapshot.labeling.events(),
         )
         return Page(self._meters, readings).render()
 
