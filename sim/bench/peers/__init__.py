@@ -1,0 +1,1 @@
+"""Side by side: the same requests through Penstock and through other proxies, each on one core."""

@@ -1,0 +1,114 @@
+"""Penstock as a peer: its full pipeline, by a table of 10,000 rows; and the same by one of 6."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from sim.bench.peers.payload import FAILING_LABEL, LABELS
+from sim.bench.peers.peer import Peer, Site
+from sim.bench.peers.server import free_ports
+from sim.bench.peers.upstream import TIMEOUT_MS, WEIGHTS, Upstreams
+
+ROWS = 10_000
+ROWS_FEW = 6
+CONCURRENCY, RATE = 1024, 1_000_000
+NEVER = 1_000_000_000
+
+
+def table(ports: Upstreams, rows: int) -> dict[str, object]:
+    """A table of this many rows. In the large one every label has three rows of its own.
+
+    The applications whose tier is to fail on every request have breakers that never open, for an open
+    breaker would pass them over at no cost.
+    """
+    limits = {"concurrency": CONCURRENCY, "rate": RATE}
+    blind = {"breaker": {"consecutive": NEVER, "calls": NEVER}}
+    first = {name: _application(ports.port(name), limits) for name in WEIGHTS}
+    failing = {f"failing-{name}": _application(ports.port(name), limits | blind) for name in WEIGHTS}
+    routes = _three("failing-", str(FAILING_LABEL))
+    if rows == ROWS_FEW:
+        routes += _three("", ",".join(map(str, LABELS)))
+    label = LABELS[0]
+    while len(routes) < rows:
+        routes += _three("", str(label))[: rows - len(routes)]
+        label += 1
+    return {
+        "version": 1,
+        "labelers": [{"use": "json-field", "path": "parameters.label"}],
+        "classes": [
+            {"name": "bottom-line", "label": list(LABELS[: len(LABELS) // 2]), "deadline": 1000},
+            {"name": "experience", "label": list(LABELS[len(LABELS) // 2 :]), "deadline": 2000},
+        ],
+        "applications": first | failing | {"c": _application(ports.c, limits)},
+        "routes": routes,
+    }
+
+
+def _application(port: int, limits: dict[str, object]) -> dict[str, object]:
+    return {"endpoints": [f"http://127.0.0.1:{port}"], **limits}
+
+
+def _three(prefix: str, label: str) -> list[dict[str, object]]:
+    weighted = [_row(f"{prefix}{name}", weight, 0, label) for name, weight in WEIGHTS.items()]
+    return [*weighted, _row("c", 1, 1, label)]
+
+
+def _row(application: str, weight: int, priority: int, label: str) -> dict[str, object]:
+    return {
+        "application": application,
+        "timeout": TIMEOUT_MS,
+        "weight": weight,
+        "priority": priority,
+        "clusterType": "http",
+        "label": label,
+    }
+
+
+class Command:
+    """Starts Penstock by a table of so many rows. JSON is YAML, so the table is written as JSON."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    def __call__(self, program: str, site: Site) -> list[str]:
+        file = site.folder / f"table-{self._rows}.yaml"
+        file.write_bytes(msgspec.json.encode(table(site.upstreams, self._rows)))
+        (admin,) = free_ports(1)
+        addresses = ["--listen", f"127.0.0.1:{site.port}", "--admin", f"127.0.0.1:{admin}"]
+        queue = ["--queue", f"sqlite:///{_fresh(site.folder)}", "--log-level", "warning"]
+        return [program, "-m", "proxy.cli", "serve", str(file), *addresses, *queue]
+
+
+def _fresh(folder: Path) -> Path:
+    """A queue's file that no earlier round has used."""
+    return folder / f"queue-{len(list(folder.glob('queue-*.db')))}.db"
+
+
+def _version(_program: str) -> str:
+    return f"{metadata.version('penstock')}, Python {sys.version.split()[0]}"
+
+
+PENSTOCK = Peer(
+    name="penstock",
+    does=f"the whole job: label from the body, {ROWS:,} rows, classes with deadlines, weights, concurrency and"
+    " rate permits, breakers, 100 ms timeout, body kept, the next tier, metrics, durable tickets",
+    lacks="no TLS",
+    install="pip install -e .",
+    find=lambda: sys.executable,
+    version=_version,
+    command=Command(ROWS),
+    unable={"tls": "Penstock has no TLS"},
+)
+
+PENSTOCK_FEW = Peer(
+    name=f"penstock, {ROWS_FEW} rows",
+    does=f"as penstock, by a table of {ROWS_FEW} rows",
+    lacks=PENSTOCK.lacks,
+    install=PENSTOCK.install,
+    find=PENSTOCK.find,
+    version=_version,
+    command=Command(ROWS_FEW),
+    only=frozenset({"small-64"}),
+)
