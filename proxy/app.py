@@ -196,7 +196,7 @@ class App:
     def _sweep(self) -> None:
         for cluster in self._clusters.values():
             cluster.sweep()
-        self._pipeline.snapshot.labeling.sweep()
+        self._pipeline.sweep()
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from labelers import Payload
 from proxy.messages import Answer, Fallback, Label, Outcome, Reply, Request, Verdict
+from proxy.observe.burst import Burst
 from proxy.observe.meters import Meters
 from proxy.ports import Clock, Log, OfflineQueue
 from proxy.problem import problem
@@ -45,11 +46,17 @@ class Pipeline:
         self.clock = clock
         self.meters = meters
         self.log = log
+        self.failures = Burst("attempt_failed", clock=clock, log=log)  # by application and outcome
         self.short_s = -math.inf  # when an online request last found no permit
 
     def pressed(self) -> bool:
         """Whether online requests want all that there is: then the drain must not take any of it."""
         return self.clock.now() - self.short_s < PRESSED_S
+
+    def sweep(self) -> None:
+        """Log the counts of bursts that have ended: of failed attempts, and of labelers that failed."""
+        self.failures.flush()
+        self.snapshot.labeling.sweep()
 
     def take(self, request: Request, done: Done) -> "Exchange":
         """Route an inference request; `done` is called once (perhaps before this returns)."""
@@ -109,6 +116,7 @@ class Exchange:
         self._done = None
         if self._chain is not None:
             self._chain.cancel()
+            self._look_back(self._chain)
         self._pipeline.meters.settle(self._reply(Verdict.ABANDONED, Answer(status=499)), self._elapsed_s())
         self._chain = None
 
@@ -199,15 +207,30 @@ class Exchange:
     def _finish(self, verdict: Verdict, answer: Answer) -> None:
         reply = self._reply(verdict, answer)
         if self._chain is not None:
-            for application, bar in self._chain.passed_over:
-                self._pipeline.meters.passed_over[application, bar.value] += 1
-                if bar in _SHORT and not self._request.drained:
-                    self._pipeline.short_s = self._pipeline.clock.now()
+            self._look_back(self._chain)
         done, self._done = self._done, None
         self._chain = None  # they hold each other, and the body: that must not wait for the collector
         if done is not None:
             self._pipeline.meters.settle(reply, self._elapsed_s())
             done(reply)
+
+    def _look_back(self, chain: Chain) -> None:
+        """Count what was passed over, and log what failed, with its cause: the caller is not told that."""
+        pipeline = self._pipeline
+        for application, bar in chain.passed_over:
+            pipeline.meters.passed_over[application, bar.value] += 1
+            if bar in _SHORT and not self._request.drained:
+                pipeline.short_s = pipeline.clock.now()
+        for attempt in chain.attempts:
+            if attempt.outcome not in _ANSWERED:
+                pipeline.failures.tell(
+                    (attempt.application, attempt.outcome.value),
+                    application=attempt.application,
+                    outcome=attempt.outcome.value,
+                    cause=attempt.cause,
+                    tier=attempt.tier,
+                    request_id=self._request.id,
+                )
 
     def _reply(self, verdict: Verdict, answer: Answer) -> Reply:
         attempts = () if self._chain is None else self._chain.attempts

@@ -87,7 +87,7 @@ def worker_pool(name: str, port: int, options: list[str], say: Say) -> Child:
 def proxy(table: str, queue: str, listen: int, admin: int, say: Say) -> Child:
     """The proxy over the story's table."""
     addresses = ["--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}"]
-    options = ["--queue", queue, "--log-level", "warning"]
+    options = ["--queue", queue, "--log-level", "error"]  # the story tells itself what fails
     return Child("proxy", "penstock ready", ["-m", "proxy.cli", "serve", table, *addresses, *options], say)
 
 
