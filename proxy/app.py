@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import random
+import resource
 import signal
 from importlib.metadata import version
 from pathlib import Path
@@ -58,7 +59,14 @@ def serve(options: ServeOptions) -> None:
         runner.run(_serve(options))
 
 
+def _raise_descriptors() -> None:
+    """As many connections as the system allows: the soft limit is often 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def _serve(options: ServeOptions) -> None:
+    _raise_descriptors()
     log = open_log(options.log_level)
     signals = Signals(asyncio.get_running_loop())
     watchdog = Watchdog()

@@ -5,12 +5,16 @@ age out at its bottom.
 """
 
 import asyncio
+import errno
 from urllib.parse import urlsplit
 
 from proxy.clusters.connection import Connection, Done
 from proxy.clusters.limits import ClientLimits
 from proxy.messages import Failure, Outcome
 from proxy.ports import Clock
+
+_OUR_SHORTAGE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+"""What this machine lacks does not speak against the application."""
 
 
 class Pool:
@@ -77,7 +81,9 @@ class Pool:
             async with asyncio.timeout(self._limits.connect_s_max):
                 _, connection = await self._loop.create_connection(self._new, self._host, self._port)
         except (OSError, TimeoutError, UnicodeError) as error:  # UnicodeError: a host that no name can be
-            call.fail(Failure(outcome=Outcome.REFUSED, cause=str(error) or "connect timed out"))
+            ours = getattr(error, "errno", None) in _OUR_SHORTAGE
+            outcome = Outcome.THROTTLED if ours else Outcome.REFUSED
+            call.fail(Failure(outcome=outcome, cause=str(error) or "connect timed out"))
             return
         self._all.add(connection)
         if call.wanted and connection.usable:

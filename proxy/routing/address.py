@@ -14,7 +14,8 @@ from proxy.routing.readers import REFERENCE, Schema
 ADDRESS_CHARACTERS_MAX = 512
 
 _FORM = "write http://host:port"
-_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?", re.ASCII)
+_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_NAME}(\.{_NAME})*", re.ASCII)
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*", re.ASCII)
 _SCHEMA_PATTERN = r"^http://[^\s/?#@\\]+:[0-9]{1,5}(/[^\s?#]*)?$"
 

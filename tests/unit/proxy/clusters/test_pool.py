@@ -1,7 +1,9 @@
 """The connections to one endpoint, over real sockets: none is lost, none is kept beyond its limits."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -162,3 +164,22 @@ async def test_pools_that_no_table_names_go_as_soon_as_they_are_free(stub: StubS
     cluster.sweep()
     assert cluster._pools == {}
     cluster.close()
+
+
+async def test_a_shortage_of_ours_does_not_speak_against_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without descriptors left, every application would look sick at once."""
+
+    async def no_descriptors(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    endpoint = Endpoint("http://127.0.0.1:1")
+    monkeypatch.setattr(
+        endpoint.pool,
+        "_loop",
+        SimpleNamespace(create_connection=no_descriptors, create_task=asyncio.get_running_loop().create_task),
+    )
+    result = await endpoint.ask()
+    assert isinstance(result, Failure)
+    assert result.outcome is Outcome.THROTTLED

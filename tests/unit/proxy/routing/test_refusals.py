@@ -144,6 +144,8 @@ def test_a_wrong_value_in_an_application_is_said(options: str, message: str, hin
         ("http://h:0", "the address has no port"),
         ("http://:1", "the address has no proper host"),
         ("http://-h:1", "the address has no proper host"),
+        ("http://a..b:1", "the address has no proper host"),
+        ("http://" + "a" * 64 + ":1", "the address has no proper host"),
         ("http://[:::]:1", "this is not an address"),
         ("http://[v1.a:b]:1", "the address has no proper host"),
         ("http://[::1:1", "this is not an address"),
