@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from workers.body import TooLarge, UnknownEncoding, unpack
+from workers.body import MEMBERS_MAX, TooLarge, UnknownEncoding, unpack
 from workers.oip.datatypes import BadTensor
 
 
@@ -16,6 +16,7 @@ from workers.oip.datatypes import BadTensor
         (b"abc", ""),
         (b"abc", "identity"),
         (gzip.compress(b"abc"), " GZIP"),
+        (gzip.compress(b"a") + gzip.compress(b"") + gzip.compress(b"bc"), "gzip"),
         (zlib.compress(b"abc"), "deflate"),
     ],
 )
@@ -40,6 +41,27 @@ def test_a_broken_body_is_the_callers_error(packed: bytes) -> None:
     """No gzip, torn, empty."""
     with pytest.raises(BadTensor):
         unpack(packed, "gzip")
+
+
+def test_many_small_members_are_bounded_together() -> None:
+    """The limit is the body's, not the member's."""
+    with pytest.raises(TooLarge):
+        unpack(gzip.compress(bytes(600)) * 2, "gzip", 1000)
+    assert len(unpack(gzip.compress(bytes(500)) * 2, "gzip", 1000)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("packed", "encoding"),
+    [
+        (gzip.compress(b"abc") + b"x", "gzip"),
+        (zlib.compress(b"abc") * 2, "deflate"),
+        (gzip.compress(b"") * (MEMBERS_MAX + 1), "gzip"),
+    ],
+)
+def test_what_follows_the_packed_data_is_refused(packed: bytes, encoding: str) -> None:
+    """A labeler and a model that read different things could be led apart."""
+    with pytest.raises(BadTensor):
+        unpack(packed, encoding)
 
 
 def test_an_unknown_encoding_is_named() -> None:
