@@ -2,51 +2,19 @@
 
 import asyncio
 import gc
-import random
 import sys
 from typing import Any
 
 import msgspec
 import pytest
 
-from labelers import Payload
-from proxy.messages import Answer, Failure, Fallback, Outcome, Reply, Request, Verdict
-from proxy.observe.meters import Meters
-from proxy.offline.memory import MemoryQueue
-from proxy.pipeline import PRESSED_S, Pipeline
+from proxy.messages import Answer, Failure, Fallback, Outcome, Verdict
+from proxy.pipeline import PRESSED_S
 from proxy.routing.parse import parse_table
 from proxy.routing.table import Table
-from proxy.snapshot import SnapshotBuilder
 from proxy.tickets import Put, Refusal, Refused
-from tests.stand_ins.clock import ManualClock, ManualTimers
-from tests.stand_ins.cluster import ManualCluster
-from tests.stand_ins.log import RecordingLog
-
-TABLE = """
-version: 1
-applications:
-  1: {endpoints: "http://one:1"}
-  2: {endpoints: "http://two:1", model: known}
-classes:
-  - {name: urgent, label: [7], deadline: 50}
-routes:
-  - {application: 1, timeout: 100, weight: 1, priority: 0, clusterType: http, label: [7, 8]}
-  - {application: 2, timeout: 100, weight: 1, priority: 1, clusterType: http, label: [8]}
-"""
-
-
-class GivenLabels:
-    """Labels as the test says; the real ones have tests of their own."""
-
-    def __init__(self) -> None:
-        self.labels: tuple[str, ...] = ("8",)
-        self.counts: dict[tuple[str, str], int] = {}
-
-    def label(self, payload: Payload) -> tuple[str, ...]:
-        return self.labels
-
-    def sweep(self) -> None:
-        """It has no bursts."""
+from tests.stand_ins.whole_pipeline import TABLE
+from tests.stand_ins.whole_pipeline import PipelineBench as Bench
 
 
 class BrokenQueue:
@@ -62,50 +30,6 @@ class BrokenQueue:
         else:
             future.set_result(self._put)
         return future
-
-
-class Bench:
-    """A pipeline with all that it stands on."""
-
-    def __init__(self, queue: Any = None) -> None:
-        table = parse_table(TABLE, {})
-        assert isinstance(table, Table)
-        self.clock = ManualClock()
-        self.timers = ManualTimers(self.clock)
-        self.cluster = ManualCluster()
-        self.labeling = GivenLabels()
-        self.builder = SnapshotBuilder(
-            clock=self.clock, timers=self.timers, rng=random.Random(1), clusters={"http": self.cluster}
-        )
-        snapshot = self.builder.build(table, self.labeling, None)  # type: ignore[arg-type]
-        self.queue = queue if queue is not None else MemoryQueue(clock=self.clock)
-        self.meters = Meters()
-        self.log = RecordingLog()
-        self.pipeline = Pipeline(
-            snapshot=snapshot, queue=self.queue, clock=self.clock, meters=self.meters, log=self.log
-        )
-        self.replies: list[Reply] = []
-
-    def take(self, **fields: Any) -> Any:
-        request = Request(
-            id="r-1", method=b"POST", target=b"/v2/models/m/infer", model="m", arrived_s=1000.0, **fields
-        )
-        return self.pipeline.take(request, self.replies.append)
-
-    def ask(self, model: str) -> None:
-        request = Request(id="r-1", method=b"GET", target=b"/v2/models/m", model=model, arrived_s=1000.0)
-        self.pipeline.ask(request, self.replies.append)
-
-    def fail(self, status: int = 500) -> None:
-        self.cluster.last.end(Answer(status=status))
-
-    async def reply(self) -> Reply:
-        for _ in range(100):
-            if self.replies:
-                break
-            await asyncio.sleep(0)
-        (reply,) = self.replies
-        return reply
 
 
 async def test_a_served_request_says_who_served_it() -> None:
@@ -373,40 +297,3 @@ version: 1
 applications: {2: {endpoints: "http://two:1", model: known}}
 routes: [{application: 2, timeout: 100, weight: 1, priority: 1, clusterType: http, label: [8]}]
 """
-
-
-async def test_why_an_attempt_failed_is_logged_once_per_burst_and_not_told_to_the_caller() -> None:
-    """An operator needs the network's words; they name addresses that are no caller's business."""
-    bench = Bench()
-    for _ in range(3):
-        bench.take(fallback=Fallback.NONE)
-        bench.cluster.last.end(Failure(outcome=Outcome.REFUSED, cause="no route to 10.0.0.1"))
-        bench.fail(503)
-    refused, failed = bench.log.named("attempt_failed")
-    assert (refused["application"], refused["outcome"], refused["tier"]) == ("1", "refused", 0)
-    assert (refused["cause"], refused["request_id"]) == ("no route to 10.0.0.1", "r-1")
-    assert (failed["application"], failed["cause"]) == ("2", "status 503")
-    assert not any(b"10.0.0.1" in reply.answer.body for reply in bench.replies)
-    bench.clock.time_s += 10.0
-    bench.pipeline.sweep()
-    assert [fields.get("repeated") for fields in bench.log.named("attempt_failed")] == [None, None, 2, 2]
-
-
-async def test_an_attempt_that_was_answered_is_no_event() -> None:
-    """Neither a verdict nor the caller's own error says anything about the model server."""
-    bench = Bench()
-    bench.take()
-    bench.fail(422)
-    bench.take()
-    bench.fail(200)
-    assert not bench.log.named("attempt_failed")
-
-
-async def test_what_failed_before_the_caller_left_is_counted_and_logged_too() -> None:
-    """Callers that give up early must not hide a sick application."""
-    bench = Bench()
-    exchange = bench.take()
-    bench.fail()
-    exchange.cancel()
-    assert bench.meters.attempts["1", "failed"] == 1
-    assert [fields["outcome"] for fields in bench.log.named("attempt_failed")] == ["failed"]
