@@ -4,7 +4,6 @@ Never goes through the import system: its cache knows a file by its second and s
 edited file's old code. The module is known to `sys.modules` only while it is executed.
 """
 
-import itertools
 import sys
 import traceback
 from pathlib import Path
@@ -14,13 +13,12 @@ from labelers.errors import BadLabeler
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 
-_numbers = itertools.count(1)
-
 
 def load_file(path: Path) -> ModuleType:
     """Execute the file as a module of its own. Raises `BadLabeler`, with the line where it can be told."""
     source = _read(path)
-    module = ModuleType(f"penstock_labeler_{next(_numbers)}_{path.stem}")
+    module = ModuleType(path.stem)
+    module.__name__ = f"penstock_labeler_{id(module):x}_{path.stem}"  # no other module's as long as it lives
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and type hints look themselves up there
     try:
