@@ -13,8 +13,8 @@ class TicketStatus(enum.Enum):
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
-    DEAD = "dead"  # given up after too many tries; can be redriven by an operator
-    EXPIRED = "expired"
+    DEAD = "dead"  # it failed again and again while others were served; an operator can redrive it
+    EXPIRED = "expired"  # nobody served it within its time to live; can be redriven too
     CANCELLED = "cancelled"
 
 

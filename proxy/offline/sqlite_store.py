@@ -1,7 +1,7 @@
 """The tickets in an SQLite database: each operation inside a transaction that the writer began.
 
-Never begins or commits by itself, and is used by one thread at a time. Whoever rolls back calls
-`restore` with the tally from before.
+Never begins or commits by itself, and is used by one thread at a time. Whoever rolls back puts the
+`tally` back as it was before.
 """
 
 import sqlite3
