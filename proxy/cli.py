@@ -42,7 +42,12 @@ class AddressType(click.ParamType["tuple[str, int]"]):
         host, colon, port = str(value).rpartition(":")
         if not colon or not host or not port.isdecimal() or int(port) > 65535:
             self.fail(f"{value!r} is not HOST:PORT", param, ctx)
-        return host.removeprefix("[").removesuffix("]"), int(port)
+        host = host.removeprefix("[").removesuffix("]")
+        try:
+            host.encode("idna")
+        except UnicodeError as error:
+            self.fail(f"{host!r} cannot be a host's name: {error}", param, ctx)
+        return host, int(port)
 
 
 TABLE = click.Path(path_type=Path)

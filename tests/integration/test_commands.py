@@ -175,6 +175,13 @@ async def test_a_port_in_use_is_said_and_the_queue_is_let_go(tmp_path: Path) -> 
             assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("address", ["a..b:80", "127.0.0.1", ":80", "h:http", "h:65536"])
+async def test_what_is_no_address_is_refused_in_words(address: str) -> None:
+    """Before anything is opened; a name that no resolver takes is none either."""
+    ended = await serve(FOUNDING, "--admin", address)
+    assert (ended.code, "--admin" in ended.err, "Traceback" in ended.err) == (2, True, False)
+
+
 async def test_a_second_process_on_the_same_queue_is_refused_with_the_owners_pid(tmp_path: Path) -> None:
     """Two writers could corrupt the file."""
     queue = f"sqlite:///{tmp_path}/queue.db"
