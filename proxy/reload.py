@@ -111,8 +111,12 @@ class Reloader:
         if isinstance(loaded, Problems):
             self._refused(cause, Reload.REFUSED, loaded.lines(str(self._path)))
             return Reload.REFUSED
-        self.last_problems = ""
+        was_refused, self.last_problems = bool(self.last_problems), ""
         if loaded.table.digest == self._digest and not force:
+            if was_refused:  # else the refusal would be the log's last word
+                self._log.info(
+                    "table_restored", cause=cause, still_serving=self._pipeline.snapshot.generation
+                )
             return Reload.UNCHANGED
         self._swap(loaded, cause)
         return Reload.ACCEPTED

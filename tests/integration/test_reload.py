@@ -164,6 +164,25 @@ async def _unready(proxy: ProxyProcess, problem: str) -> None:
     await eventually(said, 10, problem)
 
 
+async def test_the_log_says_that_the_table_in_service_is_back(stubs: tuple[str, str], tmp_path: Path) -> None:
+    """Whoever puts the good file back must not read a refusal as the last word."""
+    path = tmp_path / "table.yaml"
+    path.write_text(table("a", *stubs))
+    async with ProxyProcess(path, "memory://", tmp_path / "log") as proxy:
+        put_in_place(path, "")
+        await _unready(proxy, "empty")
+        put_in_place(path, table("a", *stubs))
+
+        async def restored() -> bool:
+            return (await proxy.admin("/readyz")).json["table"]["last_reload_ok"] is True
+
+        await eventually(restored, 10, "restored")
+        assert (await proxy.admin("/readyz")).json["table"]["generation"] == 1
+    events = [msgspec.json.decode(line) for line in (tmp_path / "log").read_bytes().splitlines()]
+    told = [event["event"] for event in events if event["event"].startswith("table_")]
+    assert told == ["table_refused", "table_restored"]
+
+
 async def test_a_bad_table_changes_nothing_and_says_why_everywhere(
     stubs: tuple[str, str], tmp_path: Path
 ) -> None:
