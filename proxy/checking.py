@@ -16,7 +16,7 @@ from proxy.observe.logs import open_log
 from proxy.routing.expectations import check_expectations
 from proxy.routing.explain import explain
 from proxy.routing.problems import Problems
-from proxy.watchdog import NoWatchdog
+from proxy.watchdog import NoWatchdog, Watchdog, Watching
 
 
 class PayloadFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class PayloadFile(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_files(table: Path, expect: Path | None) -> str:
     """What is said of a good table. Raises TableRefused or ExpectationsUnmet with all problems."""
-    loaded = _loaded(table)
+    loaded = _loaded(table, NoWatchdog())
     said = f"{table}: ok, {len(loaded.table.rows)} rows, {len(loaded.table.applications)} applications"
     if expect is None:
         return said
@@ -40,19 +40,28 @@ def check_files(table: Path, expect: Path | None) -> str:
 
 
 def explain_file(table: Path, labels: tuple[str, ...], payload: PayloadFile | None, *, as_json: bool) -> str:
-    """Where the table sends a request with these labels, or the labels that its labelers give a payload."""
-    loaded = _loaded(table)
+    """Where the table sends a request with these labels, or the labels that its labelers give a payload.
+
+    Only from the main thread: a labeler that hangs is broken off here as in the proxy.
+    """
+    watchdog = Watchdog()
+    loaded = _loaded(table, watchdog)
     if payload is not None:
-        labels = loaded.labeling.label(_payload(payload))
+        asked = _payload(payload)
+        watchdog.start()
+        try:
+            labels = loaded.labeling.label(asked)
+        finally:
+            watchdog.stop()
     explained = explain(loaded.table, labels)
     if as_json:
         return msgspec.json.format(msgspec.json.encode(explained), indent=2).decode()
     return _drawn(explained)
 
 
-def _loaded(path: Path) -> Loaded:
+def _loaded(path: Path, watchdog: Watching) -> Loaded:
     log = open_log("warning")
-    return load_file(Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=NoWatchdog()), path)
+    return load_file(Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=watchdog), path)
 
 
 def _read(path: Path) -> bytes:

@@ -150,6 +150,19 @@ async def test_labels_of_explain_may_be_written_with_commas(tmp_path: Path) -> N
     assert together.out == apart.out
 
 
+async def test_a_labeler_that_hangs_is_broken_off_by_explain(tmp_path: Path) -> None:
+    """As it would be in the proxy; else the command would hang on the very labeler it is to explain."""
+    (tmp_path / "mine.py").write_text("def hangs(payload):\n    while True:\n        pass\n")
+    labeler = '{use: "mine.py:hangs", default: 1125}'
+    text = FOUNDING.read_text().replace("{use: json-field, path: parameters.label}", labeler)
+    path, payload = tmp_path / "table.yaml", tmp_path / "payload.json"
+    path.write_text(text)
+    payload.write_bytes(labelled(7))
+    ended = await penstock("explain", str(path), "--payload", str(payload), "--json")
+    assert msgspec.json.decode(ended.out)["labels"] == ["1125"]
+    assert "overran" in ended.err
+
+
 @pytest.mark.parametrize(
     ("option", "words"), [(("--label", "a b"), "no label"), (("--header", "X-Tier"), "Name: value")]
 )
