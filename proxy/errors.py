@@ -12,7 +12,9 @@ class PenstockError(Exception):
     def __str__(self) -> str:
         lead = (type(self).__doc__ or "").rstrip(".")
         detail = super().__str__()
-        return f"{lead}: {detail}" if detail else f"{lead}."
+        if not detail:
+            return f"{lead}."
+        return f"{lead}:{detail}" if detail.startswith("\n") else f"{lead}: {detail}"
 
 
 class TableRefused(PenstockError):

@@ -70,13 +70,23 @@ def compose(source: bytes, environ: Mapping[str, str], reports: Reports) -> Node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = ", ".join(part for part in (error.context, error.problem) if part)
-        reports.add(mark.line + 1 if mark else 1, f"not YAML: {said}")
+        line = mark.line + 1 if mark else 1
+        reports.add(line, f"not YAML: {said}", _yaml_hint(text, line))
         return None
     root = composer.root
     if root is None or (isinstance(root, Scalar) and root.value is None):
         reports.add(1, "the file is empty", "a table begins with 'version: 1'")
         return None
     return root
+
+
+def _yaml_hint(text: str, line: int) -> str:
+    """What is probably wrong with a line that libyaml stopped at, in words that it does not have."""
+    written = _LINE_END.split(text)[line - 1 : line]
+    for pattern, hint in _SLIPS:
+        if written and pattern.search(written[0]):
+            return hint
+    return ""
 
 
 def builtins(node: Node) -> object:
@@ -115,6 +125,13 @@ def kind(node: Node) -> str:
 # Everything YAML counts as unprintable, and the separators that editors do not count as line ends.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _LINE_END = re.compile("\r\n|\r|\n")
+
+# Slips that are made often, the surest first: what the line looks like, and what to do.
+_SLIPS = (
+    (re.compile(r"^ *\t"), "indent with spaces, not with a tab"),
+    (re.compile(r"[:\[,]\s*\*\s*(?:[,}\]#]|$)"), 'quote it: "*"'),
+    (re.compile(r"[\[{][^\"'#]*\$\{"), 'quote what holds a variable: "${NAME}"'),
+)
 
 
 def _decode(source: bytes, reports: Reports) -> str | None:

@@ -135,6 +135,23 @@ def test_what_is_not_yaml_is_said_with_its_line(text: str, line: int) -> None:
     assert problem.message.startswith("not YAML: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("a:\n\t- 1\n", 2, "indent with spaces, not with a tab"),
+        ("a:\n  - b: 1\n  \tc: 1\n", 3, "indent with spaces, not with a tab"),
+        ("a: {b: *}\n", 1, 'quote it: "*"'),
+        ("a: *\nb: 1\n", 1, 'quote it: "*"'),
+        ("a: [${NAME}]\n", 1, 'quote what holds a variable: "${NAME}"'),
+        ("a: [1 2, ]]\n", 1, ""),
+    ],
+)
+def test_slips_that_libyaml_has_no_good_words_for_get_a_hint(text: str, line: int, hint: str) -> None:
+    """`cannot start any token` tells nobody to take out a tab."""
+    (problem,) = faults(text)
+    assert (problem.line, problem.hint) == (line, hint), problem.message
+
+
 def test_a_second_document_is_refused() -> None:
     """Which of them would be served?"""
     (problem,) = faults("a: 1\n---\nb: 1\n")
