@@ -31,7 +31,8 @@ def labelled_command(program: str, site: Site) -> list[str]:
 def _command(program: str, site: Site, choice: str) -> list[str]:
     ports = site.upstreams
     weighted = "\n".join(
-        f"  server {letter} 127.0.0.1:{ports.port(letter)} weight {weight}" for letter, weight in WEIGHTS.items()
+        f"  server {letter} 127.0.0.1:{ports.port(letter)} weight {weight}"
+        for letter, weight in WEIGHTS.items()
     )
     config = site.folder / "haproxy.cfg"
     config.write_text(

@@ -15,7 +15,9 @@ def command(program: str, site: Site) -> list[str]:
         f"server 127.0.0.1:{ports.port(letter)} weight={weight} max_fails=0;"
         for letter, weight in WEIGHTS.items()
     )
-    keep = f"keepalive {IDLE_UPSTREAM_CONNECTIONS_MAX}; keepalive_requests 1000000000; keepalive_timeout 3600s;"
+    keep = (
+        f"keepalive {IDLE_UPSTREAM_CONNECTIONS_MAX}; keepalive_requests 1000000000; keepalive_timeout 3600s;"
+    )
     body = f"""  upstream tier0 {{ {weighted} {keep} }}
   upstream tier1 {{ server 127.0.0.1:{ports.c} max_fails=0; {keep} }}
   proxy_http_version 1.1;

@@ -53,14 +53,18 @@ class Running:
 
 
 def start(
-    peer: Peer, program: str, *, core: int, folder: Path, upstreams: Upstreams, certificate: Certificate | None
+    peer: Peer,
+    program: str,
+    *,
+    core: int,
+    folder: Path,
+    upstreams: Upstreams,
+    certificate: Certificate | None,
 ) -> Running:
     """Start it on `core`. Raises DidNotStart."""
     assert peer.command is not None
     port, tls_port = free_ports(2)
-    site = Site(
-        port=port, tls_port=tls_port, folder=folder, upstreams=upstreams, certificate=certificate
-    )
+    site = Site(port=port, tls_port=tls_port, folder=folder, upstreams=upstreams, certificate=certificate)
     server = Server(peer.name, peer.command(program, site), core, folder)
     server.wait_for(port)
     return Running(peer, server, port, tls_port)

@@ -1,6 +1,7 @@
 """Penstock as a peer: its full pipeline, by a table of 10,000 rows; and the same by one of 6."""
 
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def table(ports: Upstreams, rows: int) -> dict[str, object]:
     limits = {"concurrency": CONCURRENCY, "rate": RATE}
     blind = {"breaker": {"consecutive": NEVER, "calls": NEVER}}
     first = {name: _application(ports.port(name), limits) for name in WEIGHTS}
-    failing = {f"failing-{name}": _application(ports.port(name), limits | blind) for name in WEIGHTS}
+    failing = {f"failing-{name}": _application(ports.port(name), {**limits, **blind}) for name in WEIGHTS}
     routes = _three("failing-", str(FAILING_LABEL))
     if rows == ROWS_FEW:
         routes += _three("", ",".join(map(str, LABELS)))
@@ -46,7 +47,7 @@ def table(ports: Upstreams, rows: int) -> dict[str, object]:
     }
 
 
-def _application(port: int, limits: dict[str, object]) -> dict[str, object]:
+def _application(port: int, limits: Mapping[str, object]) -> dict[str, object]:
     return {"endpoints": [f"http://127.0.0.1:{port}"], **limits}
 
 
@@ -92,8 +93,8 @@ def _version(_program: str) -> str:
 
 PENSTOCK = Peer(
     name="penstock",
-    does=f"the whole job: label from the body, {ROWS:,} rows, classes with deadlines, weights, concurrency and"
-    " rate permits, breakers, 100 ms timeout, body kept, the next tier, metrics, durable tickets",
+    does=f"the whole job: label from the body, {ROWS:,} rows, classes with deadlines, weights, concurrency"
+    " and rate permits, breakers, 100 ms timeout, body kept, the next tier, metrics, durable tickets",
     lacks="no TLS",
     install="pip install -e .",
     find=lambda: sys.executable,
@@ -103,12 +104,13 @@ PENSTOCK = Peer(
 )
 
 PENSTOCK_FEW = Peer(
-    name=f"penstock, {ROWS_FEW} rows",
+    name=f"penstock-{ROWS_FEW}-rows",
     does=f"as penstock, by a table of {ROWS_FEW} rows",
     lacks=PENSTOCK.lacks,
     install=PENSTOCK.install,
     find=PENSTOCK.find,
     version=_version,
     command=Command(ROWS_FEW),
+    unable=PENSTOCK.unable,
     only=frozenset({"small-64"}),
 )

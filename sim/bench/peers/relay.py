@@ -57,7 +57,9 @@ class Relay:
         body = await request.read()
         head = body[: int(request.headers[JSON_LENGTH])] if JSON_LENGTH in request.headers else body
         label = str(json.loads(head)["parameters"]["label"])
-        fields = {name: request.headers[name] for name in ("Content-Type", JSON_LENGTH) if name in request.headers}
+        fields = {
+            name: request.headers[name] for name in ("Content-Type", JSON_LENGTH) if name in request.headers
+        }
         for tier in self._routes.get(label, ()):
             cluster = random.choices(tier, [each.weight for each in tier])[0]
             with contextlib.suppress(ClientError, TimeoutError):
@@ -92,7 +94,9 @@ async def serve(config: Config) -> None:
 
 def command(program: str, site: Site) -> list[str]:
     """One process."""
-    tier0 = [Cluster(f"http://127.0.0.1:{site.upstreams.port(name)}", weight) for name, weight in WEIGHTS.items()]
+    tier0 = [
+        Cluster(f"http://127.0.0.1:{site.upstreams.port(name)}", weight) for name, weight in WEIGHTS.items()
+    ]
     tiers = [tier0, [Cluster(f"http://127.0.0.1:{site.upstreams.c}", 1)]]
     config = Config(
         port=site.port,
@@ -108,7 +112,7 @@ def command(program: str, site: Site) -> list[str]:
 
 
 RELAY = Peer(
-    name="aiohttp relay",
+    name="aiohttp-relay",
     does="label from the body, weights, 100 ms timeout, body kept, the next tier on errors and timeouts, TLS",
     lacks="no permits, no breaker, no metrics, no request-wide deadline, no ticket",
     install="pip install aiohttp uvloop",

@@ -1,6 +1,7 @@
 """A server process on one core: started, asked what it uses, and ended by its own id. Decides nothing."""
 
 import os
+import random
 import socket
 import subprocess
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 READY_S_MAX = 30.0
 STOP_S_MAX = 5.0
+PORTS = range(20_000, 32_000)
 LOOK_S = 0.02
 TAIL_CHARS_MAX = 2_000
 
@@ -85,9 +87,24 @@ def accepts(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports that nobody uses now, all different.
+
+    None that the system would give to a caller's end of a connection: there are ten thousand of those in a
+    run, and a look at whether a server listens yet could meet itself.
+    """
+    ports: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if len(ports) == count:
+            return ports
+        if _is_free(port):
+            ports.append(port)
+    raise OSError(f"fewer than {count} free ports from {PORTS[0]} to {PORTS[-1]}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

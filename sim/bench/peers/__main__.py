@@ -1,0 +1,180 @@
+"""`python -m sim.bench.peers`: Penstock beside other proxies. Exit 1 when anything could not be measured."""
+
+import argparse
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from sim.bench.peers.case import CASES, Case, chosen
+from sim.bench.peers.certificate import make_certificate
+from sim.bench.peers.contest import Contest, Entry, takes_part
+from sim.bench.peers.direct import DIRECT
+from sim.bench.peers.envoy import ENVOY
+from sim.bench.peers.haproxy import HAPROXY, HAPROXY_LABEL
+from sim.bench.peers.machine import Machine, describe
+from sim.bench.peers.nginx import NGINX
+from sim.bench.peers.peer import Peer
+from sim.bench.peers.penstock import PENSTOCK, PENSTOCK_FEW
+from sim.bench.peers.picture import NoPictures, draw
+from sim.bench.peers.relay import RELAY
+from sim.bench.peers.report import About, print_report
+from sim.bench.peers.sample import Sample
+from sim.bench.peers.server import pinned
+from sim.bench.peers.summary import Summary, summarise
+from sim.bench.peers.upstream import start_upstreams
+from sim.bench.peers.wrk import find_wrk
+
+PEERS = (DIRECT, NGINX, HAPROXY, HAPROXY_LABEL, ENVOY, RELAY, PENSTOCK, PENSTOCK_FEW)
+ROUNDS, SECONDS = 5, 2
+WIDTH = 150
+"""Of the tables in a file or a pipe."""
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON file."""
+
+    machine: Machine
+    rounds: int
+    seconds: int
+    seed: int
+    open_rate: float | None
+    peers: list[About]
+    summaries: list[Summary]
+    samples: list[Sample]
+    failures: list[str]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run, print, write the files that were asked for."""
+    options = _options(arguments)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    began_s = time.monotonic()
+    lacking = [name for name, found in (("nginx-light", NGINX.find()), ("wrk", find_wrk())) if not found]
+    if lacking:
+        console.print(f"the benchmark needs {' and '.join(lacking)}: apt-get install {' '.join(lacking)}")
+        return 1
+    machine = describe()
+    console.print(f"{machine.text}; seed {options.seed}", soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="penstock-peers-") as folder, pinned(machine.load_core):
+        results = _run(options, machine, Path(folder), console)
+    print_report(console, options.cases, results.peers, results.summaries, results.failures)
+    console.print(f"{time.monotonic() - began_s:.0f} s")
+    _write(options, results, console)
+    return 1 if results.failures or any(summary.trouble for summary in results.summaries) else 0
+
+
+def _run(options: argparse.Namespace, machine: Machine, folder: Path, console: Console) -> Results:
+    program = NGINX.find()
+    assert program is not None
+    found = {peer.name: peer.find() for peer in options.peers}
+    entries = [Entry(peer, path) for peer in options.peers if (path := found[peer.name]) is not None]
+    certificate = make_certificate(folder)
+    server, upstreams = start_upstreams(program, machine.load_core, folder)
+    contest = Contest(
+        entries=entries,
+        cases=options.cases,
+        machine=machine,
+        upstreams=upstreams,
+        certificate=certificate,
+        folder=folder,
+        say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
+    )
+    try:
+        rate = contest.trial() if options.rate is None else options.rate
+        if rate:
+            contest.rounds(options.rounds, seconds=options.seconds, rate=rate, seed=options.seed)
+    finally:
+        server.stop()
+    abouts = [
+        _about(peer, found[peer.name], options.cases, tls=certificate is not None) for peer in options.peers
+    ]
+    return Results(
+        machine=machine,
+        rounds=options.rounds,
+        seconds=options.seconds,
+        seed=options.seed,
+        open_rate=rate,
+        peers=abouts,
+        summaries=summarise(contest.samples),
+        samples=contest.samples,
+        failures=contest.failures,
+    )
+
+
+def _about(peer: Peer, program: str | None, cases: Sequence[Case], *, tls: bool) -> About:
+    left_out = {case.name: takes_part(peer, case, tls=tls) for case in cases}
+    return About(
+        name=peer.name,
+        version="" if program is None else peer.version(program),
+        does=peer.does,
+        lacks=peer.lacks,
+        missing=f"not on this machine: {peer.install}" if program is None else "",
+        left_out={name: why for name, why in left_out.items() if why is not None},
+    )
+
+
+def _write(options: argparse.Namespace, results: Results, console: Console) -> None:
+    if options.json is not None:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+        console.print(f"figures: {options.json}", soft_wrap=True)
+    if options.picture is not None:
+        try:
+            draw(options.picture, options.cases, results.summaries, results.machine.text)
+        except NoPictures as error:
+            console.print(f"no picture: {error}", style="red", soft_wrap=True)
+        else:
+            console.print(f"picture: {options.picture}", soft_wrap=True)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    options = argparse.ArgumentParser(prog="python -m sim.bench.peers", description=__doc__)
+    add = options.add_argument
+    add("--rounds", type=_count, default=None, help=f"{ROUNDS}, with --quick 1")
+    add("--seconds", type=_count, default=None, help=f"of each measurement: {SECONDS}, with --quick 1")
+    add("--cases", default="", help="comma list of " + ", ".join(case.name for case in CASES))
+    add("--peers", default="", help="comma list of " + ", ".join(peer.name for peer in PEERS))
+    add("--rate", type=float, default=None, help="of the open loop; half of what the slowest peer can")
+    add("--seed", type=int, default=secrets.randbelow(10_000), help="of the order of the turns")
+    add("--json", type=Path, default=None, metavar="FILE", help="write all figures there")
+    add("--picture", type=Path, default=None, metavar="FILE", help="write a picture there, SVG")
+    add("--quick", action="store_true", help="a smoke run: one round of one second, fewer cases")
+    parsed = options.parse_args(arguments)
+    parsed.rounds = parsed.rounds or (1 if parsed.quick else ROUNDS)
+    parsed.seconds = parsed.seconds or (1 if parsed.quick else SECONDS)
+    try:
+        parsed.cases = chosen(_names(parsed.cases), quick=parsed.quick)
+        parsed.peers = _peers(_names(parsed.peers))
+    except ValueError as error:
+        options.error(str(error))
+    return parsed
+
+
+def _peers(names: Sequence[str]) -> tuple[Peer, ...]:
+    known = {peer.name: peer for peer in PEERS}
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ValueError(f"no peer {', '.join(unknown)}; there are {', '.join(known)}")
+    return tuple(peer for peer in PEERS if not names or peer.name in names)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
