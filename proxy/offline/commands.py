@@ -18,6 +18,10 @@ from proxy.tickets import Ticket, TicketStatus
 
 T = TypeVar("T")
 
+LIST_COLUMNS_MIN = 200
+"""A list is laid out for so many characters at least: long lines wrap, where a narrow terminal or a pipe
+would lose whole columns."""
+
 ENDED = ("done", "dead", "expired", "cancelled")
 
 _url = click.option(
@@ -29,14 +33,14 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 @click.group(name="queue")
 def queue_commands() -> None:
-    """Look into the offline queue and mend it; also while a proxy runs on it."""
+    """Look into the offline queue and mend it, also under a proxy."""
 
 
 @queue_commands.command()
 @_url
 @_json
 def stats(url: str, as_json: bool) -> None:
-    """Tickets by status, stored bytes, and the age of the oldest that is pending."""
+    """Tickets by status; stored bytes; the age of the oldest pending."""
     found = _with_queue(url, lambda queue: queue.stats())
     if as_json:
         _print_json(found)
@@ -63,14 +67,15 @@ def list_tickets(url: str, as_json: bool, status: str | None, limit: int, after:
         _print_json([_shown(ticket) for ticket in tickets])
         return
     now = LiveClock().wall()
-    table = Table("ticket", "status", "model", "class", "labels", "age", "tries", "reason")
+    headings = ("ticket", "status", "model", "class", "labels", "age", "tries", "reason")
+    table = Table(*headings, box=None, pad_edge=False)
     table.columns[0].min_width = max((len(each.id) for each in tickets), default=0)  # to be copied whole
     for each in tickets:
         labels, age = ", ".join(each.labels), _age(now - each.created_s)
         table.add_row(
             each.id, each.status.value, each.model, each.class_name, labels, age, str(each.tries), each.reason
         )
-    _print(table, f"tickets: {len(tickets)}")
+    _print(table, f"tickets: {len(tickets)}", columns_min=LIST_COLUMNS_MIN)
 
 
 @queue_commands.command()
@@ -97,7 +102,7 @@ def show(url: str, as_json: bool, ticket: str) -> None:
 @_yes
 @click.argument("tickets", nargs=-1, metavar="[TICKET]...")
 def redrive(url: str, as_json: bool, yes: bool, tickets: tuple[str, ...]) -> None:
-    """Make dead or expired tickets pending again; all of them where none is named."""
+    """Make dead or expired tickets pending again; without TICKET, all."""
     if not tickets and not yes:
         click.confirm("Redrive all dead and expired tickets?", abort=True)
     _say_count("redriven", _with_queue(url, lambda queue: queue.redrive(tickets)), as_json)
@@ -108,9 +113,17 @@ def redrive(url: str, as_json: bool, yes: bool, tickets: tuple[str, ...]) -> Non
 @_json
 @_yes
 @click.option("--status", type=click.Choice(ENDED), required=True, help="Which tickets to forget.")
-@click.option("--older-than", "older_than_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS")
+@click.option(
+    "--older-than",
+    "older_than_s",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Only those that ended longer ago.",
+)
 def purge(url: str, as_json: bool, yes: bool, status: str, older_than_s: float) -> None:
-    """Forget tickets that ended in a status longer ago than this."""
+    """Forget tickets that ended in a status."""
     if not yes:
         click.confirm(f"Forget all tickets {status} for more than {older_than_s:g} s?", abort=True)
     count = _with_queue(url, lambda queue: queue.purge(TicketStatus(status), older_than_s))
@@ -147,8 +160,9 @@ def _print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
-def _print(*parts: Table | str) -> None:
+def _print(*parts: Table | str, columns_min: int = 0) -> None:
     console = Console(markup=False, highlight=False)
+    console.width = max(console.width, columns_min)
     for part in parts:
         console.print(part)
 
