@@ -92,13 +92,14 @@ class Operations:
         return explain(self._pipeline.snapshot.table, labels, bar)
 
     def applications(self) -> list[dict[str, Any]]:
-        """Each application with its state and its limits."""
-        gates = self._pipeline.snapshot.gates
+        """Each application with its state and its limits; the breaker's state is a word."""
+        gates, now = self._pipeline.snapshot.gates, self._clock.now()
         return [
             {
                 "id": name,
                 "endpoints": list(gates[name].application.endpoints),
                 **msgspec.to_builtins(state),
+                "breaker": gates[name].breaker.state(now).name.lower(),
             }
             for name, state in self._states().items()
         ]

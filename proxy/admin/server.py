@@ -139,10 +139,21 @@ def _json(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
 
 
+def _hint(request: web.Request, error: web.HTTPException) -> str:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return f"; use {' or '.join(sorted(error.allowed_methods - {'HEAD'}))}"
+    if isinstance(error, web.HTTPNotFound):
+        paths = {resource.canonical for resource in request.app.router.resources()}
+        return f"; there are {', '.join(sorted(paths))}"
+    return ""
+
+
 @web.middleware
 async def _errors_as_json(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
-        return _json({"error": f"{error.status} {error.reason}: {request.path}"}, error.status)
+        return _json(
+            {"error": f"{error.status} {error.reason}: {request.path}{_hint(request, error)}"}, error.status
+        )
     return response

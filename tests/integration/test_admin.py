@@ -137,13 +137,35 @@ async def test_a_question_to_explain_that_makes_no_sense_is_400(app: RunningApp,
     assert (answer.status, "labels" in answer.json["error"]) == (400, True)
 
 
+async def test_applications_are_shown_with_their_limits_and_their_state_in_words(
+    app: RunningApp, stub: StubServer
+) -> None:
+    """Nobody knows by heart what breaker 2 is."""
+    (shown,) = (await app.admin("/v1/applications")).json["applications"]
+    assert shown == {
+        "id": "a",
+        "endpoints": [stub.url],
+        "in_flight": 0,
+        "permits_limit": 7,
+        "breaker": "admitting",
+        "drained": False,
+    }
+    stub.behave(Status(code=500))
+    for _ in range(10):
+        await ask(app.port, infer(labelled(1)))
+    (shown,) = (await app.admin("/v1/applications")).json["applications"]
+    assert shown["breaker"] == "rejecting"
+
+
 async def test_what_is_not_there_is_404_in_the_same_form(app: RunningApp) -> None:
     """`{"error": ...}`, always."""
     for path in ("/nowhere", "/v1/applications/none"):
         answer = await app.admin(path)
         assert (answer.status, "error" in answer.json) == (404, True)
+    assert "/v1/applications/{id}/drain" in (await app.admin("/nowhere")).json["error"]
     assert (await app.admin("/v1/applications/none/drain", "POST")).status == 404
-    assert (await app.admin("/v1/table", "DELETE")).status == 405
+    refused = await app.admin("/v1/table", "DELETE")
+    assert (refused.status, refused.json["error"].endswith("; use GET")) == (405, True)
 
 
 async def test_the_queue_shows_depth_and_age(app: RunningApp, stub: StubServer) -> None:
