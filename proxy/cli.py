@@ -71,7 +71,12 @@ def commands() -> None:
     "--connections-max", type=click.IntRange(1), default=_EDGE.connections_max, help="Callers at once."
 )
 @click.option("--drain-s", type=click.FloatRange(0), default=25.0, help="For requests to end after SIGTERM.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    help="Of the log on stderr; JSON unless that is a terminal.",
+)
 def serve(
     table: Path,
     listen: tuple[str, int],
@@ -129,7 +134,7 @@ def explain(
     headers: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Show where TABLE sends a request, each row's share, and why the others are out."""
+    """Show where TABLE sends a request, with what shares, and why."""
     from labelers.errors import BadYield
     from labelers.labels import labels_of
     from proxy.checking import PayloadFile, explain_file

@@ -26,10 +26,19 @@ BUNDLED = Path(__file__).parent / "models"
 @click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes CUDA if there."
 )
-@click.option("--cpu-processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--cpu-processes",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that each load all models.",
+)
 @click.option("--models", default="", help="Only these, by name, between commas.")
 def worker(repository: Path, listen: str, device: str, cpu_processes: int, models: str) -> None:
-    """Serve the models of REPOSITORY (the bundled ones if none is given) over the Open Inference Protocol."""
+    """Serve the models in the folder REPOSITORY, or the bundled ones.
+
+    Speaks the Open Inference Protocol; prints 'penstock worker ready …' when all models are loaded.
+    """
     settle()
     host, port = _address(listen)
     only = tuple(name.strip() for name in models.split(",") if name.strip())
@@ -37,7 +46,7 @@ def worker(repository: Path, listen: str, device: str, cpu_processes: int, model
         entries = read_repository(repository, only)
     except BadRepository as error:
         for problem in error.problems:
-            click.echo(problem, err=True)
+            click.echo(f"penstock worker: {problem}", err=True)
         sys.exit(2)
     pool = Pool(entries, PoolLimits(device=_device(device), processes=cpu_processes), monotonic)
     sys.exit(asyncio.run(serve(pool, host, port)))
