@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from sim.bench.peers.case import CASES, Case, chosen
+from sim.bench.peers.case import CASES, Case, at_rate, chosen
 from sim.bench.peers.certificate import make_certificate
 from sim.bench.peers.contest import Contest, Entry, takes_part
 from sim.bench.peers.direct import DIRECT
@@ -65,9 +65,10 @@ def main(arguments: Sequence[str]) -> int:
     console.print(f"{machine.text}; seed {options.seed}", soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="penstock-peers-") as folder, pinned(machine.load_core):
         results = _run(options, machine, Path(folder), console)
-    print_report(console, options.cases, results.peers, results.summaries, results.failures)
+    cases = at_rate(options.cases, results.open_rate or 0.0)
+    print_report(console, cases, results.peers, results.summaries, results.failures)
     console.print(f"{time.monotonic() - began_s:.0f} s")
-    _write(options, results, console)
+    _write(options, cases, results, console)
     return 1 if results.failures or any(summary.trouble for summary in results.summaries) else 0
 
 
@@ -121,13 +122,13 @@ def _about(peer: Peer, program: str | None, cases: Sequence[Case], *, tls: bool)
     )
 
 
-def _write(options: argparse.Namespace, results: Results, console: Console) -> None:
+def _write(options: argparse.Namespace, cases: Sequence[Case], results: Results, console: Console) -> None:
     if options.json is not None:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
         console.print(f"figures: {options.json}", soft_wrap=True)
     if options.picture is not None:
         try:
-            draw(options.picture, options.cases, results.summaries, results.machine.text)
+            draw(options.picture, cases, results.summaries, results.machine.text)
         except NoPictures as error:
             console.print(f"no picture: {error}", style="red", soft_wrap=True)
         else:

@@ -57,6 +57,16 @@ QUICK = ("idle", SMALL, "fall-through", "tensor-100k", "tls", "open-loop")
 QUICK_IDLE = 500
 
 
+def at_rate(cases: Sequence[Case], rate: float) -> tuple[Case, ...]:
+    """The same, the open loop's title with its rate."""
+    return tuple(
+        msgspec.structs.replace(case, title=f"a constant {rate:,.0f} requests a second")
+        if case.kind is Kind.OPEN
+        else case
+        for case in cases
+    )
+
+
 def chosen(names: Sequence[str], *, quick: bool) -> tuple[Case, ...]:
     """The cases of these names, in our order; where none is named, all, or the quick ones."""
     known = {case.name for case in CASES}

@@ -40,6 +40,11 @@ def bars(case: Case, summaries: Sequence[Summary]) -> list[tuple[str, Spread]]:
     ]
 
 
+def shown(value: float) -> str:
+    """Three places, or all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _figure(drawn: Sequence[tuple[Case, list[tuple[str, Spread]]]], caption: str) -> Any:
     try:
         matplotlib = importlib.import_module("matplotlib")
@@ -66,7 +71,7 @@ def _panel(axes: Any, case: Case, found: list[tuple[str, Spread]]) -> None:
     ]
     colours = [OURS if name.startswith("penstock") else THEIRS for name in names]
     drawn = axes.barh(names, medians, xerr=whiskers, color=colours, error_kw={"elinewidth": 1, "capsize": 2})
-    axes.bar_label(drawn, labels=[f" {value:,.4g}" for value in medians], fontsize=8)
+    axes.bar_label(drawn, labels=[f" {shown(value)}" for value in medians], fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.2)
     axes.set_title(f"{case.name}: {case.title}", fontsize=10, loc="left")
