@@ -169,9 +169,9 @@ class App:
             meters=meters,
             clock=clock,
             validate=lambda data: loader.load(options.table, data),
-            accepting=lambda: self._service.ready and not self._service.draining,
+            accepting=lambda: not self._service.draining,
         )
-        self._admin = AdminServer(operations)
+        self._admin = AdminServer(operations, log)
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def start(self) -> tuple[Address, Address]:

@@ -7,6 +7,6 @@ from proxy.messages import Answer
 _JSON = ((b"Content-Type", b"application/json"),)
 
 
-def problem(status: int, message: str) -> Answer:
-    """An error answer with a message for people."""
-    return Answer(status=status, headers=_JSON, body=msgspec.json.encode({"error": message}))
+def problem(status: int, message: str, *fields: tuple[bytes, bytes]) -> Answer:
+    """An error answer with a message for people, and further header fields."""
+    return Answer(status=status, headers=_JSON + fields, body=msgspec.json.encode({"error": message}))

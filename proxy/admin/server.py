@@ -16,6 +16,7 @@ from labelers.labels import labels_of
 from proxy.admin.foreign import is_foreign
 from proxy.admin.operations import Operations
 from proxy.errors import AddressInUse
+from proxy.ports import Log
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 BODY_BYTES_MAX = 16 * 1024 * 1024
@@ -24,15 +25,16 @@ BODY_BYTES_MAX = 16 * 1024 * 1024
 class AdminServer:
     """`start`, then `stop`."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, log: Log) -> None:
         self._operations = operations
+        self._log = log
         self._runner: web.AppRunner | None = None
         self._on_loopback = False
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; the address really bound. Raises AddressInUse."""
         app = web.Application(
-            client_max_size=BODY_BYTES_MAX, middlewares=[_errors_as_json, self._own_pages_only]
+            client_max_size=BODY_BYTES_MAX, middlewares=[self._errors_as_json, self._own_pages_only]
         )
         app.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None)
@@ -64,6 +66,20 @@ class AdminServer:
             web.post("/v1/applications/{id}/undrain", self._undrain),
             web.get("/v1/queue", self._queue),
         ]
+
+    @web.middleware
+    async def _errors_as_json(
+        self, request: web.Request, handler: Callable[[web.Request], Any]
+    ) -> web.StreamResponse:
+        try:
+            response: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            text = f"{error.status} {error.reason}: {request.path}{_hint(request, error)}"
+            return _json({"error": text}, error.status)
+        except Exception as error:  # noqa: BLE001 - a bug must be logged, and answered in the one form
+            self._log.error("admin_request_broke", error=repr(error), path=request.path)
+            return _json({"error": "internal error"}, 500)
+        return response
 
     @web.middleware
     async def _own_pages_only(
@@ -146,14 +162,3 @@ def _hint(request: web.Request, error: web.HTTPException) -> str:
         paths = {resource.canonical for resource in request.app.router.resources()}
         return f"; there are {', '.join(sorted(paths))}"
     return ""
-
-
-@web.middleware
-async def _errors_as_json(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-    try:
-        response: web.StreamResponse = await handler(request)
-    except web.HTTPException as error:
-        return _json(
-            {"error": f"{error.status} {error.reason}: {request.path}{_hint(request, error)}"}, error.status
-        )
-    return response

@@ -149,7 +149,8 @@ _FALLBACKS = {b"queue": Fallback.QUEUE, b"none": Fallback.NONE}
 
 
 def _wrong_method(message: Message, allowed: str) -> Answer:
-    return problem(405, f"{_shown(message.method)} is not for {_shown(message.target)}; use {allowed}")
+    text = f"{_shown(message.method)} is not for {_shown(message.target)}; use {allowed}"
+    return problem(405, text, (b"Allow", allowed.replace(" or ", ", ").encode()))
 
 
 def _shown(raw: bytes) -> str:

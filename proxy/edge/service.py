@@ -13,7 +13,7 @@ import msgspec
 from proxy.edge.intake import About, Ask, Infer, OfTicket, read_wish, request_id
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer, encode_reply
-from proxy.edge.ticketing import ticket_answer
+from proxy.edge.ticketing import cancel_answer, ticket_answer
 from proxy.messages import Answer, Reply
 from proxy.observe.meters import Meters
 from proxy.pipeline import Pipeline
@@ -57,7 +57,6 @@ class Service:
             {"name": "penstock", "version": version, "extensions": ["binary_tensor_data"]}
         )
         self.draining = False
-        self.ready = True
 
     def serve(self, message: Message, answered: Answered) -> Serving | None:
         """Serve one message; `answered` is called once, perhaps before this returns, unless cancelled."""
@@ -100,9 +99,10 @@ class Service:
             error = future.exception()
             if error is not None:
                 self._log.error("ticket_lookup_failed", error=repr(error), ticket=ticket)
-                turn.say(problem(503, "the offline queue cannot be read now"))
+                turn.say(problem(503, "the offline queue cannot be read now", (b"Retry-After", b"1")))
             else:
-                turn.say(ticket_answer(future.result(), ticket, self.clock.wall()))
+                answer = cancel_answer if cancel else ticket_answer
+                turn.say(answer(future.result(), ticket, self.clock.wall()))
 
         future.add_done_callback(found)
 
@@ -110,7 +110,7 @@ class Service:
         json = ((b"Content-Type", b"application/json"),)
         if not what:
             return Answer(status=200, headers=json, body=self._metadata)
-        if what == "ready" and (not self.ready or self.draining):
+        if what == "ready" and self.draining:
             return problem(503, "not ready")
         return Answer(status=200, headers=json, body=b'{"%b": true}' % what.encode())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.admin.operations import Operations
 from sim.stubs.behaviours import Status
 from sim.stubs.server import StubServer
 from tests.integration.apps import RunningApp, running
@@ -166,6 +167,16 @@ async def test_what_is_not_there_is_404_in_the_same_form(app: RunningApp) -> Non
     assert (await app.admin("/v1/applications/none/drain", "POST")).status == 404
     refused = await app.admin("/v1/table", "DELETE")
     assert (refused.status, refused.json["error"].endswith("; use GET")) == (405, True)
+
+
+async def test_a_bug_behind_the_admin_side_is_logged_and_answered_in_the_same_form(
+    app: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator's tool reads JSON, and the log must say what happened."""
+    monkeypatch.setattr(Operations, "readiness", lambda _: 1 / 0)
+    answer = await app.admin("/readyz")
+    assert (answer.status, answer.json) == (500, {"error": "internal error"})
+    assert app.log.named("admin_request_broke")[0]["path"] == "/readyz"
 
 
 async def test_the_queue_shows_depth_and_age(app: RunningApp, stub: StubServer) -> None:

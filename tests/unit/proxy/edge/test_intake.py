@@ -83,7 +83,9 @@ def test_tickets_are_looked_up_and_cancelled() -> None:
 )
 def test_what_is_not_there_is_said(method: str, target: str, status: int) -> None:
     """With the way that there is."""
-    assert refusal(method=method, target=target).status == status
+    answer = refusal(method=method, target=target)
+    assert answer.status == status
+    assert (b"Allow" in dict(answer.headers)) == (status == 405)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The bytes of an answer."""
 
 from proxy.edge.reply import encode_answer, encode_reply
-from proxy.edge.ticketing import ticket_answer
+from proxy.edge.ticketing import cancel_answer, ticket_answer
 from proxy.messages import Answer, Attempt, Outcome, Reply, Verdict
 from proxy.tickets import Ticket, TicketStatus
 
@@ -101,6 +101,15 @@ def test_a_ticket_that_ended_without_an_answer_is_gone_with_the_reason() -> None
         answer = ticket_answer(ticket(status), "t", 100.0)
         assert answer.status == 410
         assert (b"kept no longer" if status is TicketStatus.DONE else b"why") in answer.body
+
+
+def test_cancelling_says_whether_it_did() -> None:
+    """A ticket that has ended otherwise cannot be cancelled any more."""
+    assert cancel_answer(ticket(TicketStatus.CANCELLED), "t", 100.0).status == 200
+    assert cancel_answer(None, "t", 100.0).status == 404
+    for status in (TicketStatus.DONE, TicketStatus.DEAD, TicketStatus.EXPIRED):
+        answer = cancel_answer(ticket(status), "t", 100.0)
+        assert (answer.status, status.value.encode() in answer.body) == (409, True)
 
 
 def test_an_unknown_ticket_is_404() -> None:
