@@ -34,6 +34,7 @@ class Connection(asyncio.Protocol):
         self._done: Done | None = None
         self._in_message = False
         self.idle_since_s = 0.0
+        self.heard = False  # something of the answer to the last call
         self._forget_message()
 
     # -- calls --------------------------------------------------------------------------------------
@@ -48,6 +49,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         assert self._done is None, "one call at a time"
         self._done = done
+        self.heard = False
         self._transport.write(message)
 
     def drop(self) -> None:
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
         if self._done is None:  # bytes that nobody asked for: what follows could answer the wrong request
             self.close()
             return
+        self.heard = True
         self._unread_bytes += len(data)
         try:
             self._parser.feed_data(data)

@@ -6,15 +6,19 @@ age out at its bottom.
 
 import asyncio
 import errno
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from proxy.clusters.connection import Connection, Done
 from proxy.clusters.limits import ClientLimits
-from proxy.messages import Failure, Outcome
+from proxy.messages import Answer, Failure, Outcome
 from proxy.ports import Clock
 
 _OUR_SHORTAGE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 """What this machine lacks does not speak against the application."""
+
+UNREAD_S_MAX = 0.25
+"""A kept-alive connection that is lost within this time after a request may not have carried it."""
 
 
 class Pool:
@@ -42,15 +46,13 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
-                call.send_over(connection)
+                call.send_over(connection, self._connect, self._clock.now)
                 return call
         if len(self._all) + len(self._opening) >= self._limits.connections_max:
             failure = Failure(outcome=Outcome.THROTTLED, cause="every connection to the endpoint is busy")
             call.fail_soon(self._loop, failure)
             return call
-        task = self._loop.create_task(self._open(call))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        self._connect(call)
         return call
 
     def sweep(self) -> None:
@@ -75,6 +77,11 @@ class Pool:
     def busy(self) -> int:
         """Connections that carry a call or are being opened."""
         return len(self._all) - len(self._idle) + len(self._opening)
+
+    def _connect(self, call: "PooledCall") -> None:
+        task = self._loop.create_task(self._open(call))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
 
     async def _open(self, call: "PooledCall") -> None:
         try:
@@ -110,25 +117,51 @@ class Pool:
 
 
 class PooledCall:
-    """One call: waiting for a connection, or sent over one."""
+    """One call: waiting for a connection, or sent over one.
 
-    __slots__ = ("_connection", "_done", "_message")
+    A kept-alive connection may have been closed by the server just when it is used again: lost at once and
+    without a byte of an answer, the request was not read, and is sent once more over a new connection.
+    """
+
+    __slots__ = ("_connection", "_done", "_message", "_now", "_reconnect", "_sent_s")
 
     def __init__(self, message: bytes, done: Done) -> None:
         self._message = message
         self._done: Done | None = done
         self._connection: Connection | None = None
+        self._reconnect: Callable[[PooledCall], None] | None = None
 
     @property
     def wanted(self) -> bool:
         """Whether anybody still waits for an answer."""
         return self._done is not None
 
-    def send_over(self, connection: Connection) -> None:
-        """Send; from now on the connection answers."""
+    def send_over(
+        self,
+        connection: Connection,
+        reconnect: "Callable[[PooledCall], None] | None" = None,
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Send; from now on the connection answers. `reconnect` is for one that was used before."""
         assert self._done is not None
         self._connection = connection
-        connection.send(self._message, self._done)
+        self._reconnect = reconnect
+        self._now = now
+        self._sent_s = now()
+        connection.send(self._message, self._done if reconnect is None else self._settled)
+
+    def _settled(self, result: Answer | Failure) -> None:
+        connection, reconnect, done = self._connection, self._reconnect, self._done
+        assert connection is not None
+        assert reconnect is not None
+        assert done is not None
+        self._connection = None
+        unread = not connection.heard and self._now() - self._sent_s < UNREAD_S_MAX
+        if unread and isinstance(result, Failure) and result.outcome is Outcome.RESET:
+            reconnect(self)
+        else:
+            self._done = None
+            done(result)
 
     def fail(self, failure: Failure) -> None:
         """End without an answer, unless the caller left."""

@@ -9,9 +9,9 @@ import pytest
 
 from proxy.clusters.http import HttpCluster
 from proxy.clusters.limits import ClientLimits
-from proxy.clusters.pool import Pool
+from proxy.clusters.pool import UNREAD_S_MAX, Pool
 from proxy.messages import Answer, Failure, Outcome, Request, Target
-from sim.stubs.behaviours import Latency, Never, Ok
+from sim.stubs.behaviours import Half, Latency, Never, Ok, Reset, Sequence
 from sim.stubs.server import StubServer
 from tests.stand_ins.clock import ManualClock
 
@@ -183,3 +183,46 @@ async def test_a_shortage_of_ours_does_not_speak_against_the_application(
     result = await endpoint.ask()
     assert isinstance(result, Failure)
     assert result.outcome is Outcome.THROTTLED
+
+
+async def test_a_connection_that_the_server_closed_just_then_costs_no_attempt(stub: StubServer) -> None:
+    """Servers close idle connections when they like: the request that met the end was not read."""
+    endpoint = Endpoint(stub.url)
+    await endpoint.ask()
+    stub.behave(Sequence(behaviours=(Reset(), Ok()), cycle=False))
+    answer = await endpoint.ask()
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
+    assert stub.accepted == 2
+
+
+async def test_it_is_sent_once_more_and_not_again(stub: StubServer) -> None:
+    """A server that dies of the request must not be killed in a loop."""
+    endpoint = Endpoint(stub.url)
+    await endpoint.ask()
+    stub.behave(Reset())
+    result = await endpoint.ask()
+    assert isinstance(result, Failure)
+    assert result.outcome is Outcome.RESET
+    assert stub.received == 3
+
+
+async def test_a_connection_lost_in_the_middle_of_an_answer_is_not_asked_again(stub: StubServer) -> None:
+    """The server had read the request."""
+    endpoint = Endpoint(stub.url)
+    await endpoint.ask()
+    stub.behave(Half())
+    assert isinstance(await endpoint.ask(), Failure)
+    assert stub.received == 2
+
+
+async def test_a_connection_lost_after_a_while_had_carried_the_request(stub: StubServer) -> None:
+    """The server may have worked on it; whether it is done again is the next tier's business."""
+    endpoint = Endpoint(stub.url)
+    await endpoint.ask()
+    stub.behave(Latency(delay=0.01, then=Reset()))
+    asking = asyncio.ensure_future(endpoint.ask())
+    await until(lambda: stub.received == 2)
+    endpoint.clock.time_s += UNREAD_S_MAX
+    assert isinstance(await asking, Failure)
+    assert stub.received == 2
