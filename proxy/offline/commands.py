@@ -105,7 +105,11 @@ def redrive(url: str, as_json: bool, yes: bool, tickets: tuple[str, ...]) -> Non
     """Make dead or expired tickets pending again; without TICKET, all."""
     if not tickets and not yes:
         click.confirm("Redrive all dead and expired tickets?", abort=True)
-    _say_count("redriven", _with_queue(url, lambda queue: queue.redrive(tickets)), as_json)
+    count = _with_queue(url, lambda queue: queue.redrive(tickets))
+    _say_count("redriven", count, as_json)
+    others = len(set(tickets)) - count
+    if others > 0:
+        raise click.ClickException(f"{others} of these tickets are not there, or neither dead nor expired")
 
 
 @queue_commands.command()

@@ -59,7 +59,7 @@ async def attach_queue(url: str, *, clock: Clock, log: Log) -> OfflineQueue:
 
 def _there(path: Path) -> Path:
     if not path.exists():
-        raise QueueUnusable(f"{path}: there is no such file")
+        raise QueueUnusable(f"{path}: there is no such file (--queue names another)")
     return path
 
 

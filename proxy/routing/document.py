@@ -16,6 +16,7 @@ from proxy.routing.problems import Reports
 from proxy.routing.scalars import Plain, quoted, resolve
 
 TABLE_BYTES_MAX = 8 * 1024 * 1024
+TABLE_BEGINS = "a table begins with 'version: 1'"
 DEPTH_MAX = 32
 NODES_MAX = 2_500_000
 """Values in one document: 100,000 rows with a few labels each, and as much again."""
@@ -56,8 +57,13 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
 Node = Scalar | Items | Pairs
 
 
-def compose(source: bytes, environ: Mapping[str, str], reports: Reports) -> Node | None:
-    """The document's root with `${NAME}` filled in; None when there is none to read on with (reported)."""
+def compose(
+    source: bytes, environ: Mapping[str, str], reports: Reports, begins: str = TABLE_BEGINS
+) -> Node | None:
+    """The document's root with `${NAME}` filled in; None when there is none to read on with (reported).
+
+    `begins`: how such a document begins, as a hint for an empty one.
+    """
     text = _decode(source, reports)
     if text is None:
         return None
@@ -75,7 +81,7 @@ def compose(source: bytes, environ: Mapping[str, str], reports: Reports) -> Node
         return None
     root = composer.root
     if root is None or (isinstance(root, Scalar) and root.value is None):
-        reports.add(1, "the file is empty", "a table begins with 'version: 1'")
+        reports.add(1, "the file is empty", begins)
         return None
     return root
 

@@ -83,7 +83,7 @@ def check_expectations(table: Table, text: bytes | str) -> list[Problem]:
     """Every expectation that the table does not meet, and every fault of the expectations; by line."""
     reports = Reports()
     source = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-    root = compose(source, {}, reports)
+    root = compose(source, {}, reports, "expectations are a list: - {labels: [1125], tiers: [{1: 10}]}")
     entries = None if root is None else EXPECTATIONS.read(root, reports)
     for node, values in entries or ():
         if not EXPECTATION.suffices(values):

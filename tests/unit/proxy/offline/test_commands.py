@@ -140,6 +140,14 @@ def test_redrive_of_named_tickets_asks_nothing(ask: Ask, names: list[str], url: 
     assert ticket.status is TicketStatus.QUEUED
 
 
+def test_redrive_says_that_a_named_ticket_was_not_to_be_redriven(ask: Ask, names: list[str]) -> None:
+    """A name with a slip in it must not look like success; the others are redriven all the same."""
+    result = ask("redrive", names[1], names[0], "nobody")
+    assert result.exit_code == 1
+    assert "redriven: 1\n" in result.output
+    assert "2 of these tickets" in result.output
+
+
 def test_redrive_of_all_asks_first(ask: Ask, names: list[str]) -> None:
     """A thousand poisoned tickets at once are an operator's mistake to make knowingly."""
     assert ask("redrive", typed="n\n").exit_code == 1

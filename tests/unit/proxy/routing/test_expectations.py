@@ -81,6 +81,12 @@ def test_an_expectation_that_is_not_met_says_both_sides(
     assert found == [Problem(2, message, hint)]
 
 
+def test_an_empty_file_is_told_how_expectations_begin(table: Table) -> None:
+    """Not how a table does."""
+    (found,) = check_expectations(table, "")
+    assert found.hint.startswith("expectations are a list: - {labels:")
+
+
 def test_an_unmet_key_is_reported_on_its_own_line(table: Table) -> None:
     """Expectations may span lines."""
     found = check_expectations(table, "- labels: 2\n  tiers:\n  - {a: 5}\n  class: vip\n")
