@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     if not console.is_terminal:
         console = Console(width=WIDTH)
     began_s = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are ended
     lacking = [name for name, found in (("nginx-light", NGINX.find()), ("wrk", find_wrk())) if not found]
     if lacking:
         console.print(f"the benchmark needs {' and '.join(lacking)}: apt-get install {' '.join(lacking)}")

@@ -1,0 +1,138 @@
+"""The rounds: everybody's turn, in a shuffled order, and nobody's failure stops the others."""
+
+import sys
+
+import pytest
+
+from sim.bench.peers import contest as contest_module
+from sim.bench.peers.case import CASES, chosen
+from sim.bench.peers.contest import VARIANT, Contest, Entry, takes_part
+from sim.bench.peers.machine import describe
+from sim.bench.peers.peer import Peer
+from sim.bench.peers.probe import ProbeFailed
+from sim.bench.peers.sample import Sample
+from sim.bench.peers.upstream import Upstreams
+
+
+def peer(name: str, **fields) -> Peer:
+    return Peer(name=name, does="", find=lambda: name, version=lambda _: "", **fields)
+
+
+def case(name: str):
+    (found,) = (each for each in CASES if each.name == name)
+    return found
+
+
+class Record:
+    """Stands in for the probe and the measuring."""
+
+    def __init__(self) -> None:
+        self.measured: list[tuple[str, int]] = []
+        self.refuse = False
+        self.speeds: dict[str, float] = {}
+
+    def probe(self, port, **_) -> None:
+        if self.refuse:
+            raise ProbeFailed("status 503")
+
+    def measure(self, aim, case, number, load) -> Sample:
+        self.measured.append((aim.name, number))
+        return Sample(peer=aim.name, case=case.name, round=number, per_s=self.speeds.get(aim.name, 1.0))
+
+
+@pytest.fixture
+def record(monkeypatch) -> Record:
+    record = Record()
+    monkeypatch.setattr(contest_module, "probe", record.probe)
+    monkeypatch.setattr(contest_module, "measure", record.measure)
+    return record
+
+
+@pytest.fixture
+def contest_of(tmp_path):
+    def build(*peers: Peer, says=None, cases=("small-64",)) -> Contest:
+        return Contest(
+            entries=[Entry(each, sys.executable) for each in peers],
+            cases=chosen(cases, quick=False),
+            machine=describe(),
+            upstreams=Upstreams(a=1, b=2, c=3),
+            certificate=None,
+            folder=tmp_path,
+            say=(says if says is not None else []).append,
+        )
+
+    return build
+
+
+def test_in_each_round_every_peer_has_one_turn(record, contest_of) -> None:
+    """Interleaved: what the machine does meanwhile meets all alike."""
+    contest_of(peer("x"), peer("y"), peer("z")).rounds(5, seconds=1, rate=1.0, seed=1)
+    for number in range(1, 6):
+        assert sorted(name for name, when in record.measured if when == number) == ["x", "y", "z"]
+
+
+def test_the_order_is_shuffled_and_the_seed_repeats_it(record, contest_of) -> None:
+    """Who comes first may profit; a run can be done again."""
+    orders = []
+    for seed in (1, 1, 2):
+        record.measured.clear()
+        contest_of(*(peer(name) for name in "uvwxyz")).rounds(3, seconds=1, rate=1.0, seed=seed)
+        orders.append([name for name, _ in record.measured])
+    assert orders[0] == orders[1]
+    assert orders[0] != orders[2]
+    assert orders[0][:6] != orders[0][6:12]
+
+
+def test_a_peer_that_does_not_start_is_told_and_the_others_are_measured(record, contest_of) -> None:
+    """One broken package does not cost the whole run."""
+    says: list[str] = []
+    broken = peer("broken", command=lambda program, _: [program, "-c", "raise SystemExit('boom')"])
+    contest = contest_of(broken, peer("sound"), says=says)
+    contest.rounds(1, seconds=1, rate=1.0, seed=1)
+    assert [name for name, _ in record.measured] == ["sound"]
+    (failure,) = contest.failures
+    assert "broken did not start in round 1" in failure
+    assert "boom" in failure
+    assert f"  FAILED: {failure}" in says
+
+
+def test_a_peer_that_fails_the_probe_is_not_measured(record, contest_of) -> None:
+    """Its figures would be those of another job."""
+    record.refuse = True
+    contest = contest_of(peer("x"))
+    contest.rounds(1, seconds=1, rate=1.0, seed=1)
+    assert record.measured == []
+    assert contest.failures == ["x failed the probe in round 1: status 503"]
+
+
+def test_the_open_loops_rate_is_half_of_what_the_slowest_peer_can(record, contest_of) -> None:
+    """Variants do not count; with nobody there is none."""
+    record.speeds = {"fast": 900.0, "slow": 300.0, "variant": 10.0}
+    contest = contest_of(peer("fast"), peer("slow"), peer("variant", only=frozenset({"tls"})))
+    assert contest.trial() == 150.0
+    assert contest_of().trial() is None
+
+
+def test_a_peer_is_measured_in_its_cases_only() -> None:
+    """And why not in the others is said."""
+    proxy = {"command": lambda *_: []}
+    assert takes_part(peer("x", **proxy), case("small-64"), tls=True) is None
+    assert takes_part(peer("x", unable={"tls": "has none"}, **proxy), case("tls"), tls=True) == "has none"
+    assert takes_part(peer("x", only=frozenset({"tls"}), **proxy), case("idle"), tls=True) == VARIANT
+    assert "no certificate" in (takes_part(peer("x", **proxy), case("tls"), tls=False) or "")
+    assert "no proxy" in (takes_part(peer("x"), case("idle"), tls=True) or "")
+
+
+def test_cases_are_chosen_by_name_and_a_slip_is_told() -> None:
+    """A mistyped case must not quietly be none."""
+    assert [each.name for each in chosen(["tls", "idle"], quick=False)] == ["idle", "tls"]
+    assert chosen([], quick=False) == CASES
+    with pytest.raises(ValueError, match=r"no case tsl; there are idle"):
+        chosen(["tsl"], quick=False)
+
+
+def test_a_smoke_run_opens_fewer_idle_connections_and_its_title_says_so() -> None:
+    """Its figure is not to be taken for that of 10,000."""
+    (idle,) = chosen(["idle"], quick=True)
+    assert idle.connections == 500
+    assert idle.title == "500 idle connections"
