@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import signal
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -87,6 +88,7 @@ async def _live(app: "App", options: ServeOptions, signals: "Signals", log: Log)
     try:
         listen, admin = await app.start()
         signals.on_hangup(app.reloader)
+        signals.on_second(app.hurry)
         _settle_memory()
         where = {"http": _shown(listen), "admin": _shown(admin), "table": str(options.table)}
         print("penstock ready", *(f"{key}={value}" for key, value in where.items()), flush=True)  # noqa: T201
@@ -98,14 +100,24 @@ async def _live(app: "App", options: ServeOptions, signals: "Signals", log: Log)
 
 
 class Signals:
-    """SIGTERM and SIGINT ask to end; SIGHUP calls what `on_hangup` names, once there is something."""
+    """SIGTERM and SIGINT ask to end, a second one to end at once; SIGHUP asks for a reload."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.ended = asyncio.Event()
         self._loop = loop
+        self._hurry: Callable[[], None] = lambda: None
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.ended.set)
+            loop.add_signal_handler(number, self._end)
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
+
+    def _end(self) -> None:
+        if self.ended.is_set():
+            self._hurry()
+        self.ended.set()
+
+    def on_second(self, hurry: Callable[[], None]) -> None:
+        """From now on a second signal calls `hurry`."""
+        self._hurry = hurry
 
     def on_hangup(self, reloader: Reloader) -> None:
         """From now on SIGHUP reloads."""
@@ -182,6 +194,10 @@ class App:
         self.reloader.start()
         self._sweep()
         return listen, admin
+
+    def hurry(self) -> None:
+        """Cut a stop that has begun short."""
+        self._server.hurry()
 
     async def stop(self) -> int:
         """Requests first, then tickets, then all that served them; how many requests were cut off."""

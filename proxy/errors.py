@@ -3,6 +3,8 @@
 Expected failures inside the data path are values (`messages.Failure`, `tickets.Refused`), not these.
 """
 
+import os
+
 
 class PenstockError(Exception):
     """Penstock could not go on."""
@@ -35,6 +37,12 @@ class FileUnusable(PenstockError):
 
 class AddressInUse(PenstockError):
     """The address is in use or not ours to listen on."""
+
+    @classmethod
+    def of(cls, host: str, port: int, error: OSError) -> "AddressInUse":
+        """What the system said of it, in few words (asyncio's own repeat the address)."""
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        return cls(f"{host}:{port} ({words})")
 
 
 class QueueOwned(PenstockError):

@@ -43,7 +43,7 @@ class AdminServer:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise AddressInUse(f"{host}:{port} ({error.strerror or error})") from error
+            raise AddressInUse.of(host, port, error) from error
         bound: tuple[str, int] = self._runner.addresses[0][:2]
         self._on_loopback = ipaddress.ip_address(bound[0]).is_loopback
         return bound

@@ -30,6 +30,7 @@ class HttpServer:
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._hurried = False
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; the address really bound. Raises AddressInUse."""
@@ -37,7 +38,7 @@ class HttpServer:
         try:
             self._server = await loop.create_server(self._connection, host, port, backlog=BACKLOG)
         except OSError as error:
-            raise AddressInUse(f"{host}:{port} ({error.strerror or error})") from error
+            raise AddressInUse.of(host, port, error) from error
         self._sweep(loop)
         bound: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
         return bound
@@ -48,7 +49,7 @@ class HttpServer:
         if self._server is not None:
             self._server.close()
         began = self._clock.now()
-        while self._connections and self._clock.now() - began < drain_s:
+        while self._connections and not self._hurried and self._clock.now() - began < drain_s:
             await asyncio.sleep(LOOK_S)  # once in a life: simpler than an event on every connection
             if self._clock.now() - began >= IDLE_GRACE_S:
                 self._close_idle()
@@ -58,6 +59,10 @@ class HttpServer:
         if self._sweeper is not None:
             self._sweeper.cancel()
         return cut
+
+    def hurry(self) -> None:
+        """Cut a drain short."""
+        self._hurried = True
 
     def _close_idle(self) -> None:
         for connection in list(self._connections):

@@ -13,7 +13,7 @@ class LaneLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     slots_max: int = 8  # tickets in flight
     rest_s: float = 1.0  # the first rest; doubles with each probe that finds nobody
-    rest_s_max: float = 60.0
+    rest_s_max: float = 15.0
     lanes_max: int = 1024  # remembered; the one idle for longest is forgotten
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sim.stubs.behaviours import Latency, Refuse
+from sim.stubs.behaviours import Latency, Never, Refuse
 from sim.stubs.server import StubServer
-from tests.integration.callers import ask, calling, eventually, infer, labelled
+from tests.integration.callers import Gone, ask, calling, eventually, infer, labelled
 from tests.integration.proxies import ProxyProcess
 
 ROOT = Path(__file__).parents[2]
@@ -247,6 +247,34 @@ async def test_sigterm_lets_requests_end_and_keeps_tickets(tmp_path: Path) -> No
         assert await proxy.stop() == 0
         listed = await penstock("queue", "list", "--queue", queue, "--json")
         assert ticket.rpartition("/")[2] in listed.out
+
+
+async def test_a_second_signal_does_not_wait_for_requests(tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C twice means it."""
+    table = tmp_path / "table.yaml"
+    async with StubServer("hole", Never()) as stub:
+        text = FOUNDING.read_text().replace("http://127.0.0.1:9003", stub.url)
+        table.write_text(text.replace("timeout: 100", "timeout: 500000"))
+        proxy = ProxyProcess(table, "memory://", tmp_path / "log", "--drain-s", "500")
+        await proxy.start()
+        async with calling(proxy.port) as caller:
+            answer = caller.ask(infer(labelled(7)))
+
+            async def called() -> bool:
+                return stub.received == 1
+
+            await eventually(called, 5, "the call")
+            proxy.signal(signal.SIGINT)
+
+            async def draining() -> bool:
+                return "draining" in (tmp_path / "log").read_text()
+
+            await eventually(draining, 5, "the drain")
+            proxy.signal(signal.SIGINT)
+            assert await proxy.wait() == 0
+            with pytest.raises(Gone):
+                await answer
+        assert '"cut_off": 1' in (tmp_path / "log").read_text()
 
 
 async def test_the_log_is_one_json_line_per_event(tmp_path: Path) -> None:
