@@ -33,6 +33,10 @@ WARNINGS_MAX = 10
 waits for something. On a busy machine a process may stand still for longer than any budget; each ring shows
 that this thread runs again, and an innocent labeler needs microseconds of it."""
 
+BASELINE_S = 0.001
+"""How old the reading of the thread's own time may be that a labeler is judged by: reading it is a system call,
+and several times dearer than the rest. A labeler is forgiven as much."""
+
 RETRY_S = 0.005
 """A labeler that caught `Overrun` has this long to clean up; then it is struck at every step it takes."""
 
@@ -81,7 +85,17 @@ class Watchdog:
     """Breaks off labelers of the main thread; `start` and `stop` are called there too."""
 
     __slots__ = (
-        *("_before", "_budget_s", "_deadline", "_live", "_now", "_rings", "_spent", "_spent_before_s"),
+        *(
+            "_before",
+            "_budget_s",
+            "_deadline",
+            "_live",
+            "_now",
+            "_read_s",
+            "_rings",
+            "_spent",
+            "_spent_before_s",
+        ),
         *("_collecting", "_collecting_since_s", "strikes", "warnings"),
     )
 
@@ -94,6 +108,7 @@ class Watchdog:
         self._deadline = math.inf  # inf = no labeler is running
         self._rings = math.inf  # when the timer rings; inf = it is not running
         self._spent_before_s = 0.0
+        self._read_s = -math.inf  # when the thread's own time was last read
         self._budget_s = 0.0
         self._collecting = False
         self._collecting_since_s = 0.0
@@ -121,7 +136,9 @@ class Watchdog:
     def arm(self, now: float, deadline: float) -> None:
         """A labeler begins. A timer left over from an earlier one, if it rings in time, will look again."""
         self.strikes = self.warnings = 0
-        self._spent_before_s = self._spent()
+        if now - self._read_s > BASELINE_S or now < self._read_s:
+            self._read_s = now
+            self._spent_before_s = self._spent()
         self._budget_s = deadline - now
         self._deadline = deadline
         if not now <= self._rings <= deadline:  # not running, too late, or taken away by other code
@@ -136,7 +153,7 @@ class Watchdog:
         return elapsed_s >= SURELY_S or self._has_spent(budget_s)
 
     def _has_spent(self, budget_s: float) -> bool:
-        return self._spent() - self._spent_before_s >= budget_s
+        return self._spent() - self._spent_before_s >= budget_s + BASELINE_S
 
     def _guilty(self) -> bool:
         if self._collecting:
