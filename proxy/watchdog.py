@@ -34,8 +34,8 @@ waits for something. On a busy machine a process may stand still for longer than
 that this thread runs again, and an innocent labeler needs microseconds of it."""
 
 BASELINE_S = 0.001
-"""How old the reading of the thread's own time may be that a labeler is judged by: reading it is a system call,
-and several times dearer than the rest. A labeler is forgiven as much."""
+"""How old the reading of the thread's own time may be that a labeler is judged by: it is a system call, and
+several times dearer than the rest. A labeler is forgiven as much."""
 
 RETRY_S = 0.005
 """A labeler that caught `Overrun` has this long to clean up; then it is struck at every step it takes."""
