@@ -95,6 +95,7 @@ def _run(options: argparse.Namespace, machine: Machine, folder: Path, console: C
         entries=entries,
         cases=options.cases,
         machine=machine,
+        upstream=server,
         upstreams=upstreams,
         certificate=certificate,
         folder=folder,

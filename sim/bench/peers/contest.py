@@ -17,7 +17,7 @@ from sim.bench.peers.measure import Aim, Load, measure
 from sim.bench.peers.peer import Certificate, Peer, start
 from sim.bench.peers.probe import ProbeFailed, probe
 from sim.bench.peers.sample import Sample
-from sim.bench.peers.server import DidNotStart
+from sim.bench.peers.server import DidNotStart, Server
 from sim.bench.peers.upstream import Upstreams
 
 TRIAL_S = 1
@@ -45,6 +45,7 @@ class Contest:
         entries: Sequence[Entry],
         cases: Sequence[Case],
         machine: Machine,
+        upstream: Server,
         upstreams: Upstreams,
         certificate: Certificate | None,
         folder: Path,
@@ -53,6 +54,7 @@ class Contest:
         self._entries = list(entries)
         self._cases = cases
         self._machine = machine
+        self._upstream = upstream
         self._upstreams = upstreams
         self._certificate = certificate
         self._folder = folder
@@ -141,15 +143,22 @@ class Contest:
         self._say(f"  FAILED: {text}")
 
     def _load(self, seconds: int, rate: float) -> Load:
-        return Load(seconds=seconds, rate=rate, peer_core=self._machine.peer_core, folder=self._folder)
+        return Load(
+            seconds=seconds,
+            rate=rate,
+            peer_core=self._machine.peer_core,
+            load_core=self._machine.load_core,
+            upstream=self._upstream,
+            folder=self._folder,
+        )
 
 
 def takes_part(peer: Peer, case: Case, *, tls: bool) -> str | None:
     """Why a peer is not measured in a case; None when it is."""
-    if case.name in peer.unable:
-        return peer.unable[case.name]
     if peer.only is not None and case.name not in peer.only:
         return VARIANT
+    if case.name in peer.unable:
+        return peer.unable[case.name]
     if case.kind is Kind.IDLE and peer.command is None:
         return "there is no proxy to hold connections"
     if case.tls and not tls:

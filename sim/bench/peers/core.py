@@ -1,7 +1,9 @@
-"""How a peer's core was used while something was measured: by the peer, and by anything else."""
+"""How the two cores were used while something was measured: by those that should, and by anything else."""
 
 import os
+import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,29 +15,35 @@ _NOT_WORK = (3, 4)
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """Shares of the core's time, and the peer's own processor seconds."""
+    """Shares of a core's time, and the processor seconds of the one that it is for."""
 
-    peer_s: float
+    own_s: float
     busy: float
     others: float
 
 
 class Meter:
-    """Begins to count when it is made."""
+    """Begins to count when it is made. `spent` gives the processor seconds of whom the core is for."""
 
-    def __init__(self, core: int, server: Server) -> None:
+    def __init__(self, core: int, spent: Callable[[], float]) -> None:
         self._core = core
-        self._server = server
+        self._spent = spent
         self._began_s = time.monotonic()
         self._worked_s = worked_s(core)
-        self._peer_s = server.cpu_s()
+        self._spent_s = spent()
 
     def read(self) -> Use:
         """The use of the core since then. The kernel counts in hundredths of a second."""
         span_s = time.monotonic() - self._began_s
-        peer_s = self._server.cpu_s() - self._peer_s
-        others_s = worked_s(self._core) - self._worked_s - peer_s
-        return Use(peer_s=peer_s, busy=peer_s / span_s, others=max(0.0, others_s / span_s))
+        own_s = self._spent() - self._spent_s
+        others_s = worked_s(self._core) - self._worked_s - own_s
+        return Use(own_s=own_s, busy=own_s / span_s, others=max(0.0, others_s / span_s))
+
+
+def load_spent_s(upstream: Server) -> float:
+    """What the core of the load is for: the upstreams, this process, and the generators that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return upstream.cpu_s() + sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def worked_s(core: int) -> float:

@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 
 from sim.bench.peers.case import Case, Kind
-from sim.bench.peers.core import Meter
+from sim.bench.peers.core import Meter, Use, load_spent_s
 from sim.bench.peers.idle import connection_bytes, connections_possible
 from sim.bench.peers.openloop import Told as OpenTold
 from sim.bench.peers.peer import Running
 from sim.bench.peers.sample import Sample
+from sim.bench.peers.server import Server
 from sim.bench.peers.wrk import Told, WrkFailed, run_wrk
 
 OVERTIME_S_MAX = 10.0
@@ -20,7 +21,7 @@ LAG_MS_MAX = 2.0
 """A generator whose p99 is later than this has not kept its schedule."""
 
 OTHERS_MAX = 0.1
-"""A peer that had to share its core with more than this of other work shows less than it can."""
+"""A share of a core. With more than this of other work on it, a peer shows less than it can."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
     rate: float  # of the open loop
     peer_core: int
+    load_core: int
+    upstream: Server
     folder: Path
 
 
@@ -51,7 +54,7 @@ def measure(aim: Aim, case: Case, number: int, load: Load) -> Sample:
 
 
 def _saturated(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
-    meter = _meter(aim, load)
+    watch = Watch(aim, load)
     url = f"https://127.0.0.1:{aim.tls_port}" if case.tls else f"http://127.0.0.1:{aim.port}"
     told: Told = run_wrk(
         url, case.requests(), connections=case.connections, seconds=load.seconds, folder=load.folder
@@ -66,7 +69,7 @@ def _saturated(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
         p99_ms=told.p99_us / 1e3,
         p999_ms=told.p999_us / 1e3,
     )
-    return _with_use(sample, meter)
+    return watch.complete(sample)
 
 
 def _open(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
@@ -74,7 +77,7 @@ def _open(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
     file = load.folder / "open.bin"
     file.write_bytes(b"".join(requests))
     numbers = (aim.port, file, len(requests[0]), load.rate, load.seconds)
-    meter = _meter(aim, load)
+    watch = Watch(aim, load)
     ended = subprocess.run(
         [sys.executable, "-m", "sim.bench.peers.openloop", *map(str, numbers)],
         stdout=subprocess.PIPE,
@@ -95,7 +98,7 @@ def _open(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
         p999_ms=told.p999_ms,
         lag_ms=told.lag_p99_ms,
     )
-    return _with_use(sample, meter)
+    return watch.complete(sample)
 
 
 def _idle(aim: Aim, case: Case, _load: Load, blank: Sample) -> Sample:
@@ -113,16 +116,24 @@ _KINDS: dict[Kind, Callable[[Aim, Case, Load, Sample], Sample]] = {
 }
 
 
-def _meter(aim: Aim, load: Load) -> Meter | None:
-    return None if aim.running is None else Meter(load.peer_core, aim.running.server)
+class Watch:
+    """Both cores, from when it is made. With no peer only the core of the load is watched."""
+
+    def __init__(self, aim: Aim, load: Load) -> None:
+        running = aim.running
+        self._load = Meter(load.load_core, lambda: load_spent_s(load.upstream))
+        self._peer = None if running is None else Meter(load.peer_core, running.server.cpu_s)
+
+    def complete(self, sample: Sample) -> Sample:
+        """The sample with the use of the cores."""
+        doubts = [sample.doubt, _shared(self._load.read(), "the core of the load")]
+        if self._peer is not None:
+            use = self._peer.read()
+            doubts.append(_shared(use, "its core"))
+            each_us = use.own_s / sample.requests * 1e6 if sample.requests else None
+            sample = msgspec.structs.replace(sample, cpu_us=each_us, busy=use.busy, others=use.others)
+        return msgspec.structs.replace(sample, doubt="; ".join(filter(None, doubts)))
 
 
-def _with_use(sample: Sample, meter: Meter | None) -> Sample:
-    if meter is None:
-        return sample
-    use = meter.read()
-    doubt = sample.doubt
-    if use.others > OTHERS_MAX:
-        doubt = "; ".join(filter(None, (doubt, f"others had {use.others:.0%} of its core")))
-    each_us = use.peer_s / sample.requests * 1e6 if sample.requests else None
-    return msgspec.structs.replace(sample, doubt=doubt, cpu_us=each_us, busy=use.busy, others=use.others)
+def _shared(use: Use, core: str) -> str:
+    return f"others had {use.others:.0%} of {core}" if use.others > OTHERS_MAX else ""

@@ -1,16 +1,19 @@
 """The rounds: everybody's turn, in a shuffled order, and nobody's failure stops the others."""
 
+import shutil
 import sys
 
 import pytest
 
 from sim.bench.peers import contest as contest_module
+from sim.bench.peers.__main__ import Results, exit_code, main
 from sim.bench.peers.case import CASES, chosen
 from sim.bench.peers.contest import VARIANT, Contest, Entry, takes_part
 from sim.bench.peers.machine import describe
 from sim.bench.peers.peer import Peer
 from sim.bench.peers.probe import ProbeFailed
 from sim.bench.peers.sample import Sample
+from sim.bench.peers.summary import summarise
 from sim.bench.peers.upstream import Upstreams
 
 
@@ -55,6 +58,7 @@ def contest_of(tmp_path):
             entries=[Entry(each, sys.executable) for each in peers],
             cases=chosen(cases, quick=False),
             machine=describe(),
+            upstream=None,
             upstreams=Upstreams(a=1, b=2, c=3),
             certificate=None,
             folder=tmp_path,
@@ -136,3 +140,44 @@ def test_a_smoke_run_opens_fewer_idle_connections_and_its_title_says_so() -> Non
     (idle,) = chosen(["idle"], quick=True)
     assert idle.connections == 500
     assert idle.title == "500 idle connections"
+
+
+@pytest.mark.parametrize(
+    ("failures", "troubled", "code"),
+    [([], (), 0), ([], ("aiohttp-relay",), 0), ([], ("penstock",), 1), ([], ("direct",), 1), (["x"], (), 1)],
+)
+def test_errors_of_penstock_and_of_the_harness_fail_the_run_and_those_of_others_are_results(
+    failures, troubled, code
+) -> None:
+    """A relay that misses its own timeouts under load is what the benchmark is to show."""
+    samples = [
+        Sample(peer=name, case="small-64", round=1, errors=1, trouble="1 not 2xx") for name in troubled
+    ]
+    results = Results(
+        machine=describe(), rounds=1, seconds=1, seed=1, open_rate=1.0, peers=[], samples=samples,
+        summaries=summarise(samples), failures=failures,
+    )  # fmt: skip
+    assert exit_code(results) == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--peers", "envoi"], "no peer envoi; there are direct, nginx"),
+        (["--cases", "tsl"], "no case tsl; there are idle"),
+        (["--rounds", "0"], "at least 1"),
+    ],
+)
+def test_a_slip_in_the_options_is_told_and_nothing_is_run(arguments, message, capsys) -> None:
+    """Not after ten minutes."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_a_generator_the_run_says_what_to_install(monkeypatch, capsys) -> None:
+    """nginx is needed even where it is no peer: it is the upstream."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    assert main([]) == 1
+    assert "apt-get install nginx-light wrk" in capsys.readouterr().out

@@ -6,12 +6,15 @@ import sys
 
 import pytest
 
+from sim.bench.peers import core as core_module
 from sim.bench.peers import idle
 from sim.bench.peers import measure as measure_module
 from sim.bench.peers.case import CASES
 from sim.bench.peers.measure import Aim, Load, measure
+from sim.bench.peers.peer import Running
 from sim.bench.peers.wrk import Told, WrkFailed, read_told
 
+PEER_CORE, LOAD_CORE = 0, 1
 FIGURES = (
     '{"requests":1000,"duration_us":2000000,"status":10,"connect":1,"read":2,"write":3,"timeout":4,'
     '"p50_us":1500.0,"p99_us":3000.0,"p999_us":9000.5}'
@@ -22,9 +25,37 @@ OPEN_FIGURES = (
 )
 
 
+class Used:
+    """Stands in for a server process: its processor time grows by `step_s` from one look to the next."""
+
+    def __init__(self, step_s: float = 0.0) -> None:
+        self.step_s = step_s
+        self.spent_s = 0.0
+
+    def cpu_s(self) -> float:
+        self.spent_s += self.step_s
+        return self.spent_s
+
+
 @pytest.fixture
-def load(tmp_path) -> Load:
-    return Load(seconds=1, rate=100.0, peer_core=0, folder=tmp_path)
+def cores(monkeypatch) -> dict[int, float]:
+    """By how many seconds each core's work grows from one look to the next."""
+    steps = {PEER_CORE: 0.0, LOAD_CORE: 0.0}
+    worked = dict(steps)
+
+    def worked_s(core: int) -> float:
+        worked[core] += steps[core]
+        return worked[core]
+
+    monkeypatch.setattr(core_module, "worked_s", worked_s)
+    return steps
+
+
+@pytest.fixture
+def load(tmp_path, cores) -> Load:
+    return Load(
+        seconds=1, rate=100.0, peer_core=PEER_CORE, load_core=LOAD_CORE, upstream=Used(), folder=tmp_path
+    )
 
 
 def case(name: str):
@@ -100,3 +131,23 @@ def test_idle_connections_are_as_many_as_the_open_files_allow(monkeypatch) -> No
     assert idle.connections_possible(10_000) == 3_500
     assert idle.connections_possible(100) == 100
     assert set(raised) == {(4_000, 4_000)}
+
+
+@pytest.mark.parametrize(
+    ("step_s", "doubt"),
+    [
+        ({}, ""),
+        ({PEER_CORE: 1000.0}, ""),
+        ({PEER_CORE: 2000.0}, "of its core"),
+        ({PEER_CORE: 1000.0, LOAD_CORE: 1000.0}, "of the core of the load"),
+    ],
+)
+def test_other_work_on_either_core_makes_the_sample_doubtful(load, cores, monkeypatch, step_s, doubt) -> None:
+    """The peer's own 1000 seconds are no other work; a generator that shared its core loaded less."""
+    monkeypatch.setattr(measure_module, "run_wrk", lambda *_, **__: read_told(FIGURES))
+    cores.update(step_s)
+    running = Running(None, Used(1000.0), 1, 2)
+    sample = measure(Aim(name="x", port=1, running=running), case("small-64"), 1, load)
+    assert sample.doubt.endswith(doubt)
+    assert bool(sample.doubt) == bool(doubt)
+    assert sample.cpu_us == pytest.approx(1000.0 / 990 * 1e6)
