@@ -5,6 +5,7 @@ the machine does meanwhile meets all of them alike, and no two peers run at once
 """
 
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from sim.bench.peers.server import DidNotStart, Server
 from sim.bench.peers.upstream import Upstreams
 
 TRIAL_S = 1
+SETTLE_S = 0.6
+"""After a peer's start: what it does once in its life is not measured here."""
 OPEN_SHARE = 0.5
 """The open loop's rate, as a share of what the slowest peer does at most."""
 
@@ -119,6 +122,7 @@ class Contest:
             yield None
             return
         try:
+            time.sleep(SETTLE_S)
             aim = Aim(name=peer.name, port=running.port, tls_port=running.tls_port, running=running)
             yield self._probed(peer, aim, when)
         finally:

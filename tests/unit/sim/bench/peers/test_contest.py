@@ -46,6 +46,7 @@ class Record:
 @pytest.fixture
 def record(monkeypatch) -> Record:
     record = Record()
+    monkeypatch.setattr(contest_module, "SETTLE_S", 0.0)
     monkeypatch.setattr(contest_module, "probe", record.probe)
     monkeypatch.setattr(contest_module, "measure", record.measure)
     return record
