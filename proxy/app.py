@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import signal
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +36,9 @@ from proxy.watchdog import Watchdog
 
 SWEEP_S = 5.0
 """How often idle connections to model servers are looked through, and the ends of log bursts."""
+
+SWITCH_S = 0.0005
+"""How long a thread that computes (it parses a new table, say) may keep the event loop's thread waiting."""
 
 Address = tuple[str, int]
 
@@ -226,6 +230,8 @@ class App:
 
 def _settle_memory() -> None:
     """What was built at the start stays: the collector need not look through it at every turn."""
+    "localhost".encode("idna")  # imports what the first connection to a model server would wait for
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
 

@@ -33,7 +33,13 @@ class Timer(Protocol):
 
 
 class Timers(Protocol):
-    """Call-backs in the future, cheap enough for several per request."""
+    """Call-backs in the future, cheap enough for several per request.
+
+    `late` is True while call-backs run that come late because this process stood still: what they time
+    may not be to blame.
+    """
+
+    late: bool
 
     def after(self, delay_s: float, fire: Callable[[], None]) -> Timer:
         """Call `fire` once, no earlier than `delay_s` from now."""

@@ -20,6 +20,7 @@ from proxy.loading import Loaded
 from proxy.pipeline import Pipeline
 from proxy.ports import Log
 from proxy.routing.problems import Problems
+from proxy.routing.table import digest_of
 from proxy.snapshot import SnapshotBuilder
 
 POLL_S = 0.1
@@ -107,19 +108,22 @@ class Reloader:
         except OSError as error:
             self._refused(cause, Reload.UNREADABLE, [f"{self._path}: {error.strerror}"])
             return Reload.UNREADABLE
+        if not force and digest_of(data) == self._digest:
+            self._unchanged(cause)
+            return Reload.UNCHANGED
         loaded = await asyncio.to_thread(self._load, self._path, data)
         if isinstance(loaded, Problems):
             self._refused(cause, Reload.REFUSED, loaded.lines(str(self._path)))
             return Reload.REFUSED
-        was_refused, self.last_problems = bool(self.last_problems), ""
-        if loaded.table.digest == self._digest and not force:
-            if was_refused:  # else the refusal would be the log's last word
-                self._log.info(
-                    "table_restored", cause=cause, still_serving=self._pipeline.snapshot.generation
-                )
-            return Reload.UNCHANGED
+        self.last_problems = ""
         self._swap(loaded, cause)
         return Reload.ACCEPTED
+
+    def _unchanged(self, cause: str) -> None:
+        """The table in service; parsing 10,000 rows again would slow the requests of that moment."""
+        if self.last_problems:  # else the refusal would be the log's last word
+            self._log.info("table_restored", cause=cause, still_serving=self._pipeline.snapshot.generation)
+        self.last_problems = ""
 
     def _swap(self, loaded: Loaded, cause: str) -> None:
         pipeline = self._pipeline

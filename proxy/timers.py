@@ -62,6 +62,7 @@ class Wheel:
         self._ticks: list[int] = []  # a heap of the keys of `_slots`
         self.cancelled = 0  # entries that were cancelled and still have their places; theirs to count
         self._places = 0
+        self.late = False  # see `ports.Timers`
         self._excused = False  # this turn is late, and its timers wait for the next one
         self._armed: tuple[int, Timer] | None = None  # the tick that the alarm is for, and the alarm
 
@@ -94,6 +95,7 @@ class Wheel:
         self._armed = None
         if not self._ticks:
             return
+        self.late = self._excused
         self._excused = not self._excused and now - self._ticks[0] * TICK_S > LAG_S
         if self._excused:
             self._armed = (self._ticks[0], self._alarm(GRACE_S, self._turn))

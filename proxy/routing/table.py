@@ -124,7 +124,7 @@ class Table:
         self.classes = (*declared, QosClass(name="default", rank=len(declared), labels=frozenset()))
         self.labelers = tuple(labelers)
         self.source = source
-        self.digest = hashlib.sha256(source).hexdigest()
+        self.digest = digest_of(source)
         self._rows_by_label = _index(self.rows)
         # Only these can make a difference: labels that no row and no class names are not remembered.
         self._labels = frozenset(self._rows_by_label).union(*(qos.labels for qos in declared)) - {ANY}
@@ -177,3 +177,8 @@ def _index(rows: tuple[Row, ...]) -> dict[str, tuple[int, ...]]:
         for label in row.labels:
             places.setdefault(label, []).append(place)
     return {label: tuple(found) for label, found in places.items()}
+
+
+def digest_of(source: bytes) -> str:
+    """What tells one table's text from another: its SHA-256."""
+    return hashlib.sha256(source).hexdigest()

@@ -145,7 +145,7 @@ class Chain:
     def _timed_out(self) -> None:
         try:
             self._end_call().cancel()
-            self._settle(Outcome.TIMEOUT, "timeout", None)
+            self._settle(Outcome.TIMEOUT, "timeout", None, evidence=not self._ground.timers.late)
         except Exception as error:  # noqa: BLE001 - see the class
             self._broke(error)
 
@@ -167,10 +167,14 @@ class Chain:
         self._call = self._timer = None
         return call
 
-    def _settle(self, outcome: Outcome, cause: str, answer: Answer | None) -> None:
+    def _settle(self, outcome: Outcome, cause: str, answer: Answer | None, *, evidence: bool = True) -> None:
+        """The attempt ended; without `evidence` how it ended says nothing about the application."""
         now = self._ground.clock.now()
-        retry_after_s = None if answer is None else retry_after_of(answer)
-        self._gate.leave(self._pass, outcome, now, retry_after_s)
+        if evidence:
+            retry_after_s = None if answer is None else retry_after_of(answer)
+            self._gate.leave(self._pass, outcome, now, retry_after_s)
+        else:
+            self._gate.abandon(self._pass)
         self.attempts += (
             Attempt(
                 application=self._row.application,

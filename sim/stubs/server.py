@@ -22,6 +22,8 @@ CALLS_KEPT = 10_000
 class LoopTimers:
     """`ports.Timers` over the running loop."""
 
+    late = False
+
     def after(self, delay_s: float, fire: Callable[[], None]) -> Timer:
         """Call `fire` once, no earlier than `delay_s` from now."""
         return asyncio.get_running_loop().call_later(delay_s, fire)

@@ -244,6 +244,8 @@ class World:
 class Servers:
     """All model servers at once: `ports.Cluster` and `ports.Timers` for one call at a time, by the script."""
 
+    late = False
+
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self._fire: Callable[[], None] | None = None

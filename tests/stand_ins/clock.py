@@ -33,6 +33,7 @@ class ManualTimers:
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self._timers: list[ManualTimer] = []
+        self.late = False
 
     def after(self, delay_s: float, fire: Callable[[], None]) -> ManualTimer:
         timer = ManualTimer(self._clock.time_s + delay_s, fire)

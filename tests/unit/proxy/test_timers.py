@@ -133,6 +133,19 @@ def test_when_the_loop_stood_still_what_arrived_meanwhile_is_read_before_timers_
     assert fired == ["silent"]
 
 
+def test_call_backs_know_that_they_come_late() -> None:
+    """A timeout that fires because the process stood still says nothing about the model server."""
+    alarms, errors, late = Alarms(), [], []
+    wheel = wheel_on(alarms, errors)
+    for delay_s in (0.1, 0.2, 5.0):
+        wheel.after(delay_s, lambda: late.append(wheel.late))
+    alarms.turn(1000.15)
+    alarms.now = 1000.4
+    alarms.turn(1000.41)
+    alarms.turn(1006.0)
+    assert late == [False, True, False]
+
+
 def test_a_loop_that_is_always_late_still_fires_its_timers() -> None:
     """The excuse is given once a turn, not for ever."""
     alarms, errors, fired = Alarms(), [], []

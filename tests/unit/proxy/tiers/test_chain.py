@@ -130,6 +130,20 @@ def test_a_timeout_cancels_the_call_and_falls_through() -> None:
     assert way.at_rest()
 
 
+def test_a_timeout_that_comes_late_does_not_speak_against_the_application() -> None:
+    """One stall of the proxy would open the breakers of all its applications at once."""
+    sick = Application(id="a", endpoints=("http://a",), breaker=BreakerLimits(consecutive=1))
+    for late, bar in ((True, None), (False, Bar.BREAKER)):
+        way = Way(row("a", timeout_s=0.1), row("b", tier=1), of_a=sick)
+        way.timers.late = late
+        way.chain.advance()
+        way.timers.advance(0.1)
+        assert way.outcomes() == [("a", Outcome.TIMEOUT)]
+        assert way.gates["a"].bar(way.clock.now()) is bar
+        way.cluster.last.end(OK)
+        assert way.at_rest()
+
+
 def test_an_attempt_is_told_the_rest_of_the_deadline_where_that_is_shorter() -> None:
     """The deadline is the whole request's."""
     way = Way(row("a", timeout_s=10), deadline_s=0.25)
