@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench triton clean
+.PHONY: compiled-if-possible help setup run test check bench peers compiled triton clean
 
 # Which Python builds .venv: the first that runs and is new enough. Name another with `make setup PYTHON=...`.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
@@ -52,7 +52,31 @@ ifeq ($(strip $(ARGS)),)
 	$(BIN)/coverage report --include='$(COVERED)' --skip-covered --show-missing --fail-under=100
 	@echo "coverage in all, percent (at least $(COVERAGE_PERCENT_MIN)):"
 	@$(BIN)/coverage report --format=total --fail-under=$(COVERAGE_PERCENT_MIN)
+	@$(MAKE) --no-print-directory compiled-if-possible
 endif
+
+# The hot path compiled by mypyc, in a folder of its own, and the tests of what is in it: the plain files' twins.
+COMPILED := build/compiled
+COMPILED_TESTS := tests/unit/proxy/edge tests/unit/proxy/clusters tests/unit/proxy/tiers tests/unit/proxy/qos \
+	tests/unit/proxy/test_pipeline.py tests/unit/proxy/test_timers.py tests/unit/proxy/test_labeling.py \
+	tests/unit/proxy/test_watchdog.py tests/integration/test_founding_table.py tests/integration/test_attacks.py \
+	tests/integration/test_random_streams.py tests/integration/test_admin.py
+
+compiled: $(COMPILED)/.made ## build/compiled: the proxy with its hot path compiled (needs a C compiler), and its tests
+	PENSTOCK_COMPILED=1 $(BIN)/python -m pytest -q -o pythonpath="$(COMPILED) ." $(COMPILED_TESTS)
+
+$(COMPILED)/.made: $(STAMP) setup.py $(wildcard proxy/*.py proxy/*/*.py labelers/*.py)
+	@echo "compiling the hot path with mypyc (half a minute)"
+	@rm -rf build
+	@PENSTOCK_COMPILE=1 $(BIN)/python $(PIP) wheel . --no-deps --no-build-isolation -w build/wheel
+	@$(BIN)/python $(PIP) install --no-deps --target $(COMPILED) build/wheel/*.whl
+	@touch $@
+
+compiled-if-possible:
+	@if command -v cc >/dev/null && $(BIN)/python -c 'import pathlib, sys, sysconfig; \
+	  sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())'; \
+	  then $(MAKE) --no-print-directory compiled; \
+	  else echo "no C compiler, or no Python.h: the compiled hot path is not tested"; fi
 
 check: setup ## lint, format, types, layering, tidiness of the source
 	$(BIN)/ruff check
@@ -60,6 +84,10 @@ check: setup ## lint, format, types, layering, tidiness of the source
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_tidy.py
+
+peers: setup ## the data path beside nginx, HAProxy, Envoy and an aiohttp relay (11 minutes)
+	$(BIN)/python $(PIP) install -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m sim.bench.peers $(ARGS)
 
 bench: setup ## every benchmark in sim/bench, one after another
 	@for bench in $$(grep -l __main__ sim/bench/*.py); do \

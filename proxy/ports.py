@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from labelers import Payload
 from proxy.messages import Answer, Failure, Request, Target
 from proxy.tickets import Claim, Envelope, Put, QueueStats, Ticket, TicketStatus
 
@@ -81,6 +82,22 @@ class Cluster(Protocol):
         `budget_s` is what is left for this attempt; the client tells it to the server, the caller
         enforces it.
         """
+        ...
+
+
+class Labels(Protocol):
+    """What puts labels on a request: the labelers of one table (`labeling.py`)."""
+
+    def label(self, payload: Payload) -> tuple[str, ...]:
+        """The labels, canonical, each once. Never raises."""
+        ...
+
+    def events(self) -> dict[tuple[str, str], int]:
+        """What happened to the labelers since the start, by labeler and kind."""
+        ...
+
+    def sweep(self) -> None:
+        """Log what has gathered; called once in a while."""
         ...
 
 

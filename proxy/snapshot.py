@@ -6,8 +6,7 @@ requests. What must survive a reload (gates, with their permits and breakers) is
 
 from collections.abc import Mapping
 
-from proxy.labeling import Labeling
-from proxy.ports import Clock, Cluster, Rng, Timers
+from proxy.ports import Clock, Cluster, Labels, Rng, Timers
 from proxy.qos.gate import Gate
 from proxy.routing.catalog import Catalog
 from proxy.routing.table import Table
@@ -20,7 +19,7 @@ class Snapshot:
     __slots__ = ("catalog", "gates", "generation", "ground", "labeling", "table")
 
     def __init__(
-        self, *, table: Table, generation: int, labeling: Labeling, gates: Mapping[str, Gate], ground: Ground
+        self, *, table: Table, generation: int, labeling: Labels, gates: Mapping[str, Gate], ground: Ground
     ) -> None:
         self.table = table
         self.catalog = Catalog(table)
@@ -40,7 +39,7 @@ class SnapshotBuilder:
         self._clusters = clusters
         self._leaving: dict[str, Gate] = {}  # of applications that the table dropped, with calls in flight
 
-    def build(self, table: Table, labeling: Labeling, previous: Snapshot | None) -> Snapshot:
+    def build(self, table: Table, labeling: Labels, previous: Snapshot | None) -> Snapshot:
         """The next snapshot. Gates of applications that stay are adopted, the others are new.
 
         One that comes back while its last calls are still in flight stays too: its limits are exact.

@@ -7,14 +7,14 @@ left: its request is cancelled.
 
 import asyncio
 from collections import deque
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer
-from proxy.edge.service import Service, Serving
+from proxy.edge.service import Answered, Serving
 from proxy.messages import Answer
 from proxy.ports import Clock
 from proxy.problem import problem
@@ -25,11 +25,23 @@ PIECE_BYTES = 16 * 1024
 """So much is parsed at a time: in one read of the event loop ten thousand small messages could lie."""
 
 
+class Serves(Protocol):
+    """What a connection needs of the service behind it."""
+
+    def serve(self, message: Message, answered: Answered) -> Serving | None:
+        """Serve one message; `answered` is called once, perhaps before this returns, unless cancelled."""
+        ...
+
+    def count_fault(self, status: int) -> None:
+        """A message was refused before it could be served."""
+        ...
+
+
 class Connection(asyncio.Protocol):
     """The protocol of one caller's connection."""
 
     def __init__(
-        self, *, service: Service, limits: EdgeLimits, clock: Clock, connections: "set[Connection]"
+        self, *, service: Serves, limits: EdgeLimits, clock: Clock, connections: "set[Connection]"
     ) -> None:
         self._service = service
         self._limits = limits

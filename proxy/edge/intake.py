@@ -63,13 +63,14 @@ def read_wish(message: Message, request_id: str) -> Wish:
         return About(_ABOUT[path]) if message.method in _READS else _wrong_method(message, "GET")
     match = _TICKET_PATH.fullmatch(message.target)
     if match is not None:
-        if message.method in (*_READS, b"DELETE"):
+        if message.method in _TICKET_METHODS:
             return OfTicket(match[1].decode(), message.method == b"DELETE")
         return _wrong_method(message, "GET or DELETE")
     return problem(404, f"nothing at {_shown(path)}; models are at /v2/models/NAME/infer")
 
 
 _READS = (b"GET", b"HEAD")
+_TICKET_METHODS = (b"GET", b"HEAD", b"DELETE")
 
 
 def _of_model(message: Message, match: re.Match[bytes], request_id: str) -> Wish:

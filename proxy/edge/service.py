@@ -14,9 +14,8 @@ from proxy.edge.intake import About, Ask, Infer, OfTicket, read_wish, request_id
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer, encode_reply
 from proxy.edge.ticketing import cancel_answer, ticket_answer
-from proxy.messages import Answer, Reply
+from proxy.messages import Answer, Reply, Request
 from proxy.observe.meters import Meters
-from proxy.pipeline import Pipeline
 from proxy.ports import Clock, Log, OfflineQueue, Rng
 from proxy.problem import problem
 from proxy.tickets import Ticket
@@ -33,13 +32,25 @@ class Serving(Protocol):
         ...
 
 
+class Takes(Protocol):
+    """What the service needs of the pipeline."""
+
+    def take(self, request: Request, done: Callable[[Reply], None]) -> Serving:
+        """Route an inference request; `done` is called once, perhaps before this returns."""
+        ...
+
+    def ask(self, request: Request, done: Callable[[Reply], None]) -> Serving:
+        """Put a question about a model to the applications."""
+        ...
+
+
 class Service:
     """Serves messages. `draining` makes every answer the last one on its connection."""
 
     def __init__(
         self,
         *,
-        pipeline: Pipeline,
+        pipeline: Takes,
         queue: OfflineQueue,
         clock: Clock,
         rng: Rng,

@@ -21,7 +21,7 @@ from sim.bench.peers.haproxy import HAPROXY, HAPROXY_LABEL
 from sim.bench.peers.machine import Machine, describe
 from sim.bench.peers.nginx import NGINX
 from sim.bench.peers.peer import Peer
-from sim.bench.peers.penstock import PENSTOCK, PENSTOCK_FEW
+from sim.bench.peers.penstock import PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_FEW
 from sim.bench.peers.picture import NoPictures, draw
 from sim.bench.peers.relay import RELAY
 from sim.bench.peers.report import About, print_report
@@ -31,7 +31,7 @@ from sim.bench.peers.summary import Summary, summarise
 from sim.bench.peers.upstream import start_upstreams
 from sim.bench.peers.wrk import find_wrk
 
-PEERS = (DIRECT, NGINX, HAPROXY, HAPROXY_LABEL, ENVOY, RELAY, PENSTOCK, PENSTOCK_FEW)
+PEERS = (DIRECT, NGINX, HAPROXY, HAPROXY_LABEL, ENVOY, RELAY, PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_FEW)
 ROUNDS, SECONDS = 5, 2
 WIDTH = 150
 """Of the tables in a file or a pipe."""

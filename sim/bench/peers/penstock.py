@@ -12,6 +12,9 @@ from sim.bench.peers.peer import Peer, Site
 from sim.bench.peers.server import free_ports
 from sim.bench.peers.upstream import TIMEOUT_MS, WEIGHTS, Upstreams
 
+COMPILED = Path(__file__).parents[3] / "build" / "compiled"
+"""Where `make compiled` puts the proxy with its hot path compiled."""
+
 ROWS = 10_000
 ROWS_FEW = 6
 CONCURRENCY, RATE = 1024, 1_000_000
@@ -70,8 +73,9 @@ def _row(application: str, weight: int, priority: int, label: str) -> dict[str, 
 class Command:
     """Starts Penstock by a table of so many rows. JSON is YAML, so the table is written as JSON."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, *, compiled: bool = False) -> None:
         self._rows = rows
+        self._compiled = compiled
 
     def __call__(self, program: str, site: Site) -> list[str]:
         file = site.folder / f"table-{self._rows}.yaml"
@@ -79,7 +83,10 @@ class Command:
         (admin,) = free_ports(1)
         addresses = ["--listen", f"127.0.0.1:{site.port}", "--admin", f"127.0.0.1:{admin}"]
         queue = ["--queue", f"sqlite:///{_fresh(site.folder)}", "--log-level", "warning"]
-        return [program, "-m", "proxy.cli", "serve", str(file), *addresses, *queue]
+        python = [program, "-m"]
+        if self._compiled:  # -P: not the plain files of the working directory
+            python = ["/usr/bin/env", f"PYTHONPATH={COMPILED}", program, "-P", "-m"]
+        return [*python, "proxy.cli", "serve", str(file), *addresses, *queue]
 
 
 def _fresh(folder: Path) -> Path:
@@ -101,6 +108,17 @@ PENSTOCK = Peer(
     version=_version,
     command=Command(ROWS),
     unable={"tls": "Penstock has no TLS"},
+)
+
+PENSTOCK_COMPILED = Peer(
+    name="penstock-compiled",
+    does="as penstock, its hot path compiled by mypyc",
+    lacks=PENSTOCK.lacks,
+    install="make compiled",
+    find=lambda: sys.executable if (COMPILED / "proxy").exists() else None,
+    version=_version,
+    command=Command(ROWS, compiled=True),
+    unable=PENSTOCK.unable,
 )
 
 PENSTOCK_FEW = Peer(

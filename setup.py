@@ -1,0 +1,43 @@
+"""Compiles the hot path with mypyc where PENSTOCK_COMPILE=1 asks for it; all else stands in pyproject.toml.
+
+The compiled modules are the same files as the plain ones, which remain the fallback: without the variable, or
+without a C compiler, nothing is compiled. Build with `--no-build-isolation` where mypy is installed.
+"""
+
+import os
+
+from setuptools import setup
+
+HOT_PATH = [
+    "proxy/clusters/codec.py",
+    "proxy/clusters/connection.py",
+    "proxy/clusters/http.py",
+    "proxy/clusters/pool.py",
+    "proxy/edge/connection.py",
+    "proxy/edge/intake.py",
+    "proxy/edge/message.py",
+    "proxy/edge/reply.py",
+    "proxy/edge/service.py",
+    "proxy/labeling.py",
+    "proxy/observe/meters.py",
+    "proxy/pipeline.py",
+    "proxy/qos/breaker.py",
+    "proxy/qos/gate.py",
+    "proxy/qos/permits.py",
+    "proxy/routing/choose.py",
+    "proxy/tiers/chain.py",
+    "proxy/timers.py",
+]
+
+
+def extensions() -> list[object]:
+    """What is to be compiled: nothing unless asked for."""
+    if os.environ.get("PENSTOCK_COMPILE") != "1":
+        return []
+    from mypyc.build import mypycify  # noqa: PLC0415 - needed only here
+
+    modules: list[object] = mypycify(["--follow-imports=silent", *HOT_PATH], opt_level="3")
+    return modules
+
+
+setup(ext_modules=extensions())
