@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from proxy.ports import Clock, Cluster, Labels, Rng, Timers
 from proxy.qos.gate import Gate
+from proxy.qos.permits import PermitsOf, own_permits
 from proxy.routing.catalog import Catalog
 from proxy.routing.table import Table
 from proxy.tiers.chain import Ground
@@ -30,13 +31,25 @@ class Snapshot:
 
 
 class SnapshotBuilder:
-    """Builds snapshots from tables; holds the ports that all of them share."""
+    """Builds snapshots from tables; holds the ports that all of them share.
 
-    def __init__(self, *, clock: Clock, timers: Timers, rng: Rng, clusters: Mapping[str, Cluster]) -> None:
+    `permits_of` makes the permits of an application that has no gate yet.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        timers: Timers,
+        rng: Rng,
+        clusters: Mapping[str, Cluster],
+        permits_of: PermitsOf = own_permits,
+    ) -> None:
         self._clock = clock
         self._timers = timers
         self._rng = rng
         self._clusters = clusters
+        self._permits_of = permits_of
         self._leaving: dict[str, Gate] = {}  # of applications that the table dropped, with calls in flight
 
     def build(self, table: Table, labeling: Labels, previous: Snapshot | None) -> Snapshot:
@@ -49,7 +62,7 @@ class SnapshotBuilder:
         for application in table.applications.values():
             gate = known.get(application.id)
             if gate is None:
-                gate = Gate(application)
+                gate = Gate(application, self._permits_of)
             else:
                 gate.adopt(application)
             gates[application.id] = gate

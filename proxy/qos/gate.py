@@ -1,14 +1,15 @@
 """The gate of an application: whether it may be called now, and on which of its endpoints.
 
 Joins drain, breaker, permits and the back-off that a server asked for. A pure state machine: look
-(`bar`) and take (`enter`) happen in one turn of the event loop, so that limits are exact.
+(`bar`) and take (`enter`) happen in one turn of the event loop. Permits that other processes share may be
+gone between the two: then nothing is taken, so that limits are exact all the same.
 """
 
 import enum
 
 from proxy.messages import Outcome, Target
 from proxy.qos.breaker import Breaker
-from proxy.qos.permits import Permits, Shortage
+from proxy.qos.permits import Permitting, PermitsOf, Shortage, own_permits
 from proxy.routing.table import Application
 from proxy.tiers.outcome import BLAMES
 
@@ -57,13 +58,11 @@ class Gate:
 
     __slots__ = ("application", "breaker", "drained", "endpoints", "permits")
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, permits_of: PermitsOf = own_permits) -> None:
         self.application = application
         self.drained = False
         self.breaker = Breaker(application.breaker)
-        self.permits = Permits(
-            concurrency=application.concurrency, rate=application.rate, burst=application.burst
-        )
+        self.permits: Permitting = permits_of(application)
         self.endpoints = [Endpoint(target) for target in _targets(application)]
 
     def adopt(self, application: Application) -> None:
@@ -94,9 +93,14 @@ class Gate:
                 return None
         return Bar.HELD
 
-    def enter(self, now: float, u: float) -> Pass:
-        """Take the permit and an endpoint; `bar(now)` was None in this turn. `u` is uniform in [0, 1)."""
-        self.permits.take(now)
+    def enter(self, now: float, u: float) -> Pass | Bar:
+        """Take the permit and an endpoint; `bar(now)` was None in this turn. `u` is uniform in [0, 1).
+
+        The bar where another process took the last permit since: nothing is changed then.
+        """
+        shortage = self.permits.take(now)
+        if shortage is not None:
+            return _BAR_OF[shortage]
         endpoint = self._lighter_of_two(now, u)
         endpoint.pending += 1
         return Pass(endpoint, self.breaker.begin())

@@ -1,12 +1,17 @@
 """Permits: how many calls an application may have in flight, and how often one may start.
 
-Decides admission for one application; never waits. The rate is GCRA (the virtual scheduling form of
+Decides admission for one application; never waits. `Permits` are those of a process that serves alone;
+where several share the limits, `family/ledger.py` has them. The rate is GCRA (the virtual scheduling form of
 ITU-T I.371): one number, no windows, so no window edge lets twice the quota through. In any span of
 w seconds at most `rate * w + burst` calls start.
 """
 
 import enum
 import math
+from collections.abc import Callable
+from typing import Protocol
+
+from proxy.routing.table import Application
 
 BURST_SPAN_S = 0.01
 """Without a stated burst, calls worth this much time may start at once (at least one)."""
@@ -19,8 +24,51 @@ class Shortage(enum.Enum):
     RATE = "rate"
 
 
+class Permitting(Protocol):
+    """The permits of one application, wherever they are counted. Times are monotonic seconds."""
+
+    @property
+    def concurrency(self) -> int | None:
+        """Calls in flight at most; None = as many as may be."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Calls in flight, of all who share these permits."""
+        ...
+
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
+        """Change the limits; what is in flight and what the rate remembers stay."""
+        ...
+
+    def shortage(self, now: float) -> Shortage | None:
+        """What stands against a call that starts now. Changes nothing, and promises nothing."""
+        ...
+
+    def take(self, now: float) -> Shortage | None:
+        """Take one permit of each kind, or nothing and say which is lacking: somebody else may be quicker."""
+        ...
+
+    def give_back(self) -> None:
+        """The call has ended; its slot is free. What it used of the rate stays used."""
+        ...
+
+
+PermitsOf = Callable[[Application], Permitting]
+"""Makes the permits of an application that is new here."""
+
+
+def gcra(rate: float | None, burst: int | None) -> tuple[float, float]:
+    """GCRA's increment and tolerance in seconds; an increment of 0 is no limit."""
+    if rate is None:
+        return 0.0, 0.0
+    interval_s = 1.0 / rate
+    burst = burst or max(1, math.ceil(rate * BURST_SPAN_S))
+    return interval_s, interval_s * (burst - 1)
+
+
 class Permits:
-    """The permits of one application. Times are monotonic seconds."""
+    """`Permitting` for one process alone."""
 
     __slots__ = ("_interval_s", "_next_s", "_tolerance_s", "concurrency", "in_flight")
 
@@ -32,10 +80,7 @@ class Permits:
     def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
         """Change the limits; what is in flight and what the rate remembers stay."""
         self.concurrency = concurrency
-        self._interval_s = 0.0 if rate is None else 1.0 / rate
-        if rate is not None and burst is None:
-            burst = max(1, math.ceil(rate * BURST_SPAN_S))
-        self._tolerance_s = self._interval_s * ((burst or 1) - 1)
+        self._interval_s, self._tolerance_s = gcra(rate, burst)
 
     def shortage(self, now: float) -> Shortage | None:
         """What stands against a call that starts now. Changes nothing."""
@@ -45,13 +90,21 @@ class Permits:
             return Shortage.RATE
         return None
 
-    def take(self, now: float) -> None:
-        """Take one permit of each kind; `shortage(now)` was None in this very turn of the loop."""
-        self.in_flight += 1
-        if self._interval_s:
-            self._next_s = max(self._next_s, now) + self._interval_s
+    def take(self, now: float) -> Shortage | None:
+        """Take one permit of each kind, or nothing."""
+        short = self.shortage(now)
+        if short is None:
+            self.in_flight += 1
+            if self._interval_s:
+                self._next_s = max(self._next_s, now) + self._interval_s
+        return short
 
     def give_back(self) -> None:
         """The call has ended; its slot is free. What it used of the rate stays used."""
         assert self.in_flight > 0, "a permit was given back twice"
         self.in_flight -= 1
+
+
+def own_permits(application: Application) -> Permits:
+    """`PermitsOf` a process that serves alone."""
+    return Permits(concurrency=application.concurrency, rate=application.rate, burst=application.burst)

@@ -1,15 +1,16 @@
 """The chain of responsibility: tiers in order, each tried once. The only place where a request falls through.
 
 Per tier: drop the ineligible rows, draw one by weight, enter its gate and call: look and take in one
-turn of the event loop, with no await between. No task and no future per request: the model server's
+turn of the event loop, with no await between. Where another process took the last permit meanwhile, the
+row is passed over like the other ineligible ones and the draw is repeated without it. No task and no future per request: the model server's
 client and one timer call back. Hot path: about 5 µs a request besides the call itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from proxy.messages import Answer, Attempt, Failure, Outcome, Request
 from proxy.ports import Call, Clock, Cluster, Rng, Timer, Timers
-from proxy.qos.gate import Bar, Gate
+from proxy.qos.gate import Bar, Gate, Pass
 from proxy.routing.choose import choose
 from proxy.routing.table import Row, Tier
 from proxy.tiers.deadline import CHANCE_S_MIN, attempt_budget
@@ -93,7 +94,7 @@ class Chain:
         while self._next < len(self._tiers):
             tier = self._tiers[self._next]
             self._next += 1
-            row = self._draw(tier, now)
+            row = self._enter_one(tier, now)
             if row is not None:
                 self._attempt(row, now)
                 return
@@ -105,14 +106,28 @@ class Chain:
             self._end_call().cancel()
             self._gate.abandon(self._pass)
 
-    def _draw(self, tier: Tier, now: float) -> Row | None:
-        rows = tier.rows
+    def _enter_one(self, tier: Tier, now: float) -> Row | None:
+        """Draw among the eligible rows and enter the gate of the one drawn; None when all are barred."""
+        eligible = self._eligible(tier.rows, now)
+        rng = self._ground.rng
+        while eligible:
+            row = eligible[0] if len(tier.rows) == 1 else choose(eligible, rng.random())
+            gate = self._ground.gates[row.application]
+            entered = gate.enter(now, rng.random() if len(gate.endpoints) > 1 else 0.0)
+            if isinstance(entered, Pass):
+                self._gate, self._pass = gate, entered
+                return row
+            self.passed_over.append((row.application, entered))
+            eligible = [each for each in eligible if each is not row]
+        return None
+
+    def _eligible(self, rows: tuple[Row, ...], now: float) -> Sequence[Row]:
         if self._deadline - now < CHANCE_S_MIN:
             self.passed_over += [(row.application, Bar.DEADLINE) for row in rows]
-            return None
+            return ()
         gates = self._ground.gates
         if len(rows) == 1 and rows[0].weight > 0 and gates[rows[0].application].bar(now) is None:
-            return rows[0]
+            return rows
         eligible = []
         for row in rows:
             bar = gates[row.application].bar(now) if row.weight > 0 else Bar.WEIGHT
@@ -120,16 +135,11 @@ class Chain:
                 eligible.append(row)
             else:
                 self.passed_over.append((row.application, bar))
-        if not eligible:
-            return None
-        return choose(eligible, self._ground.rng.random())
+        return eligible
 
     def _attempt(self, row: Row, now: float) -> None:
-        ground = self._ground
-        gate = ground.gates[row.application]
+        ground, gate = self._ground, self._gate
         self._row = row
-        self._gate = gate
-        self._pass = gate.enter(now, ground.rng.random() if len(gate.endpoints) > 1 else 0.0)
         self._started_s = now
         budget_s = attempt_budget(row.timeout_s, self._deadline, now)
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
