@@ -9,6 +9,7 @@ import click
 
 from proxy.edge.limits import EdgeLimits
 from proxy.errors import PenstockError
+from proxy.options import PROCESSES_MAX
 
 _NOT_HERE = "'penstock worker' needs the model packages: pip install 'penstock[workers]'"
 
@@ -68,7 +69,16 @@ def commands() -> None:
 @click.option("--queue", default="sqlite:///penstock.db", help="The offline queue; memory:// keeps nothing.")
 @click.option("--body-bytes-max", type=click.IntRange(1), default=_EDGE.body_bytes_max, help="Larger: 413.")
 @click.option(
-    "--connections-max", type=click.IntRange(1), default=_EDGE.connections_max, help="Callers at once."
+    "--connections-max",
+    type=click.IntRange(1),
+    default=_EDGE.connections_max,
+    help="Callers at once, in each process.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, PROCESSES_MAX),
+    default=1,
+    help="That serve callers, on one address (Linux). An application's limits hold for all of them together.",
 )
 @click.option("--drain-s", type=click.FloatRange(0), default=25.0, help="For requests to end after SIGTERM.")
 @click.option(
@@ -82,14 +92,15 @@ def serve(
     listen: tuple[str, int],
     admin: tuple[str, int],
     queue: str,
+    processes: int,
     body_bytes_max: int,
     connections_max: int,
     drain_s: float,
     log_level: str,
 ) -> None:
     """Serve TABLE. Prints 'penstock ready …' when it accepts traffic; SIGHUP reloads, SIGTERM drains."""
-    from proxy.app import ServeOptions
     from proxy.app import serve as serve_app
+    from proxy.options import ServeOptions
 
     serve_app(
         ServeOptions(
@@ -97,6 +108,7 @@ def serve(
             listen=listen,
             admin=admin,
             queue=queue,
+            processes=processes,
             log_level=log_level,
             drain_s=drain_s,
             edge=EdgeLimits(body_bytes_max=body_bytes_max, connections_max=connections_max),

@@ -45,6 +45,10 @@ class AddressInUse(PenstockError):
         return cls(f"{host}:{port} ({words})")
 
 
+class ProcessFailed(PenstockError):
+    """A process of the proxy could not start."""
+
+
 class QueueOwned(PenstockError):
     """Another process owns this offline queue."""
 

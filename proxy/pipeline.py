@@ -11,6 +11,7 @@ task, no await and no future as long as a model server answers. Budget: 15 µs i
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 from labelers import Payload
 from proxy.messages import Answer, Fallback, Label, Outcome, Reply, Request, Verdict
@@ -35,11 +36,43 @@ PRESSED_S = 1.0
 Done = Callable[[Reply], None]
 
 
+class Pressing(Protocol):
+    """Where it is remembered that online requests found no permit. Times are monotonic seconds."""
+
+    def press(self, now: float) -> None:
+        """One found none."""
+        ...
+
+    def pressed_s(self) -> float:
+        """When the last one found none."""
+        ...
+
+
+class Pressure:
+    """`Pressing` for one process alone."""
+
+    def __init__(self) -> None:
+        self._short_s = -math.inf
+
+    def press(self, now: float) -> None:
+        self._short_s = now
+
+    def pressed_s(self) -> float:
+        return self._short_s
+
+
 class Pipeline:
     """Takes requests. `snapshot` is replaced by a reload, in one assignment."""
 
     def __init__(
-        self, *, snapshot: Snapshot, queue: OfflineQueue, clock: Clock, meters: Meters, log: Log
+        self,
+        *,
+        snapshot: Snapshot,
+        queue: OfflineQueue,
+        clock: Clock,
+        meters: Meters,
+        log: Log,
+        pressure: Pressing | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.queue = queue
@@ -47,11 +80,11 @@ class Pipeline:
         self.meters = meters
         self.log = log
         self.failures = Burst("attempt_failed", clock=clock, log=log)  # by application and outcome
-        self.short_s = -math.inf  # when an online request last found no permit
+        self.pressure = pressure or Pressure()
 
     def pressed(self) -> bool:
         """Whether online requests want all that there is: then the drain must not take any of it."""
-        return self.clock.now() - self.short_s < PRESSED_S
+        return self.clock.now() - self.pressure.pressed_s() < PRESSED_S
 
     def sweep(self) -> None:
         """Log the counts of bursts that have ended: of failed attempts, and of labelers that failed."""
@@ -220,7 +253,7 @@ class Exchange:
         for application, bar in chain.passed_over:
             pipeline.meters.passed_over[application, bar.value] += 1
             if bar in _SHORT and not self._request.drained:
-                pipeline.short_s = pipeline.clock.now()
+                pipeline.pressure.press(pipeline.clock.now())
         for attempt in chain.attempts:
             if attempt.outcome not in _ANSWERED:
                 pipeline.failures.tell(

@@ -32,6 +32,10 @@ UNQUIET_LOOKS_MAX = 5
 PROBLEMS_LOGGED_MAX = 20
 
 
+Load = Callable[[Path, bytes], Loaded | Problems]
+"""What becomes of a table's text; files that it names are relative to the path's folder."""
+
+
 class Reload(enum.Enum):
     """How a reload ended."""
 
@@ -58,7 +62,7 @@ class Reloader:
         self,
         *,
         path: Path,
-        load: Callable[[Path, bytes], Loaded | Problems],
+        load: Load,
         builder: SnapshotBuilder,
         pipeline: Pipeline,
         swapped: Callable[[Loaded], None],

@@ -52,10 +52,13 @@ class SnapshotBuilder:
         self._permits_of = permits_of
         self._leaving: dict[str, Gate] = {}  # of applications that the table dropped, with calls in flight
 
-    def build(self, table: Table, labeling: Labels, previous: Snapshot | None) -> Snapshot:
-        """The next snapshot. Gates of applications that stay are adopted, the others are new.
+    def build(
+        self, table: Table, labeling: Labels, previous: Snapshot | None, generation: int | None = None
+    ) -> Snapshot:
+        """The next snapshot; its generation is the one given, or the next.
 
-        One that comes back while its last calls are still in flight stays too: its limits are exact.
+        Gates of applications that stay are adopted, the others are new. One that comes back while its last
+        calls are still in flight stays too: its limits are exact.
         """
         known = self._leaving if previous is None else {**self._leaving, **previous.gates}
         gates: dict[str, Gate] = {}
@@ -69,9 +72,11 @@ class SnapshotBuilder:
         self._leaving = {
             name: gate for name, gate in known.items() if name not in gates and gate.permits.in_flight
         }
+        if generation is None:
+            generation = 1 if previous is None else previous.generation + 1
         return Snapshot(
             table=table,
-            generation=1 if previous is None else previous.generation + 1,
+            generation=generation,
             labeling=labeling,
             gates=gates,
             ground=Ground(

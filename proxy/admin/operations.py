@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
+from proxy.admin.census import Census
 from proxy.errors import QueueFailed
 from proxy.loading import Loaded
-from proxy.observe.meters import Meters
-from proxy.observe.page import ApplicationState, Page, Readings
+from proxy.observe.page import Page, Readings
 from proxy.pipeline import Pipeline
-from proxy.ports import Clock, OfflineQueue
+from proxy.qos.breaker import State
+from proxy.ports import OfflineQueue
 from proxy.reload import Reloader
 from proxy.routing.explain import explain
 from proxy.routing.problems import Problems
@@ -31,16 +32,14 @@ class Operations:
         pipeline: Pipeline,
         queue: OfflineQueue,
         reloader: Reloader,
-        meters: Meters,
-        clock: Clock,
         validate: Callable[[bytes], Loaded | Problems],
         accepting: Callable[[], bool],
+        census: Census,
     ) -> None:
         self._pipeline = pipeline
         self._queue = queue
         self._reloader = reloader
-        self._meters = meters
-        self._clock = clock
+        self._census = census
         self._validate = validate
         self._accepting = accepting
 
@@ -49,7 +48,7 @@ class Operations:
         return {
             "ready": self._accepting(),
             "table": {
-                "generation": self._pipeline.snapshot.generation,
+                "generation": self._census.generation(),
                 "last_reload_ok": not self._reloader.last_problems,
                 "problems": self._reloader.last_problems.splitlines(),
             },
@@ -57,18 +56,19 @@ class Operations:
 
     async def metrics(self) -> bytes:
         """The metrics page; without the queue's depth, and its bytes NaN, where the queue cannot say."""
-        stats = await self.queue_stats()
-        snapshot = self._pipeline.snapshot
+        stats, counted = await asyncio.gather(self.queue_stats(), self._census.take())
         readings = Readings(
-            applications=self._states(),
-            generation=snapshot.generation,
+            applications=counted.applications,
+            generation=self._census.generation(),
             reloads=self._reloader.counts,
             last_reload_ok=not self._reloader.last_problems,
             queue_depth={} if stats is None else stats.counts,
             queue_bytes=math.nan if stats is None else stats.stored_bytes,
-            labelers=snapshot.labeling.events(),
+            labelers=counted.labelers,
+            processes=counted.processes,
+            restarts=counted.restarts,
         )
-        return Page(self._meters, readings).render()
+        return Page(counted.meters, readings).render()
 
     def table(self) -> tuple[bytes, str, int]:
         """The table in service: its text, digest and generation."""
@@ -80,36 +80,31 @@ class Operations:
         result = self._validate(data)
         return list(result.lines("table")) if isinstance(result, Problems) else []
 
-    def explain(self, labels: tuple[str, ...]) -> Any:
-        """Where requests with these labels go now, and why not elsewhere."""
-        now = self._clock.now()
-        gates = self._pipeline.snapshot.gates
+    async def explain(self, labels: tuple[str, ...]) -> Any:
+        """Where requests with these labels go now, and why not elsewhere (in one process at least)."""
+        counted = await self._census.take()
+        return explain(self._pipeline.snapshot.table, labels, counted.bars.get)
 
-        def bar(application: str) -> str | None:
-            reason = gates[application].bar(now)
-            return None if reason is None else reason.value
-
-        return explain(self._pipeline.snapshot.table, labels, bar)
-
-    def applications(self) -> list[dict[str, Any]]:
+    async def applications(self) -> list[dict[str, Any]]:
         """Each application with its state and its limits; the breaker's state is a word."""
-        gates, now = self._pipeline.snapshot.gates, self._clock.now()
+        counted = await self._census.take()
+        gates = self._pipeline.snapshot.gates
         return [
             {
                 "id": name,
                 "endpoints": list(gates[name].application.endpoints),
                 **msgspec.to_builtins(state),
-                "breaker": gates[name].breaker.state(now).name.lower(),
+                "breaker": State(state.breaker).name.lower(),
             }
-            for name, state in self._states().items()
+            for name, state in counted.applications.items()
+            if name in gates
         ]
 
     def set_drained(self, application: str, *, drained: bool) -> bool:
         """Take an application out of service, or back in. False where the table has none of that id."""
-        gate = self._pipeline.snapshot.gates.get(application)
-        if gate is None:
+        if application not in self._pipeline.snapshot.gates:
             return False
-        gate.drained = drained
+        self._census.set_drained(application, drained)
         return True
 
     async def queue_stats(self) -> QueueStats | None:
@@ -118,15 +113,3 @@ class Operations:
             return await asyncio.wait_for(asyncio.shield(self._queue.stats()), STATS_S_MAX)
         except (QueueFailed, TimeoutError):
             return None
-
-    def _states(self) -> dict[str, ApplicationState]:
-        now = self._clock.now()
-        return {
-            name: ApplicationState(
-                in_flight=gate.permits.in_flight,
-                permits_limit=gate.permits.concurrency,
-                breaker=gate.breaker.state(now).value,
-                drained=gate.drained,
-            )
-            for name, gate in self._pipeline.snapshot.gates.items()
-        }

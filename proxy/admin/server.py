@@ -129,10 +129,10 @@ class AdminServer:
             return _json({"error": f"labels: {error}"}, 400)
         except (msgspec.DecodeError, KeyError, TypeError):
             return _json({"error": 'send {"labels": [1125]}'}, 400)
-        return _json(self._operations.explain(labels))
+        return _json(await self._operations.explain(labels))
 
     async def _applications(self, _: web.Request) -> web.Response:
-        return _json({"applications": self._operations.applications()})
+        return _json({"applications": await self._operations.applications()})
 
     async def _drain(self, request: web.Request) -> web.Response:
         return self._set_drained(request.match_info["id"], drained=True)

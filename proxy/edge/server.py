@@ -32,11 +32,16 @@ class HttpServer:
         self._sweeper: asyncio.TimerHandle | None = None
         self._hurried = False
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; the address really bound. Raises AddressInUse."""
+    async def start(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+        """Listen; the address really bound. Raises AddressInUse.
+
+        `shared`: other processes of this proxy listen there too, and the kernel deals connections out.
+        """
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._connection, host, port, backlog=BACKLOG)
+            self._server = await loop.create_server(
+                self._connection, host, port, backlog=BACKLOG, reuse_port=shared
+            )
         except OSError as error:
             raise AddressInUse.of(host, port, error) from error
         self._sweep(loop)

@@ -9,8 +9,11 @@ from structlog.typing import Processor
 from proxy.ports import Log
 
 
-def open_log(level: str) -> Log:
-    """Configure logging for this process and give the log that the proxy writes to."""
+def open_log(level: str, **fields: object) -> Log:
+    """Configure logging for this process and give the log that the proxy writes to.
+
+    `fields` stand in every event: which process of several it comes from.
+    """
     processors: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -25,5 +28,5 @@ def open_log(level: str) -> Log:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    log: Log = structlog.get_logger()
+    log: Log = structlog.get_logger(**fields)
     return log

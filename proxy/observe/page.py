@@ -34,6 +34,8 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     queue_depth: Mapping[str, int]  # by status
     queue_bytes: float  # NaN where the queue cannot say
     labelers: Mapping[tuple[str, str], int]  # by labeler and kind
+    processes: Mapping[str, int]  # by state
+    restarts: int
 
 
 class Page:
@@ -94,6 +96,10 @@ class Page:
         yield _counter(
             "labeler_events", "Labelers by what happened.", ("labeler", "kind"), dict(readings.labelers)
         )
+        processes = {(state,): count for state, count in readings.processes.items()}
+        yield _gauge("processes", "Processes that serve callers, by state.", ("state",), processes)
+        restarts = {(): readings.restarts}
+        yield _counter("process_restarts", "Processes that ended unasked.", (), restarts)
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, int]) -> CounterMetricFamily:

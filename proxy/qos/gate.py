@@ -9,7 +9,7 @@ import enum
 
 from proxy.messages import Outcome, Target
 from proxy.qos.breaker import Breaker
-from proxy.qos.permits import Permitting, PermitsOf, Shortage, own_permits
+from proxy.qos.permits import PermitsOf, Permitting, Shortage, own_permits
 from proxy.routing.table import Application
 from proxy.tiers.outcome import BLAMES
 

@@ -2,8 +2,9 @@
 
 Per tier: drop the ineligible rows, draw one by weight, enter its gate and call: look and take in one
 turn of the event loop, with no await between. Where another process took the last permit meanwhile, the
-row is passed over like the other ineligible ones and the draw is repeated without it. No task and no future per request: the model server's
-client and one timer call back. Hot path: about 5 µs a request besides the call itself.
+row is passed over like the other ineligible ones and the draw is repeated without it. No task and no
+future per request: the model server's client and one timer call back. Hot path: about 5 µs a request
+besides the call itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from proxy.admin.census import OwnCensus
 from proxy.admin.operations import Operations
 from proxy.errors import QueueFailed
 from proxy.labeling import Labeling
@@ -44,8 +45,7 @@ def operations(queue: OneQueue) -> Operations:
         pipeline=pipeline,
         queue=queue,  # type: ignore[arg-type]
         reloader=Reloads(),  # type: ignore[arg-type]
-        meters=meters,
-        clock=clock,
+        census=OwnCensus(pipeline=pipeline, clock=clock),
         validate=lambda _: None,  # type: ignore[arg-type, return-value]
         accepting=lambda: True,
     )

@@ -1,0 +1,79 @@
+"""The engine: what every process that calls model servers has, built once: clients, gates, pipeline, meters.
+
+Decides nothing. Takes no requests of its own accord: the data side, the drain, or both send them through
+`pipeline`.
+"""
+
+import asyncio
+
+from proxy.clusters.http import HttpCluster
+from proxy.clusters.limits import ClientLimits
+from proxy.loading import Loaded
+from proxy.observe.meters import Meters
+from proxy.pipeline import Pipeline, Pressing
+from proxy.ports import Clock, Log, OfflineQueue, Rng
+from proxy.qos.permits import PermitsOf, own_permits
+from proxy.snapshot import SnapshotBuilder
+from proxy.timers import Wheel
+
+SWEEP_S = 5.0
+"""How often idle connections to model servers are looked through, and the ends of log bursts."""
+
+
+class Engine:
+    """`start`, then `stop`. The first snapshot has this `generation`, or 1."""
+
+    def __init__(
+        self,
+        *,
+        loaded: Loaded,
+        queue: OfflineQueue,
+        client: ClientLimits,
+        clock: Clock,
+        rng: Rng,
+        log: Log,
+        meters: Meters,
+        permits_of: PermitsOf = own_permits,
+        pressure: Pressing | None = None,
+        generation: int | None = None,
+    ) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        timers = Wheel(
+            now=clock.now, alarm=loop.call_later, report=lambda e: log.error("timer_broke", error=repr(e))
+        )
+        self._clusters = {
+            "http": HttpCluster(loop=loop, clock=clock, limits=client),
+            "hsf": HttpCluster(loop=loop, clock=clock, limits=client, gateway=True),
+        }
+        self.builder = SnapshotBuilder(
+            clock=clock, timers=timers, rng=rng, clusters=self._clusters, permits_of=permits_of
+        )
+        self.meters = meters
+        snapshot = self.builder.build(loaded.table, loaded.labeling, None, generation)
+        self.pipeline = Pipeline(
+            snapshot=snapshot, queue=queue, clock=clock, meters=meters, log=log, pressure=pressure
+        )
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to sweep."""
+        self._sweep()
+
+    def retain(self, loaded: Loaded) -> None:
+        """A new table is in service: pools of endpoints that it does not name may go."""
+        urls = {url for each in loaded.table.applications.values() for url in each.endpoints}
+        for cluster in self._clusters.values():
+            cluster.retain(urls)
+
+    def stop(self) -> None:
+        """Close every connection to a model server."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for cluster in self._clusters.values():
+            cluster.close()
+
+    def _sweep(self) -> None:
+        for cluster in self._clusters.values():
+            cluster.sweep()
+        self.pipeline.sweep()
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)

@@ -1,0 +1,123 @@
+"""What the supervisor and its children say to each other, as frozen values. Nothing here is executable.
+
+Down: `Begin` first, then tables and drained applications in the order in which they happen, questions, and
+`Finish`. Up: `Began`, an answer to each table and question, and `Ended` or `Broke` at the last.
+"""
+
+import msgspec
+
+from proxy.clusters.limits import ClientLimits
+from proxy.edge.limits import EdgeLimits
+from proxy.options import Address
+
+
+class Buckets(msgspec.Struct, frozen=True, kw_only=True):
+    """A histogram as it travels."""
+
+    counts: list[int]
+    total: float
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """`observe.meters.Meters` as they travel, and what the labelers did."""
+
+    requests: dict[tuple[str, str, str], int]
+    attempts: dict[tuple[str, str], int]
+    passed_over: dict[tuple[str, str], int]
+    faults: dict[int, int]
+    tickets: dict[str, int]
+    request_seconds: dict[str, Buckets]
+    overhead_seconds: Buckets
+    connections: int
+    labelers: dict[tuple[str, str], int]
+
+
+class Edition(msgspec.Struct, frozen=True, kw_only=True):
+    """A table for all processes: the same bytes, the same generation, the same slots of the ledger."""
+
+    source: bytes
+    generation: int
+    slots: dict[str, int]  # by application
+    drained: tuple[str, ...]  # applications that an operator took out of service
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a child is to do. Nothing of it stands in its command line."""
+
+    column: int  # its number, from 1; also its column of the ledger
+    processes: int
+    memory: int  # the descriptor of the ledger's memory
+    table: str  # the path; only for what the table names relative to it
+    edition: Edition
+    listen: Address
+    queue: str  # the socket of the offline queue's owner
+    log_level: str
+    drain_s: float
+    seed: int | None
+    edge: EdgeLimits
+    client: ClientLimits
+
+
+class NewTable(msgspec.Struct, frozen=True, tag=True):
+    """Serve this from now on."""
+
+    edition: Edition
+
+
+class SetDrained(msgspec.Struct, frozen=True, tag=True):
+    """An operator took an application out of service, or back in."""
+
+    application: str
+    drained: bool
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """How do you do? `states`: of every application too."""
+
+    serial: int
+    states: bool
+
+
+class Finish(msgspec.Struct, frozen=True, tag=True):
+    """Accept no more, let requests end for this long, then end."""
+
+    drain_s: float
+
+
+class Began(msgspec.Struct, frozen=True, tag=True):
+    """Connections are accepted from now on."""
+
+    generation: int
+
+
+class Built(msgspec.Struct, frozen=True, tag=True):
+    """The table of this generation is in service here."""
+
+    generation: int
+    held: tuple[int, ...]  # slots that are not in it and still in use by requests of earlier ones
+
+
+class Told(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `Ask`."""
+
+    serial: int
+    counts: Counts
+    breakers: dict[str, int]  # by application; those that admit are left out
+    bars: dict[str, str]  # why an application may not be called here; one that may is left out
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """All is done that there was to do; the last word."""
+
+    cut_off: int  # requests that did not end in time
+    counts: Counts
+
+
+class Broke(msgspec.Struct, frozen=True, tag=True):
+    """The child cannot go on."""
+
+    why: str
+
+
+Down = Begin | NewTable | SetDrained | Ask | Finish
+Up = Began | Built | Told | Ended | Broke

@@ -1,0 +1,255 @@
+"""The supervisor of a proxy of several processes: starts children, and owns what there is one of.
+
+Its children serve callers on one address. The supervisor has the offline queue and its drain, the table
+watcher, the admin side, and the slots of the ledger in which permits are counted. A table that it accepts
+goes to every child with its generation; each child swaps whole tables, in the same order.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from proxy.admin.census import STATES, Counted, bars, states
+from proxy.engine import Engine
+from proxy.family.address import Reservation
+from proxy.family.keeper import Keeper
+from proxy.family.ledger import SLOTS_MAX, Ledger, new_memory
+from proxy.family.messages import Begin, Counts, Edition, NewTable, SetDrained, Told
+from proxy.family.slots import Slots
+from proxy.family.tally import SharedMeters, Sum, counts_of
+from proxy.loading import Loaded, Loader
+from proxy.observe.page import ApplicationState
+from proxy.office import Office
+from proxy.offline.open import MEMORY, path_of
+from proxy.offline.server import QueueServer
+from proxy.offline.wire import socket_path
+from proxy.options import Address, ServeOptions
+from proxy.ports import Clock, Log, OfflineQueue, Rng
+from proxy.qos.permits import Permitting
+from proxy.routing.problems import Problem, Problems
+from proxy.routing.table import Application
+
+GATHER_S = 1.0
+"""How often children are asked for their counts, so that those of one that is killed are not lost."""
+
+
+class Supervisor:
+    """`start`, then `stop`. As `keeper.Family` it is asked by the keepers, as `Census` by the admin side."""
+
+    def __init__(
+        self,
+        *,
+        options: ServeOptions,
+        loader: Loader,
+        loaded: Loaded,
+        queue: OfflineQueue,
+        log: Log,
+        clock: Clock,
+        rng: Rng,
+    ) -> None:
+        self._options = options
+        self._loader = loader
+        self._queue = queue
+        self._log = log
+        self._clock = clock
+        self._ledger = Ledger(new_memory(options.processes), processes=options.processes, column=0)
+        self._slots = Slots(self._ledger.reset)
+        self._engine = Engine(
+            loaded=loaded,
+            queue=queue,
+            client=options.client,
+            clock=clock,
+            rng=rng,
+            log=log,
+            meters=SharedMeters(self._ledger, self._slots.find),
+            permits_of=self._permits,
+            pressure=self._ledger,
+        )
+        self._keepers = [
+            Keeper(column, self, clock=clock, log=log) for column in range(1, options.processes + 1)
+        ]
+        self._office = Office(
+            options=options,
+            engine=self._engine,
+            loader=loader,
+            queue=queue,
+            clock=clock,
+            rng=rng,
+            log=log,
+            load=self._load,
+            swapped=self._swapped,
+            served=self._served,
+            accepting=lambda: any(keeper.accepting for keeper in self._keepers),
+            census=self,
+        )
+        self.reloader = self._office.reloader
+        self._departed = Sum()
+        self._reservation: Reservation | None = None
+        self._gatherer: asyncio.Task[None] | None = None
+        self._queue_at = Path()
+        self._cleaning = contextlib.AsyncExitStack()
+
+    async def start(self) -> tuple[Address, Address]:
+        """Serve with all children; the addresses, data side and admin side. Raises PenstockError."""
+        await self._serve_queue()
+        self._reservation = Reservation(*self._options.listen)
+        admin = await self._office.open()
+        await asyncio.gather(*(keeper.start() for keeper in self._keepers))
+        self._office.start()
+        self._engine.start()
+        self._gatherer = asyncio.create_task(self._gather_now_and_then())
+        return self._reservation.address, admin
+
+    async def stop(self) -> int:
+        """Requests first, then tickets, then all that served them; how many requests were cut off."""
+        await asyncio.gather(*(keeper.finish(self._options.drain_s) for keeper in self._keepers))
+        await self._office.stop()
+        if self._gatherer is not None:
+            self._gatherer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._gatherer
+        self._engine.stop()
+        if self._reservation is not None:
+            self._reservation.release()
+        await self._cleaning.aclose()
+        self._ledger.close()
+        return sum(keeper.cut_off for keeper in self._keepers)
+
+    async def _serve_queue(self) -> None:
+        """Children reach the queue over a socket: its owner's, or, of one in memory, a private one."""
+        if self._options.queue != MEMORY:
+            self._queue_at = socket_path(path_of(self._options.queue))
+            return
+        folder = self._cleaning.enter_context(tempfile.TemporaryDirectory(prefix="penstock-"))
+        self._queue_at = Path(folder) / "queue.sock"
+        server = QueueServer(queue=self._queue, path=self._queue_at, log=self._log)
+        await server.start()
+        self._cleaning.push_async_callback(server.close)
+
+    # -- tables -------------------------------------------------------------------------------------
+
+    def _permits(self, application: Application) -> Permitting:
+        return self._ledger.permits(self._slots.of(application.id), application)
+
+    def _served(self, application: str) -> int:
+        slot = self._slots.find(application)
+        return 0 if slot is None else self._ledger.served(slot)
+
+    def _load(self, path: Path, data: bytes) -> Loaded | Problems:
+        loaded = self._loader.load(path, data)
+        if isinstance(loaded, Loaded) and not self._slots.room(loaded.table.applications):
+            said = f"more than {SLOTS_MAX} applications are in use, with those of earlier tables"
+            return Problems((Problem(line=1, message=said),))
+        return loaded
+
+    def _swapped(self, loaded: Loaded) -> None:
+        self._engine.retain(loaded)
+        self._slots.keep(loaded.table.applications)
+        edition = self._edition()
+        for keeper in self._keepers:
+            keeper.send(NewTable(edition))
+
+    def _edition(self) -> Edition:
+        snapshot = self._engine.pipeline.snapshot
+        return Edition(
+            source=snapshot.table.source,
+            generation=snapshot.generation,
+            slots=self._slots.shown(),
+            drained=tuple(name for name, gate in snapshot.gates.items() if gate.drained),
+        )
+
+    # -- keeper.Family ------------------------------------------------------------------------------
+
+    @property
+    def memory(self) -> int:
+        return self._ledger.file
+
+    def begin(self, column: int) -> Begin:
+        options = self._options
+        assert self._reservation is not None
+        return Begin(
+            column=column,
+            processes=options.processes,
+            memory=self.memory,
+            table=str(options.table),
+            edition=self._edition(),
+            listen=self._reservation.named,
+            queue=str(self._queue_at),
+            log_level=options.log_level,
+            drain_s=options.drain_s,
+            seed=options.seed,
+            edge=options.edge,
+            client=options.client,
+        )
+
+    def built(self) -> None:
+        linked = [keeper for keeper in self._keepers if keeper.linked]
+        if all(keeper.generation == self._engine.pipeline.snapshot.generation for keeper in linked):
+            self._slots.release(self._ledger.held().union(*(keeper.held for keeper in linked)))
+
+    def ended(self, column: int, counts: Counts | None) -> None:
+        self._ledger.clear(column, self._slots.used)
+        if counts is not None:
+            self._departed.add(counts, ended=True)
+
+    # -- admin.census.Census ------------------------------------------------------------------------
+
+    async def take(self) -> Counted:
+        told = await self._gather(states=True)
+        snapshot = self._engine.pipeline.snapshot
+        total = self._sum()
+        return Counted(
+            meters=total.meters,
+            labelers=total.labelers,
+            applications=self._worst(states(snapshot.gates, self._clock.now()), told),
+            bars=self._bars(told),
+            processes={state: [each.state for each in self._keepers].count(state) for state in STATES},
+            restarts=sum(keeper.restarts for keeper in self._keepers),
+        )
+
+    def generation(self) -> int:
+        served = [keeper.generation for keeper in self._keepers if keeper.generation]
+        return min(served, default=self._engine.pipeline.snapshot.generation)
+
+    def set_drained(self, application: str, drained: bool) -> None:
+        self._engine.pipeline.snapshot.gates[application].drained = drained
+        for keeper in self._keepers:
+            keeper.send(SetDrained(application, drained))
+
+    async def _gather(self, *, states: bool) -> list[Told]:
+        told = await asyncio.gather(*(keeper.ask(states=states) for keeper in self._keepers))
+        return [each for each in told if each is not None]
+
+    async def _gather_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(GATHER_S)
+            await self._gather(states=False)
+
+    def _sum(self) -> Sum:
+        """What all have counted; a child that is silent stands there with what it told last."""
+        total = Sum()
+        events = self._engine.pipeline.snapshot.labeling.events()
+        total.add(counts_of(self._engine.meters, events))
+        total.add(self._departed.counts(), ended=True)
+        for keeper in self._keepers:
+            if keeper.counts is not None:
+                total.add(keeper.counts)
+        return total
+
+    @staticmethod
+    def _worst(seen: dict[str, ApplicationState], told: list[Told]) -> dict[str, ApplicationState]:
+        """The worst breaker among those that callers meet: the drain's own may rest unasked for long."""
+        if not told:
+            return seen
+        return {
+            name: msgspec.structs.replace(state, breaker=max(each.breakers.get(name, 0) for each in told))
+            for name, state in seen.items()
+        }
+
+    def _bars(self, told: list[Told]) -> dict[str, str]:
+        if not told:
+            return bars(self._engine.pipeline.snapshot.gates, self._clock.now())
+        return {name: bar for each in told for name, bar in each.bars.items()}

@@ -1,0 +1,91 @@
+"""Meters on their way from a child to the supervisor, and the sum of those of all processes."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from proxy.family.ledger import Ledger
+from proxy.family.messages import Buckets, Counts
+from proxy.messages import Outcome, Reply
+from proxy.observe.meters import Histogram, Meters
+
+
+class SharedMeters(Meters):
+    """`Meters` of one process of several: what an application served is told to all at once.
+
+    `slot_of` knows the slots of the table in service, by application.
+    """
+
+    __slots__ = ("_ledger", "_slot_of")
+
+    def __init__(self, ledger: Ledger, slot_of: Callable[[str], int | None]) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._slot_of = slot_of
+
+    def settle(self, reply: Reply, elapsed_s: float) -> None:
+        super().settle(reply, elapsed_s)
+        for attempt in reply.attempts:
+            if attempt.outcome is Outcome.OK:
+                slot = self._slot_of(attempt.application)
+                if slot is not None:
+                    self._ledger.count_served(slot)
+
+
+class Sum:
+    """Of the counts of any number of processes."""
+
+    def __init__(self) -> None:
+        self.meters = Meters()
+        self.labelers: Counter[tuple[str, str]] = Counter()
+
+    def add(self, counts: Counts, *, ended: bool = False) -> None:
+        """Add a process; one that has ended has no connections any more."""
+        meters = self.meters
+        for mine, more in (
+            (meters.requests, counts.requests),
+            (meters.attempts, counts.attempts),
+            (meters.passed_over, counts.passed_over),
+            (meters.faults, counts.faults),
+            (meters.tickets, counts.tickets),
+            (self.labelers, counts.labelers),
+        ):
+            _add(mine, more)
+        for name, buckets in counts.request_seconds.items():
+            _pour(meters.request_seconds.setdefault(name, Histogram()), buckets)
+        _pour(meters.overhead_seconds, counts.overhead_seconds)
+        if not ended:
+            meters.connections += counts.connections
+
+    def counts(self) -> Counts:
+        """The sum so far, to be added to another."""
+        return counts_of(self.meters, self.labelers)
+
+
+def counts_of(meters: Meters, labelers: Mapping[tuple[str, str], int]) -> Counts:
+    """What a process tells."""
+    return Counts(
+        requests=meters.requests,
+        attempts=meters.attempts,
+        passed_over=meters.passed_over,
+        faults=meters.faults,
+        tickets=meters.tickets,
+        request_seconds={name: _buckets(each) for name, each in meters.request_seconds.items()},
+        overhead_seconds=_buckets(meters.overhead_seconds),
+        connections=meters.connections,
+        labelers=dict(labelers),
+    )
+
+
+def _add(mine: Counter[Any], more: Mapping[Any, int]) -> None:
+    for key, count in more.items():  # `Counter.update` would leave out what never happened
+        mine[key] += count
+
+
+def _buckets(histogram: Histogram) -> Buckets:
+    return Buckets(counts=histogram.counts, total=histogram.total)
+
+
+def _pour(histogram: Histogram, buckets: Buckets) -> None:
+    histogram.counts = [one + more for one, more in zip(histogram.counts, buckets.counts, strict=True)]
+    histogram.total += buckets.total

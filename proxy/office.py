@@ -1,0 +1,80 @@
+"""The office: what a proxy has once, however many processes serve callers: drain, table watcher, admin side.
+
+Puts parts together; decides nothing.
+"""
+
+from collections.abc import Callable
+
+from proxy.admin.census import Census
+from proxy.admin.operations import Operations
+from proxy.admin.server import AdminServer
+from proxy.engine import Engine
+from proxy.loading import Loaded, Loader
+from proxy.offline.drain import Drain
+from proxy.options import Address, ServeOptions
+from proxy.ports import Clock, Log, OfflineQueue, Rng
+from proxy.reload import Load, Reloader
+
+
+class Office:
+    """`start`, then `stop`.
+
+    `load` turns a table's text into what is served, `swapped` is told of each new table in service,
+    `served` counts the answers that an application gave to anybody.
+    """
+
+    def __init__(
+        self,
+        *,
+        options: ServeOptions,
+        engine: Engine,
+        loader: Loader,
+        queue: OfflineQueue,
+        clock: Clock,
+        rng: Rng,
+        log: Log,
+        load: Load,
+        swapped: Callable[[Loaded], None],
+        served: Callable[[str], int],
+        accepting: Callable[[], bool],
+        census: Census,
+    ) -> None:
+        self._address = options.admin
+        pipeline = engine.pipeline
+        self._drain = Drain(
+            queue=queue,
+            send=pipeline.take,
+            clock=clock,
+            rng=rng,
+            log=log,
+            limits=options.drain,
+            pressure=pipeline.pressed,
+            served=served,
+        )
+        self.reloader = Reloader(
+            path=options.table, load=load, builder=engine.builder, pipeline=pipeline, swapped=swapped, log=log
+        )
+        operations = Operations(
+            pipeline=pipeline,
+            queue=queue,
+            reloader=self.reloader,
+            census=census,
+            validate=lambda data: loader.load(options.table, data),
+            accepting=accepting,
+        )
+        self._admin = AdminServer(operations, log)
+
+    async def open(self) -> Address:
+        """Let operators in; the address really bound. Raises AddressInUse."""
+        return await self._admin.start(*self._address)
+
+    def start(self) -> None:
+        """Callers are served from now on: send tickets, watch the table."""
+        self._drain.start()
+        self.reloader.start()
+
+    async def stop(self) -> None:
+        """Give tickets back, then stop watching, then send operators away."""
+        await self._drain.stop()
+        await self.reloader.stop()
+        await self._admin.stop()
