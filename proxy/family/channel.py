@@ -18,6 +18,9 @@ FRAME_BYTES_MAX = 32 * 1024**2
 UNSENT_BYTES_MAX = 64 * 1024**2
 """What waits for an end that does not read; beyond it, it is as good as dead."""
 
+CLOSED_S_MAX = 1.0
+"""How long last words may take: the other end may stand still."""
+
 T = TypeVar("T")
 
 
@@ -56,9 +59,11 @@ class Channel(Generic[T]):
             return None
 
     async def close(self) -> None:
-        """Send what waits, then end the channel."""
+        """Send what waits, if the other end reads it in time, then end the channel."""
         self._writer.close()
         try:
-            await self._writer.wait_closed()
+            await asyncio.wait_for(self._writer.wait_closed(), CLOSED_S_MAX)
         except ConnectionError:
             return  # the other end has gone first
+        except TimeoutError:
+            self._writer.transport.abort()

@@ -2,7 +2,9 @@
 
 from proxy.messages import Outcome
 from proxy.qos.gate import HOLD_S_MAX, Bar, Gate
+from proxy.qos.permits import Shortage
 from proxy.routing.table import Application, BreakerLimits
+from tests.stand_ins.permits import ScriptedPermits
 
 
 def test_a_reload_keeps_counts_breaker_and_back_off_of_what_stays() -> None:
@@ -57,3 +59,17 @@ def test_an_abandoned_probe_lets_the_next_one_in() -> None:
     assert gate.bar(1.0) is Bar.BREAKER
     gate.abandon(probe)
     assert gate.bar(1.0) is None
+
+
+def test_a_permit_that_another_process_took_first_changes_nothing() -> None:
+    """Between the look and the take there may be somebody quicker; a breaker's probe is not spent on it."""
+    permits = ScriptedPermits(Shortage.RATE, Shortage.CONCURRENCY)
+    breaker = BreakerLimits(consecutive=1, rest_s=1)
+    gate = Gate(Application(id="a", endpoints=("http://one",), breaker=breaker), lambda _: permits)
+    gate.breaker.settle(blamed=True, probe=False, now=0.0)
+    assert gate.bar(1.0) is None
+    assert gate.enter(1.0, 0.0) is Bar.RATE
+    assert gate.enter(1.0, 0.0) is Bar.CONCURRENCY
+    assert gate.endpoints[0].pending == 0
+    assert gate.bar(1.0) is None
+    assert gate.enter(1.0, 0.0).probe

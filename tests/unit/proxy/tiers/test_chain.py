@@ -6,11 +6,13 @@ import pytest
 
 from proxy.messages import Answer, Failure, Outcome, Request
 from proxy.qos.gate import Bar, Gate
+from proxy.qos.permits import Shortage
 from proxy.routing.table import Application, BreakerLimits, Row, Tier
 from proxy.tiers.chain import Chain, Ground
 from proxy.tiers.outcome import FALLS_THROUGH
 from tests.stand_ins.clock import ManualClock, ManualTimers
 from tests.stand_ins.cluster import ManualCluster
+from tests.stand_ins.permits import ScriptedPermits
 
 REQUEST = Request(id="r", method=b"POST", target=b"/v2/models/m/infer", arrived_s=1000.0)
 OK = Answer(status=200, body=b"verdict")
@@ -335,3 +337,48 @@ class TestABug:
 
 def with_breaker(consecutive: int) -> Application:
     return Application(id="a", endpoints=("http://a",), breaker=BreakerLimits(consecutive=consecutive))
+
+
+def test_a_permit_lost_to_another_process_costs_no_attempt_and_the_draw_is_repeated() -> None:
+    """The row is as ineligible as if it had been looked at a moment later; the others have its share."""
+    seen = set()
+    for seed in range(50):
+        way = Way(row("a"), row("b"), row("c"), row("d", tier=1))
+        way.rng.seed(seed)
+        for name in ("a", "b"):
+            way.gates[name].permits = ScriptedPermits(Shortage.CONCURRENCY)
+        way.chain.advance()
+        (call,) = way.cluster.calls
+        call.end(OK)
+        assert way.outcomes() == [("c", Outcome.OK)]
+        passed = way.chain.passed_over
+        assert passed in ([], [("a", Bar.CONCURRENCY)], [("b", Bar.CONCURRENCY)]) or len(passed) == 2
+        assert way.at_rest()
+        seen.add(tuple(name for name, _ in passed))
+    assert {(), ("a",), ("b",), ("a", "b"), ("b", "a")} == seen
+
+
+def test_a_tier_whose_last_permits_are_lost_is_passed_over() -> None:
+    """Both of a tier with several rows, and of one with a single row."""
+    way = Way(row("a"), row("b"), row("c", tier=1), row("d", tier=2))
+    for name, short in (("a", Shortage.CONCURRENCY), ("b", Shortage.RATE), ("c", Shortage.RATE)):
+        way.gates[name].permits = ScriptedPermits(short)
+    way.chain.advance()
+    way.cluster.last.end(OK)
+    assert way.outcomes() == [("d", Outcome.OK)]
+    assert sorted(way.chain.passed_over, key=lambda each: each[0]) == [
+        ("a", Bar.CONCURRENCY),
+        ("b", Bar.RATE),
+        ("c", Bar.RATE),
+    ]
+    assert way.at_rest()
+
+
+def test_a_request_whose_every_permit_is_lost_ends_without_an_attempt() -> None:
+    """It goes to the queue, as when nothing was eligible from the start."""
+    way = Way(row("a"))
+    way.gates["a"].permits = ScriptedPermits(Shortage.CONCURRENCY)
+    way.chain.advance()
+    assert way.ended == [None]
+    assert way.chain.attempts == ()
+    assert way.chain.passed_over == [("a", Bar.CONCURRENCY)]

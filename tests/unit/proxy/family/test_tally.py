@@ -1,0 +1,74 @@
+"""Counts of several processes: what each tells, and their sum."""
+
+import msgspec
+import pytest
+
+from proxy.family.ledger import Ledger, new_memory
+from proxy.family.messages import Counts
+from proxy.family.tally import SharedMeters, Sum, counts_of
+from proxy.messages import Answer, Attempt, Outcome, Reply, Verdict
+from proxy.observe.meters import Meters
+
+
+def reply(*outcomes: Outcome) -> Reply:
+    attempts = tuple(
+        Attempt(application="a", tier=tier, outcome=outcome, elapsed_s=0.01)
+        for tier, outcome in enumerate(outcomes)
+    )
+    return Reply(
+        verdict=Verdict.SERVED, answer=Answer(status=200), class_name="urgent", tier=1, attempts=attempts
+    )
+
+
+def meters() -> Meters:
+    meters = Meters()
+    meters.settle(reply(Outcome.TIMEOUT, Outcome.OK), 0.03)
+    meters.passed_over["b", "rate"] = 4
+    meters.faults[413] = 2
+    meters.tickets["accepted"] = 3
+    meters.connections = 5
+    return meters
+
+
+def sent(counts: Counts) -> Counts:
+    """Over the wire and back."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(counts), type=Counts)
+
+
+def test_the_sum_of_two_is_twice_each() -> None:
+    """Nothing that one process counts is lost on the way."""
+    counts = sent(counts_of(meters(), {("json-field", "ok"): 6, ("json-field", "raised"): 0}))
+    total = Sum()
+    total.add(counts)
+    total.add(counts)
+    assert total.meters.requests == {("urgent", "1", "served"): 2}
+    assert total.meters.attempts == {("a", "timeout"): 2, ("a", "ok"): 2}
+    assert total.meters.passed_over == {("b", "rate"): 8}
+    assert total.meters.faults == {413: 4}
+    assert total.meters.tickets == {"accepted": 6}
+    assert total.meters.connections == 10
+    assert total.labelers == {("json-field", "ok"): 12, ("json-field", "raised"): 0}
+    assert sum(total.meters.request_seconds["urgent"].counts) == 2
+    assert total.meters.request_seconds["urgent"].total == pytest.approx(0.06)
+    assert sum(total.meters.overhead_seconds.counts) == 2
+
+
+def test_a_process_that_has_ended_has_no_connections_but_all_its_counts() -> None:
+    """Counters never fall; gauges do."""
+    total = Sum()
+    total.add(counts_of(meters(), {}), ended=True)
+    assert total.meters.connections == 0
+    assert total.counts().requests == {("urgent", "1", "served"): 1}
+
+
+def test_what_an_application_served_in_one_process_is_known_to_all() -> None:
+    """The supervisor's drain tells a ticket that is poison from a fleet that is down by it."""
+    memory = new_memory(2)
+    supervisor, child = (Ledger(memory, processes=2, column=column) for column in (0, 1))
+    shared = SharedMeters(child, {"a": 3}.get)
+    shared.settle(reply(Outcome.FAILED, Outcome.OK), 0.03)
+    assert supervisor.served(3) == 1
+    assert shared.attempts == {("a", "failed"): 1, ("a", "ok"): 1}
+    SharedMeters(child, {}.get).settle(reply(Outcome.OK), 0.03)
+    assert [supervisor.served(slot) for slot in range(5)] == [0, 0, 0, 1, 0]
+    supervisor.close()
