@@ -30,6 +30,9 @@ from proxy.family.messages import (
 )
 from proxy.ports import Clock, Log
 
+PROGRAM = (sys.executable, "-P", "-m", "proxy.family.child")
+"""A child; its last argument is the descriptor of its end of the channel."""
+
 
 class KeeperLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How long what may take."""
@@ -67,9 +70,17 @@ class Keeper:
     """`start`, then `finish`. `generation` is that of the child's table, 0 while it has none."""
 
     def __init__(
-        self, column: int, family: Family, *, clock: Clock, log: Log, limits: KeeperLimits | None = None
+        self,
+        column: int,
+        family: Family,
+        *,
+        clock: Clock,
+        log: Log,
+        limits: KeeperLimits | None = None,
+        program: tuple[str, ...] = PROGRAM,
     ) -> None:
         self._column = column
+        self._program = program
         self._family = family
         self._clock = clock
         self._log = log
@@ -92,9 +103,9 @@ class Keeper:
         self.counts: Counts | None = None
 
     @property
-    def linked(self) -> bool:
-        """Whether there is a child that is told what happens."""
-        return self._channel is not None
+    def alive(self) -> bool:
+        """Whether there is a process, whatever it does: until it is gone, its column is its own."""
+        return self._process is not None
 
     @property
     def accepting(self) -> bool:
@@ -185,14 +196,15 @@ class Keeper:
             channel = await self._spawn()
         except OSError as error:
             return f"not started: {error.strerror or error}"
-        assert self._process is not None
         self._late = asyncio.get_running_loop().call_later(
             self._limits.begun_s_max, self._kill, "it does not begin"
         )
         while (message := await channel.receive()) is not None:
             self._hear(message)
         self._unlink()
+        assert self._process is not None
         status = await self._reap(self._process)
+        self._process = None
         await channel.close()
         self._family.ended(self._column, self.counts)
         self.counts = None
@@ -204,7 +216,8 @@ class Keeper:
         try:
             descriptor = theirs.fileno()
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "proxy.family.child", str(descriptor)),
+                *self._program,
+                str(descriptor),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(descriptor, self._family.memory),
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

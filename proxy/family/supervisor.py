@@ -186,9 +186,9 @@ class Supervisor:
         )
 
     def built(self) -> None:
-        linked = [keeper for keeper in self._keepers if keeper.linked]
-        if all(keeper.generation == self._engine.pipeline.snapshot.generation for keeper in linked):
-            self._slots.release(self._ledger.held().union(*(keeper.held for keeper in linked)))
+        alive = [keeper for keeper in self._keepers if keeper.alive]
+        if all(keeper.generation == self._engine.pipeline.snapshot.generation for keeper in alive):
+            self._slots.release(self._ledger.held().union(*(keeper.held for keeper in alive)))
 
     def ended(self, column: int, counts: Counts | None) -> None:
         self._ledger.clear(column, self._slots.used)
