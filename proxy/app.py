@@ -126,10 +126,6 @@ class App:
         """Cut a stop that has begun short."""
         self._server.hurry()
 
-    def hurry(self) -> None:
-        """Cut a stop that has begun short."""
-        self._server.hurry()
-
     async def stop(self) -> int:
         """Requests first, then tickets, then all that served them; how many requests were cut off."""
         cut_off = await self._server.drain(self._options.drain_s)

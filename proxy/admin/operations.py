@@ -12,8 +12,8 @@ from proxy.errors import QueueFailed
 from proxy.loading import Loaded
 from proxy.observe.page import Page, Readings
 from proxy.pipeline import Pipeline
-from proxy.qos.breaker import State
 from proxy.ports import OfflineQueue
+from proxy.qos.breaker import State
 from proxy.reload import Reloader
 from proxy.routing.explain import explain
 from proxy.routing.problems import Problems

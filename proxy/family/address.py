@@ -27,7 +27,7 @@ class Reservation:
                         held.close()
         except OSError as error:
             self.release()
-            raise AddressInUse(f"{host}:{port} ({error.strerror or error})") from error
+            raise AddressInUse.of(host, port, error) from error
         self.named = (host, port)
         self.address: tuple[str, int] = self._held[0].getsockname()[:2]
 

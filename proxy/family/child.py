@@ -34,13 +34,15 @@ from proxy.family.messages import (
     Edition,
     Ended,
     Finish,
+    Hurry,
     NewTable,
     SetDrained,
     Told,
 )
-from proxy.family.tally import SharedMeters, counts_of
+from proxy.family.tally import counts_of
 from proxy.loading import Loaded, Loader
 from proxy.observe.logs import open_log
+from proxy.observe.meters import Meters
 from proxy.offline.remote import RemoteQueue
 from proxy.ports import Clock, Log
 from proxy.process import Signals, raise_descriptors, settle_memory
@@ -68,6 +70,7 @@ async def live(channel: Channel[Down]) -> int:
         loader = Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=watchdog)
         ledger = Ledger(begin.memory, processes=begin.processes, column=begin.column)
         child = Child(begin, channel, loader, ledger, LiveClock(), log)
+        signals.on_second(child.hurry)
         return await child.live(signals.ended)
     except (CannotServe, AddressInUse) as error:
         channel.send(Broke(str(error)))
@@ -94,7 +97,7 @@ class Child:
         self._broke = ""
         rng = random.Random(None if begin.seed is None else begin.seed + begin.column)
         self._queue = RemoteQueue(Path(begin.queue))
-        self._meters = SharedMeters(ledger, self._slot_of)
+        self._meters = Meters(self._served)
         self._engine = Engine(
             loaded=self._loaded(begin.edition),
             queue=self._queue,
@@ -137,8 +140,12 @@ class Child:
         self._channel.send(Broke(self._broke) if self._broke else Ended(cut_off, self._counts()))
         return 1 if self._broke else 0
 
+    def hurry(self) -> None:
+        """Cut an end that has begun short."""
+        self._server.hurry()
+
     async def _hear(self, ended: asyncio.Event) -> None:
-        """Take messages until the supervisor says to finish, or has gone."""
+        """Take messages until the supervisor has gone: then end, if it has not asked for that before."""
         while True:
             match await self._channel.receive():
                 case NewTable() | SetDrained() as work:
@@ -148,7 +155,8 @@ class Child:
                 case Finish(drain_s):
                     self._drain_s = drain_s
                     ended.set()
-                    return
+                case Hurry():
+                    self.hurry()
                 case None:
                     self._log.error("supervisor_gone", drain_s=self._drain_s)
                     ended.set()
@@ -190,8 +198,11 @@ class Child:
     def _permits(self, application: Application) -> Permitting:
         return self._ledger.permits(self._slots[application.id], application)
 
-    def _slot_of(self, application: str) -> int | None:
-        return self._slots.get(application)
+    def _served(self, application: str) -> None:
+        """The supervisor's drain tells a ticket that is poison from a fleet that is down by it."""
+        slot = self._slots.get(application)
+        if slot is not None:
+            self._ledger.count_served(slot)
 
     def _set_drained(self, applications: tuple[str, ...]) -> None:
         for name, gate in self._engine.pipeline.snapshot.gates.items():

@@ -23,6 +23,7 @@ from proxy.family.messages import (
     Counts,
     Ended,
     Finish,
+    Hurry,
     NewTable,
     SetDrained,
     Told,
@@ -123,7 +124,7 @@ class Keeper:
         self._task = asyncio.create_task(self._keep())
         await self._first
 
-    def send(self, message: NewTable | SetDrained | Ask | Finish) -> None:
+    def send(self, message: NewTable | SetDrained | Ask | Finish | Hurry) -> None:
         """Tell the child, if there is one. One that does not read is ended, and the next one is told all."""
         if self._channel is not None and not self._channel.send(message):
             self._kill("it does not read what it is told")

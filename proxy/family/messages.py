@@ -1,7 +1,8 @@
 """What the supervisor and its children say to each other, as frozen values. Nothing here is executable.
 
 Down: `Begin` first, then tables and drained applications in the order in which they happen, questions, and
-`Finish`. Up: `Began`, an answer to each table and question, and `Ended` or `Broke` at the last.
+`Finish`, after it perhaps `Hurry`. Up: `Began`, an answer to each table and question, and `Ended` or
+`Broke` at the last.
 """
 
 import msgspec
@@ -84,6 +85,10 @@ class Finish(msgspec.Struct, frozen=True, tag=True):
     drain_s: float
 
 
+class Hurry(msgspec.Struct, frozen=True, tag=True):
+    """Cut the end that has begun short."""
+
+
 class Began(msgspec.Struct, frozen=True, tag=True):
     """Connections are accepted from now on."""
 
@@ -119,5 +124,5 @@ class Broke(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Down = Begin | NewTable | SetDrained | Ask | Finish
+Down = Begin | NewTable | SetDrained | Ask | Finish | Hurry
 Up = Began | Built | Told | Ended | Broke

@@ -17,10 +17,11 @@ from proxy.engine import Engine
 from proxy.family.address import Reservation
 from proxy.family.keeper import Keeper
 from proxy.family.ledger import SLOTS_MAX, Ledger, new_memory
-from proxy.family.messages import Begin, Counts, Edition, NewTable, SetDrained, Told
+from proxy.family.messages import Begin, Counts, Edition, Hurry, NewTable, SetDrained, Told
 from proxy.family.slots import Slots
-from proxy.family.tally import SharedMeters, Sum, counts_of
+from proxy.family.tally import Sum, counts_of
 from proxy.loading import Loaded, Loader
+from proxy.observe.meters import Meters
 from proxy.observe.page import ApplicationState
 from proxy.office import Office
 from proxy.offline.open import MEMORY, path_of
@@ -64,7 +65,7 @@ class Supervisor:
             clock=clock,
             rng=rng,
             log=log,
-            meters=SharedMeters(self._ledger, self._slots.find),
+            meters=Meters(self._count_served),
             permits_of=self._permits,
             pressure=self._ledger,
         )
@@ -103,6 +104,11 @@ class Supervisor:
         self._gatherer = asyncio.create_task(self._gather_now_and_then())
         return self._reservation.address, admin
 
+    def hurry(self) -> None:
+        """Cut a stop that has begun short."""
+        for keeper in self._keepers:
+            keeper.send(Hurry())
+
     async def stop(self) -> int:
         """Requests first, then tickets, then all that served them; how many requests were cut off."""
         await asyncio.gather(*(keeper.finish(self._options.drain_s) for keeper in self._keepers))
@@ -133,6 +139,11 @@ class Supervisor:
 
     def _permits(self, application: Application) -> Permitting:
         return self._ledger.permits(self._slots.of(application.id), application)
+
+    def _count_served(self, application: str) -> None:
+        slot = self._slots.find(application)
+        if slot is not None:
+            self._ledger.count_served(slot)
 
     def _served(self, application: str) -> int:
         slot = self._slots.find(application)

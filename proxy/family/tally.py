@@ -1,35 +1,11 @@
 """Meters on their way from a child to the supervisor, and the sum of those of all processes."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from proxy.family.ledger import Ledger
 from proxy.family.messages import Buckets, Counts
-from proxy.messages import Outcome, Reply
 from proxy.observe.meters import Histogram, Meters
-
-
-class SharedMeters(Meters):
-    """`Meters` of one process of several: what an application served is told to all at once.
-
-    `slot_of` knows the slots of the table in service, by application.
-    """
-
-    __slots__ = ("_ledger", "_slot_of")
-
-    def __init__(self, ledger: Ledger, slot_of: Callable[[str], int | None]) -> None:
-        super().__init__()
-        self._ledger = ledger
-        self._slot_of = slot_of
-
-    def settle(self, reply: Reply, elapsed_s: float) -> None:
-        super().settle(reply, elapsed_s)
-        for attempt in reply.attempts:
-            if attempt.outcome is Outcome.OK:
-                slot = self._slot_of(attempt.application)
-                if slot is not None:
-                    self._ledger.count_served(slot)
 
 
 class Sum:

@@ -5,8 +5,9 @@ Nothing here formats or exports; `page.py` reads them when somebody asks.
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable
 
-from proxy.messages import Reply
+from proxy.messages import Outcome, Reply
 
 SECONDS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -42,10 +43,13 @@ class Meters:
         "passed_over",
         "request_seconds",
         "requests",
+        "served",
         "tickets",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, served: Callable[[str], None] | None = None) -> None:
+        """`served` is told of each answer, by application."""
+        self.served = served
         self.requests: Counter[tuple[str, str, str]] = Counter()  # class, tier, outcome
         self.attempts: Counter[tuple[str, str]] = Counter()  # application, outcome
         self.passed_over: Counter[tuple[str, str]] = Counter()  # application, reason
@@ -63,6 +67,8 @@ class Meters:
         for attempt in reply.attempts:
             self.attempts[attempt.application, attempt.outcome.value] += 1
             called_s += attempt.elapsed_s
+            if self.served is not None and attempt.outcome is Outcome.OK:
+                self.served(attempt.application)
         histogram = self.request_seconds.get(reply.class_name)
         if histogram is None:
             histogram = self.request_seconds[reply.class_name] = Histogram()

@@ -24,7 +24,7 @@ from proxy.observe.logs import open_log
 from proxy.observe.meters import Meters
 from proxy.offline.memory import MemoryQueue
 from proxy.pipeline import Pipeline
-from proxy.qos.gate import Gate
+from proxy.qos.gate import Gate, Pass
 from proxy.routing.choose import choose
 from proxy.snapshot import SnapshotBuilder
 from proxy.timers import Wheel
@@ -177,7 +177,9 @@ class Bench:
 
     def _permit(self, gate: Gate) -> None:
         now = self._clock.now()
-        gate.leave(gate.enter(now, 0.0), Outcome.OK, now)
+        taken = gate.enter(now, 0.0)
+        assert isinstance(taken, Pass)
+        gate.leave(taken, Outcome.OK, now)
 
 
 def _microseconds(act: Act) -> float:

@@ -3,9 +3,8 @@
 import msgspec
 import pytest
 
-from proxy.family.ledger import Ledger, new_memory
 from proxy.family.messages import Counts
-from proxy.family.tally import SharedMeters, Sum, counts_of
+from proxy.family.tally import Sum, counts_of
 from proxy.messages import Answer, Attempt, Outcome, Reply, Verdict
 from proxy.observe.meters import Meters
 
@@ -61,14 +60,11 @@ def test_a_process_that_has_ended_has_no_connections_but_all_its_counts() -> Non
     assert total.counts().requests == {("urgent", "1", "served"): 1}
 
 
-def test_what_an_application_served_in_one_process_is_known_to_all() -> None:
+def test_each_answer_of_an_application_is_told() -> None:
     """The supervisor's drain tells a ticket that is poison from a fleet that is down by it."""
-    memory = new_memory(2)
-    supervisor, child = (Ledger(memory, processes=2, column=column) for column in (0, 1))
-    shared = SharedMeters(child, {"a": 3}.get)
-    shared.settle(reply(Outcome.FAILED, Outcome.OK), 0.03)
-    assert supervisor.served(3) == 1
-    assert shared.attempts == {("a", "failed"): 1, ("a", "ok"): 1}
-    SharedMeters(child, {}.get).settle(reply(Outcome.OK), 0.03)
-    assert [supervisor.served(slot) for slot in range(5)] == [0, 0, 0, 1, 0]
-    supervisor.close()
+    served: list[str] = []
+    meters = Meters(served.append)
+    meters.settle(reply(Outcome.FAILED, Outcome.OK), 0.03)
+    meters.settle(reply(Outcome.FAILED), 0.03)
+    assert served == ["a"]
+    assert meters.attempts == {("a", "failed"): 2, ("a", "ok"): 1}
