@@ -40,7 +40,7 @@ class Target:
     async def at_rest(self) -> bool:
         """No permit is out, no connection to a model server carries anything."""
         states = (await self.app.admin("/v1/applications")).json["applications"]
-        pools = [pool for each in self.app.app._clusters.values() for pool in each._pools.values()]
+        pools = [pool for each in self.app.app._engine._clusters.values() for pool in each._pools.values()]
         return not any(state["in_flight"] for state in states) and not any(pool.busy for pool in pools)
 
 
