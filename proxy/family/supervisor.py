@@ -58,6 +58,7 @@ class Supervisor:
         self._clock = clock
         self._ledger = Ledger(new_memory(options.processes), processes=options.processes, column=0)
         self._slots = Slots(self._ledger.reset)
+        self.meters = Meters(self._count_served)
         self._engine = Engine(
             loaded=loaded,
             queue=queue,
@@ -65,7 +66,7 @@ class Supervisor:
             clock=clock,
             rng=rng,
             log=log,
-            meters=Meters(self._count_served),
+            meters=self.meters,
             permits_of=self._permits,
             pressure=self._ledger,
         )
@@ -82,7 +83,7 @@ class Supervisor:
             log=log,
             load=self._load,
             swapped=self._swapped,
-            served=self._served,
+            served=self.served,
             accepting=lambda: any(keeper.accepting for keeper in self._keepers),
             census=self,
         )
@@ -145,7 +146,8 @@ class Supervisor:
         if slot is not None:
             self._ledger.count_served(slot)
 
-    def _served(self, application: str) -> int:
+    def served(self, application: str) -> int:
+        """Answers that it gave to any process."""
         slot = self._slots.find(application)
         return 0 if slot is None else self._ledger.served(slot)
 
@@ -159,11 +161,12 @@ class Supervisor:
     def _swapped(self, loaded: Loaded) -> None:
         self._engine.retain(loaded)
         self._slots.keep(loaded.table.applications)
-        edition = self._edition()
+        edition = self.edition()
         for keeper in self._keepers:
             keeper.send(NewTable(edition))
 
-    def _edition(self) -> Edition:
+    def edition(self) -> Edition:
+        """The table in service, as children are told of it."""
         snapshot = self._engine.pipeline.snapshot
         return Edition(
             source=snapshot.table.source,
@@ -186,7 +189,7 @@ class Supervisor:
             processes=options.processes,
             memory=self.memory,
             table=str(options.table),
-            edition=self._edition(),
+            edition=self.edition(),
             listen=self._reservation.named,
             queue=str(self._queue_at),
             log_level=options.log_level,
@@ -239,11 +242,14 @@ class Supervisor:
             await asyncio.sleep(GATHER_S)
             await self._gather(states=False)
 
+    def counts(self) -> Counts:
+        """Its own: of the tickets that it sent."""
+        return counts_of(self.meters, self._engine.pipeline.snapshot.labeling.events())
+
     def _sum(self) -> Sum:
         """What all have counted; a child that is silent stands there with what it told last."""
         total = Sum()
-        events = self._engine.pipeline.snapshot.labeling.events()
-        total.add(counts_of(self._engine.meters, events))
+        total.add(self.counts())
         total.add(self._departed.counts(), ended=True)
         for keeper in self._keepers:
             if keeper.counts is not None:

@@ -1,12 +1,26 @@
 """A proxy of several processes under test: which processes there are, and who is connected to which."""
 
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from tests.integration.callers import eventually
+from tests.integration.callers import eventually, infer, labelled
 from tests.integration.proxies import ProxyProcess
 
+TABLE = """
+version: 1
+labelers:
+  - {{use: json-field, path: parameters.label}}
+applications:
+  a: {{endpoints: "{url}"{limits}}}
+routes:
+  - {{application: a, timeout: 10000, weight: 1, priority: 0, clusterType: http, label: 1}}
+"""
+
+CALLERS = 32
+NO_TICKET = "Penstock-Fallback: none"
 STARTED_S_MAX = 30.0
 
 
@@ -61,3 +75,27 @@ def _target(link: Path) -> str:
         return str(link.readlink())
     except FileNotFoundError:  # closed meanwhile
         return ""
+
+
+Start = Callable[..., Awaitable[FamilyProcess]]
+"""Starts a proxy of two processes over the stub; `limits` are the application's, `queue` is its URL."""
+
+
+def some(count: int, *fields: str) -> Iterator[bytes]:
+    """So many requests."""
+    return itertools.repeat(infer(labelled(1), *fields), count)
+
+
+async def at_rest(proxy: FamilyProcess) -> bool:
+    """Whether all permits are back."""
+    return await proxy.metric('penstock_inflight{application="a"}') == 0
+
+
+async def in_service(proxy: FamilyProcess, generation: int) -> bool:
+    """Whether every process has this table, or a later one."""
+    return bool((await proxy.admin("/readyz")).json["table"]["generation"] >= generation)
+
+
+async def so(value: bool) -> bool:
+    """For `eventually`."""
+    return value
