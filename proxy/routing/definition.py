@@ -55,12 +55,12 @@ APPLICATION = Section(
     Key(
         name="concurrency",
         reader=Whole(least=1),
-        meaning="calls in flight at most, per process; default unlimited",
+        meaning="calls in flight at most, over all processes; default unlimited",
     ),
     Key(
         name="rate",
         reader=Number(above=0, most=NUMBER_MAX),
-        meaning="calls per second at most, per process; default unlimited",
+        meaning="calls per second at most, over all processes; default unlimited",
     ),
     Key(
         name="burst",
