@@ -40,8 +40,11 @@ class Census(Protocol):
         """Of the table that all processes have in service: the oldest where they differ for a moment."""
         ...
 
-    def set_drained(self, application: str, drained: bool) -> None:
-        """An operator took an application of the table out of service, or back in: in all processes."""
+    async def set_drained(self, application: str, drained: bool) -> None:
+        """An operator took an application of the table out of service, or back in.
+
+        Returns when it is so in all processes that answer.
+        """
         ...
 
 
@@ -65,7 +68,7 @@ class OwnCensus:
     def generation(self) -> int:
         return self._pipeline.snapshot.generation
 
-    def set_drained(self, application: str, drained: bool) -> None:
+    async def set_drained(self, application: str, drained: bool) -> None:
         self._pipeline.snapshot.gates[application].drained = drained
 
 

@@ -100,11 +100,11 @@ class Operations:
             if name in gates
         ]
 
-    def set_drained(self, application: str, *, drained: bool) -> bool:
+    async def set_drained(self, application: str, *, drained: bool) -> bool:
         """Take an application out of service, or back in. False where the table has none of that id."""
         if application not in self._pipeline.snapshot.gates:
             return False
-        self._census.set_drained(application, drained)
+        await self._census.set_drained(application, drained)
         return True
 
     async def queue_stats(self) -> QueueStats | None:

@@ -135,13 +135,13 @@ class AdminServer:
         return _json({"applications": await self._operations.applications()})
 
     async def _drain(self, request: web.Request) -> web.Response:
-        return self._set_drained(request.match_info["id"], drained=True)
+        return await self._set_drained(request.match_info["id"], drained=True)
 
     async def _undrain(self, request: web.Request) -> web.Response:
-        return self._set_drained(request.match_info["id"], drained=False)
+        return await self._set_drained(request.match_info["id"], drained=False)
 
-    def _set_drained(self, application: str, *, drained: bool) -> web.Response:
-        if not self._operations.set_drained(application, drained=drained):
+    async def _set_drained(self, application: str, *, drained: bool) -> web.Response:
+        if not await self._operations.set_drained(application, drained=drained):
             return _json({"error": f"no application {application}"}, 404)
         return _json({"application": application, "drained": drained})
 

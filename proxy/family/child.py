@@ -34,6 +34,7 @@ from proxy.family.messages import (
     Edition,
     Ended,
     Finish,
+    Heeded,
     Hurry,
     NewTable,
     SetDrained,
@@ -170,8 +171,9 @@ class Child:
                     case NewTable(edition):
                         loaded = await asyncio.to_thread(self._loaded, edition)
                         self._swap(loaded, edition)
-                    case SetDrained(application, drained):
+                    case SetDrained(serial, application, drained):
                         self._engine.pipeline.snapshot.gates[application].drained = drained
+                        self._channel.send(Heeded(serial))
         except Exception as error:  # noqa: BLE001 - told to the supervisor, which logs it and restarts this
             self._broke = str(error) if isinstance(error, CannotServe) else repr(error)
             ended.set()

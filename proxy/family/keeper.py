@@ -23,6 +23,7 @@ from proxy.family.messages import (
     Counts,
     Ended,
     Finish,
+    Heeded,
     Hurry,
     NewTable,
     SetDrained,
@@ -134,16 +135,31 @@ class Keeper:
         if not self._begun:
             return None
         self._serial += 1
-        serial = self._serial
+        self.send(Ask(self._serial, states))
+        return await self._answer(self._serial)
+
+    async def set_drained(self, application: str, drained: bool) -> None:
+        """Tell the child, if there is one, and wait until it has done so; no longer than for any answer."""
+        self._serial += 1
+        self.send(SetDrained(self._serial, application, drained))
+        if self._begun:
+            await self._answer(self._serial)
+
+    async def _answer(self, serial: int) -> Told | None:
         future = self._asked[serial] = asyncio.get_running_loop().create_future()
-        self.send(Ask(serial, states))
         try:
             return await asyncio.wait_for(future, self._limits.answer_s_max)
         except TimeoutError:
             self.silent = True
             return None
         finally:
-            self._asked.pop(serial, None)
+            del self._asked[serial]
+
+    def _answered(self, serial: int, told: Told | None) -> None:
+        self.silent = False
+        future = self._asked.get(serial)
+        if future is not None and not future.done():
+            future.set_result(told)
 
     async def finish(self, drain_s: float) -> None:
         """Let the child end its requests and end; kill it where it does not. May be called unstarted."""
@@ -248,12 +264,11 @@ class Keeper:
             case Built(generation, held):
                 self.generation, self.held = generation, held
                 self._family.built()
-            case Told():
-                self.silent = False
-                self.counts = message.counts
-                future = self._asked.get(message.serial)
-                if future is not None and not future.done():
-                    future.set_result(message)
+            case Told(serial, counts):
+                self.counts = counts
+                self._answered(serial, message)
+            case Heeded(serial):
+                self._answered(serial, None)
             case Ended(cut_off, counts):
                 self.cut_off, self.counts = cut_off, counts
             case Broke(why):

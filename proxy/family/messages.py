@@ -66,8 +66,9 @@ class NewTable(msgspec.Struct, frozen=True, tag=True):
 
 
 class SetDrained(msgspec.Struct, frozen=True, tag=True):
-    """An operator took an application out of service, or back in."""
+    """An operator took an application out of service, or back in. Answered with `Heeded`."""
 
+    serial: int
     application: str
     drained: bool
 
@@ -111,6 +112,12 @@ class Told(msgspec.Struct, frozen=True, tag=True):
     bars: dict[str, str]  # why an application may not be called here; one that may is left out
 
 
+class Heeded(msgspec.Struct, frozen=True, tag=True):
+    """What was asked for under this number is done."""
+
+    serial: int
+
+
 class Ended(msgspec.Struct, frozen=True, tag=True):
     """All is done that there was to do; the last word."""
 
@@ -125,4 +132,4 @@ class Broke(msgspec.Struct, frozen=True, tag=True):
 
 
 Down = Begin | NewTable | SetDrained | Ask | Finish | Hurry
-Up = Began | Built | Told | Ended | Broke
+Up = Began | Built | Told | Heeded | Ended | Broke

@@ -17,7 +17,7 @@ from proxy.engine import Engine
 from proxy.family.address import Reservation
 from proxy.family.keeper import Keeper
 from proxy.family.ledger import SLOTS_MAX, Ledger, new_memory
-from proxy.family.messages import Begin, Counts, Edition, Hurry, NewTable, SetDrained, Told
+from proxy.family.messages import Begin, Counts, Edition, Hurry, NewTable, Told
 from proxy.family.slots import Slots
 from proxy.family.tally import Sum, counts_of
 from proxy.loading import Loaded, Loader
@@ -228,10 +228,9 @@ class Supervisor:
         served = [keeper.generation for keeper in self._keepers if keeper.generation]
         return min(served, default=self._engine.pipeline.snapshot.generation)
 
-    def set_drained(self, application: str, drained: bool) -> None:
+    async def set_drained(self, application: str, drained: bool) -> None:
         self._engine.pipeline.snapshot.gates[application].drained = drained
-        for keeper in self._keepers:
-            keeper.send(SetDrained(application, drained))
+        await asyncio.gather(*(keeper.set_drained(application, drained) for keeper in self._keepers))
 
     async def _gather(self, *, states: bool) -> list[Told]:
         told = await asyncio.gather(*(keeper.ask(states=states) for keeper in self._keepers))

@@ -25,7 +25,7 @@ async def ends() -> AsyncIterator[Ends]:
 async def test_messages_arrive_as_they_were_sent_and_in_order(ends: Ends) -> None:
     """A table after its successor would be served for ever."""
     edition = Edition(source=b"\x00\xff" * 500_000, generation=7, slots={"a": 1}, drained=("a",))
-    said = [Ask(1, states=True), NewTable(edition), SetDrained("a", drained=False), Finish(2.5)]
+    said = [Ask(1, states=True), NewTable(edition), SetDrained(2, "a", drained=False), Finish(2.5)]
     assert all(ends[0].send(each) for each in said)
     assert [await ends[1].receive() for _ in said] == said
 

@@ -60,7 +60,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def test_a_child_is_told_the_table_its_generation_its_slots_and_who_is_drained(bench: Bench) -> None:
     """All that makes it route as the others do."""
-    bench.supervisor.set_drained("b", True)
+    await bench.supervisor.set_drained("b", True)
     first = bench.supervisor.edition()
     assert first.source == table("a", "b").encode()
     assert (first.generation, first.slots, first.drained) == (1, {"a": 1, "b": 2}, ("b",))
