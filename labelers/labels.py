@@ -23,6 +23,8 @@ LABELS_MAX = 64
 INTEGER_BITS_MAX = 212
 """No integer of more bits than this has 64 digits or fewer."""
 
+_INTEGER_END = 10**64
+
 _WORD = re.compile(r"[A-Za-z0-9._:/@+-]{1,64}").fullmatch
 _ITERABLES = (list, tuple, set, frozenset, GeneratorType)
 
@@ -30,6 +32,8 @@ _ITERABLES = (list, tuple, set, frozenset, GeneratorType)
 def canonical(label: object) -> str:
     """The canonical form of a label. Raises `BadYield` where it is none."""
     kind = type(label)
+    if kind is int and 0 <= label < _INTEGER_END:  # type: ignore[operator]
+        return int.__repr__(label)
     if kind is str:
         word: Any = label
     elif kind is bool:
@@ -54,6 +58,8 @@ def collect(labeler: Labeler, payload: Payload) -> list[str]:
     the stack: all of the user's code runs below it.
     """
     yielded: Any = labeler(payload)
+    if type(yielded) is tuple and len(yielded) == 1:
+        return [canonical(yielded[0])]  # the commonest case, at once
     if not isinstance(yielded, _ITERABLES):
         yielded = _other_iterable(yielded)
     found: list[str] = []

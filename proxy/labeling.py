@@ -93,7 +93,7 @@ class Station:
     """One labeler at work: its counts, its strikes, its suspension."""
 
     __slots__ = (
-        *("_budget_s", "_burst", "_call", "_clock", "_counts", "_keys", "_labeler"),
+        *("_budget_s", "_burst", "_call", "_counts", "_keys", "_labeler", "_now"),
         *("_ok", "_strikes", "_suspended_until_s", "_watchdog"),
     )
 
@@ -103,7 +103,7 @@ class Station:
         self._labeler = labeler
         self._call = labeler.call
         self._budget_s = labeler.budget_s
-        self._clock = clock
+        self._now = clock.now
         self._watchdog = watchdog
         self._counts = counts
         self._burst = burst
@@ -114,7 +114,7 @@ class Station:
 
     def ask(self, payload: Payload) -> Sequence[str]:
         """Its labels for this payload, or its default labels. Never raises (but for Ctrl-C)."""
-        began = self._clock.now()
+        began = self._now()
         if began < self._suspended_until_s:
             return self._fail(SUSPENDED, "it overran too often")
         watchdog = self._watchdog
@@ -134,7 +134,7 @@ class Station:
             kind, error = RAISED, _describe(caught)
         finally:
             watchdog.disarm()
-        elapsed_s = self._clock.now() - began
+        elapsed_s = self._now() - began
         if elapsed_s > self._budget_s or kind == OVERRAN:
             return self._late(kind, elapsed_s, found)
         if kind:
@@ -152,7 +152,7 @@ class Station:
         return default if to_blame or kind else found
 
     def _strike(self) -> None:
-        now = self._clock.now()
+        now = self._now()
         self._strikes = [struck for struck in self._strikes if now - struck < STRIKES_WITHIN_S] + [now]
         if len(self._strikes) >= STRIKES_MAX:
             self._strikes = []

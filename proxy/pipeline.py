@@ -77,6 +77,7 @@ class Pipeline:
         self.snapshot = snapshot
         self.queue = queue
         self.clock = clock
+        self.now = clock.now
         self.meters = meters
         self.log = log
         self.failures = Burst("attempt_failed", clock=clock, log=log)  # by application and outcome
@@ -203,7 +204,7 @@ class Exchange:
         else:
             put = future.result()
         if isinstance(put, Refused):
-            self._pipeline.meters.tickets[put.why.value] += 1
+            self._pipeline.meters.tickets[put.why] += 1
             self._refuse(put)
             return
         self._pipeline.meters.tickets["accepted" if put.fresh else "known"] += 1
@@ -233,8 +234,8 @@ class Exchange:
         """The attempts and the applications passed over, in words: for people."""
         if self._chain is None:
             return "the caller asked for a ticket at once"
-        tried = [f"{a.application}: {a.outcome.value}" for a in self._chain.attempts]
-        passed = [f"{application}: passed over ({bar.value})" for application, bar in self._chain.passed_over]
+        tried = [f"{a.application}: {a.outcome}" for a in self._chain.attempts]
+        passed = [f"{application}: passed over ({bar})" for application, bar in self._chain.passed_over]
         return ", ".join(tried + passed)
 
     def _finish(self, verdict: Verdict, answer: Answer) -> None:
@@ -251,15 +252,15 @@ class Exchange:
         """Count what was passed over, and log what failed, with its cause: the caller is not told that."""
         pipeline = self._pipeline
         for application, bar in chain.passed_over:
-            pipeline.meters.passed_over[application, bar.value] += 1
+            pipeline.meters.passed_over[application, bar] += 1
             if bar in _SHORT and not self._request.drained:
-                pipeline.pressure.press(pipeline.clock.now())
+                pipeline.pressure.press(pipeline.now())
         for attempt in chain.attempts:
             if attempt.outcome not in _ANSWERED:
                 pipeline.failures.tell(
-                    (attempt.application, attempt.outcome.value),
+                    (attempt.application, attempt.outcome),
                     application=attempt.application,
-                    outcome=attempt.outcome.value,
+                    outcome=attempt.outcome,
                     cause=attempt.cause,
                     tier=attempt.tier,
                     request_id=self._request.id,
@@ -281,7 +282,7 @@ class Exchange:
         )
 
     def _elapsed_s(self) -> float:
-        return self._pipeline.clock.now() - self._request.arrived_s
+        return self._pipeline.now() - self._request.arrived_s
 
 
 _ANSWERED = (Outcome.OK, Outcome.REJECTED)

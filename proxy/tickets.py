@@ -41,7 +41,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool  # False: an earlier ticket with the same Idempotency-Key stands for it
 
 
-class Refusal(enum.Enum):
+class Refusal(enum.StrEnum):
     """Why the queue did not take a request."""
 
     FULL = "full"  # the byte or count quota

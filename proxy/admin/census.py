@@ -88,4 +88,4 @@ def states(gates: Mapping[str, Gate], now: float) -> dict[str, ApplicationState]
 def bars(gates: Mapping[str, Gate], now: float) -> dict[str, str]:
     """Why this process may not call some of the applications now."""
     found = {name: gate.bar(now) for name, gate in gates.items()}
-    return {name: bar.value for name, bar in found.items() if bar is not None}
+    return {name: bar for name, bar in found.items() if bar is not None}

@@ -8,6 +8,7 @@ import re
 
 from proxy.messages import Request, Target
 
+_NONE: frozenset[bytes] = frozenset()
 _MODEL = re.compile(rb"^/v2/models/[^/?]+")
 
 
@@ -16,18 +17,20 @@ def encode_request(request: Request, target: Target, host: bytes, prefix: bytes,
     path = request.target
     if target.model:
         path = _MODEL.sub(b"/v2/models/" + target.model.encode(), path, count=1)
+    method, body, added = request.method, request.body, target.headers
+    left_ms = str(max(1, int(budget_s * 1000)))
     lines = [
-        b"%b %b%b HTTP/1.1\r\nHost: %b\r\nX-Request-Id: %b\r\nPenstock-Deadline-Ms: %d\r\n"
-        % (request.method, prefix, path, host, request.id.encode(), max(1, int(budget_s * 1000)))
+        b"%b %b%b HTTP/1.1\r\nHost: %b\r\nX-Request-Id: %b\r\nPenstock-Deadline-Ms: %b"
+        % (method, prefix, path, host, request.id.encode(), left_ms.encode())
     ]
-    ours = {name.lower() for name, _ in target.headers}
+    ours = {name.lower() for name, _ in added} if added else _NONE
     for name, value in request.headers:
         if not ours or name.lower() not in ours:
-            lines.append(b"%b: %b\r\n" % (name, value))
-    for name, value in target.headers:
-        lines.append(b"%b: %b\r\n" % (name, value))
-    if request.body or request.method == b"POST":
-        lines.append(b"Content-Length: %d\r\n" % len(request.body))
-    lines.append(b"\r\n")
-    lines.append(request.body)
-    return b"".join(lines)
+            lines.append(b"%b: %b" % (name, value))
+    for name, value in added:
+        lines.append(b"%b: %b" % (name, value))
+    if body or method == b"POST":
+        lines.append(b"Content-Length: %b" % str(len(body)).encode())
+    lines.append(b"")
+    lines.append(body)
+    return b"\r\n".join(lines)

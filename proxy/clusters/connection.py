@@ -11,23 +11,31 @@ from typing import cast
 import httptools
 
 from proxy.clusters.limits import ClientLimits
+from proxy.clusters.plain import OURS, PlainReader
 from proxy.hop import HOP_BY_HOP, end_to_end
 from proxy.messages import Answer, Failure, Outcome
+from proxy.pieces import Pieces
 
 Done = Callable[[Answer | Failure], None]
-
-_OURS = (b"penstock-", b"x-request-id")
-"""Fields that the proxy itself answers with; a server's are dropped so that no field stands twice."""
 
 
 class Connection(asyncio.Protocol):
     """The protocol of one connection. `release(connection, reusable)` is called when a call has ended."""
 
-    def __init__(self, limits: ClientLimits, release: "Callable[[Connection, bool], None]") -> None:
+    def __init__(
+        self,
+        limits: ClientLimits,
+        release: "Callable[[Connection, bool], None]",
+        plain: PlainReader | None = None,
+    ) -> None:
         self._limits = limits
         self._release = release
+        self._plain = plain or PlainReader(limits)  # a pool's connections share one
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = None  # made for an answer that is not plain
+        self._headers: list[tuple[bytes, bytes]]
+        self._body: bytes
+        self._pieces: Pieces | None
         self._complete: bool
         self._keep_alive = False
         self._wrong: str
@@ -71,8 +79,52 @@ class Connection(asyncio.Protocol):
         if self._done is None:  # bytes that nobody asked for: what follows could answer the wrong request
             self.close()
             return
-        self.heard = True
+        if not self.heard:
+            self.heard = True
+            if self._read_plain(data):
+                return
+        elif self._missing:
+            self._read_more(data)
+            return
+        self._parse(data)
+
+    def _read_plain(self, data: bytes) -> bool:
+        """Read the beginning of an answer without the parser; False where it is for the parser."""
+        head = self._plain.read(data)
+        if head is None:
+            return False
+        self._status = head.status
+        self._headers = head.headers
+        self._missing = head.length
+        self._framed = self._keep_alive = self._in_message = True
+        self._read_more(data[head.body_at :])
+        return True
+
+    def _read_more(self, data: bytes) -> None:
+        """More of a plain answer's body."""
+        self._missing -= len(data)
+        if self._missing < 0:
+            self._fail(Outcome.GARBAGE, "two answers to one request")
+            return
+        self._gather(data)
+        if not self._missing:
+            self._in_message = False
+            self._finish(reusable=self._all_sent())
+
+    def _gather(self, piece: bytes) -> None:
+        """A piece of the body; usually there is one, which is not copied."""
+        if self._pieces is not None:
+            self._pieces.add(piece)
+        elif self._body:
+            self._pieces = Pieces(self._body)
+            self._pieces.add(piece)
+        else:
+            self._body = piece
+
+    def _parse(self, data: bytes) -> None:
         self._unread_bytes += len(data)
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -116,7 +168,7 @@ class Connection(asyncio.Protocol):
         key = name.lower()
         if key in HOP_BY_HOP:
             self._add_hop(key, value)
-        elif not key.startswith(_OURS):
+        elif not key.startswith(OURS):
             self._headers.append((name, value))
 
     def _add_hop(self, key: bytes, value: bytes) -> None:
@@ -130,6 +182,7 @@ class Connection(asyncio.Protocol):
             self._framed = True
 
     def on_headers_complete(self) -> None:
+        assert self._parser is not None
         self._status = self._parser.get_status_code()
         if not 100 <= self._status < 600:
             self._wrong = "a status that does not exist"
@@ -142,7 +195,7 @@ class Connection(asyncio.Protocol):
         if self._body_bytes > self._limits.body_bytes_max:
             self._wrong = "body over the limit"
             return
-        self._body.append(body)
+        self._gather(body)
 
     def on_message_complete(self) -> None:
         self._in_message = False
@@ -153,6 +206,7 @@ class Connection(asyncio.Protocol):
             self._wrong = wrong
         else:
             self._complete = True
+            assert self._parser is not None
             self._keep_alive = self._parser.should_keep_alive()  # llhttp knows only in this call-back
 
     # -- the end of a call --------------------------------------------------------------------------
@@ -169,7 +223,8 @@ class Connection(asyncio.Protocol):
         done, self._done = self._done, None
         assert done is not None
         headers = end_to_end(self._headers, self._connection) if self._connection else self._headers
-        answer = Answer(status=self._status, headers=tuple(headers), body=b"".join(self._body))
+        body = self._body if self._pieces is None else self._pieces.whole()
+        answer = Answer(status=self._status, headers=tuple(headers), body=body)
         self._forget_message()
         if not reusable:
             self.close()
@@ -185,12 +240,14 @@ class Connection(asyncio.Protocol):
 
     def _forget_message(self) -> None:
         self._status = 0
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = []
         self._connection: tuple[bytes, ...] = ()
         self._head_bytes = 0
         self._unread_bytes = 0
-        self._body: list[bytes] = []
+        self._body = b""
         self._body_bytes = 0
+        self._pieces = None
+        self._missing = 0  # bytes of a plain answer's body that are still to come
         self._framed = False
         self._complete = False  # the final answer has been read to its end
         self._wrong = ""  # why this cannot be taken as an answer

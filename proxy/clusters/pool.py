@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from proxy.clusters.connection import Connection, Done
 from proxy.clusters.limits import ClientLimits
+from proxy.clusters.plain import PlainReader
 from proxy.messages import Answer, Failure, Outcome
 from proxy.ports import Clock
 
@@ -34,8 +35,9 @@ class Pool:
         self.host_field = parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii")
         self.prefix = parts.path.rstrip("/").encode()
         self._loop = loop
-        self._clock = clock
+        self._now = clock.now
         self._limits = limits
+        self._plain = PlainReader(limits)
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -46,7 +48,7 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
-                call.send_over(connection, self._connect, self._clock.now)
+                call.send_over(connection, self._connect, self._now)
                 return call
         if len(self._all) + len(self._opening) >= self._limits.connections_max:
             failure = Failure(outcome=Outcome.THROTTLED, cause="every connection to the endpoint is busy")
@@ -57,7 +59,7 @@ class Pool:
 
     def sweep(self) -> None:
         """Close what has been idle too long (the bottom of the stack)."""
-        oldest_s = self._clock.now() - self._limits.idle_s_max
+        oldest_s = self._now() - self._limits.idle_s_max
         stale = 0
         while stale < len(self._idle) and self._idle[stale].idle_since_s < oldest_s:
             stale += 1
@@ -102,11 +104,11 @@ class Pool:
             self._release(connection, connection.usable)
 
     def _new(self) -> Connection:
-        return Connection(self._limits, self._release)
+        return Connection(self._limits, self._release, self._plain)
 
     def _release(self, connection: Connection, reusable: bool) -> None:
         if reusable and len(self._idle) < self._limits.idle_max:
-            connection.idle_since_s = self._clock.now()
+            connection.idle_since_s = self._now()
             self._idle.append(connection)
             return
         if reusable:

@@ -6,13 +6,13 @@ left: its request is cancelled.
 """
 
 import asyncio
-from collections import deque
 from typing import Protocol, cast
 
 import httptools
 
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.message import Message
+from proxy.edge.plain import PlainReader
 from proxy.edge.reply import encode_answer
 from proxy.edge.service import Answered, Serving
 from proxy.messages import Answer
@@ -41,16 +41,25 @@ class Connection(asyncio.Protocol):
     """The protocol of one caller's connection."""
 
     def __init__(
-        self, *, service: Serves, limits: EdgeLimits, clock: Clock, connections: "set[Connection]"
+        self,
+        *,
+        service: Serves,
+        limits: EdgeLimits,
+        clock: Clock,
+        connections: "set[Connection]",
+        plain: PlainReader | None = None,
     ) -> None:
         self._service = service
         self._limits = limits
-        self._clock = clock
+        self._plain = plain or PlainReader(limits)  # a server's connections share one
+        self._now = clock.now
         self._connections = connections
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = (
+            None  # made for the first message that is not plain
+        )
         self._message: Message | None = None  # being read
-        self._waiting: deque[Message] = deque()  # read, not yet served
+        self._waiting: list[Message] = []  # read, not yet served
         self._serving: Serving | None = None
         self._busy = False  # a request is being served
         self._stepping = False  # `_next` is on the stack: an answer given at once must not enter it again
@@ -97,7 +106,7 @@ class Connection(asyncio.Protocol):
             serving.cancel()
 
     def pause_writing(self) -> None:
-        self._write_paused_s = self._clock.now()
+        self._write_paused_s = self._now()
 
     def resume_writing(self) -> None:
         self._write_paused_s = None
@@ -108,7 +117,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._resuming:
             return
-        self._message = Message(self._limits, self._clock.now())
+        self._message = Message(self._limits, self._now())
 
     def on_url(self, piece: bytes) -> None:
         if self._resuming:
@@ -127,11 +136,13 @@ class Connection(asyncio.Protocol):
         assert message is not None
         if self._resuming:
             return
-        self._body_follows = self._parser.should_upgrade() and message.has_body
-        method, version = self._parser.get_method(), self._parser.get_http_version()
+        parser = self._parser
+        assert parser is not None
+        self._body_follows = parser.should_upgrade() and message.has_body
+        method, version = parser.get_method(), parser.get_http_version()
         message.check_head(version)
         # A client of HTTP/1.0 waits for the end of the connection unless told in a field that there is none.
-        keep_alive = self._parser.should_keep_alive() and version == "1.1" and method != b"CONNECT"
+        keep_alive = parser.should_keep_alive() and version == "1.1" and method != b"CONNECT"
         message.end_head(method, keep_alive=keep_alive)
 
     def on_body(self, piece: bytes) -> None:
@@ -150,6 +161,15 @@ class Connection(asyncio.Protocol):
 
     def _parse(self, data: bytes) -> None:
         """Parse as far as a message ends: of what is pipelined, little is held as messages."""
+        message = self._message
+        if message is None:
+            message = self._plain.read(data, self._now())
+            if message is not None:
+                self._begin_plain(message)
+                return
+        elif message.missing:
+            self._add_to_plain(message, data)
+            return
         if len(data) <= PIECE_BYTES:
             self._parse_piece(data)
             return
@@ -159,6 +179,24 @@ class Connection(asyncio.Protocol):
             place += PIECE_BYTES
         if place < len(data):
             self._read_ahead(data[place:])
+
+    def _begin_plain(self, message: Message) -> None:
+        """A head that was read without the parser, and what is there of the body."""
+        if message.missing:
+            self._message = message
+        else:
+            self._waiting.append(message)
+
+    def _add_to_plain(self, message: Message, data: bytes) -> None:
+        missing = message.missing
+        if len(data) <= missing:
+            message.add_body(data)
+        else:
+            message.add_body(data[:missing])
+            self._read_ahead(data[missing:])
+        if not message.missing:
+            self._message = None
+            self._waiting.append(message)
 
     def _parse_piece(self, data: bytes) -> None:
         fault: Answer | None = None
@@ -172,19 +210,21 @@ class Connection(asyncio.Protocol):
             self._message.check_unread()
             fault = self._message.fault
         if fault is not None:
-            self._message = Message(self._limits, self._clock.now())
+            self._message = Message(self._limits, self._now())
             self._message.fault = fault
             self._waiting.append(self._message)
 
     def _feed(self, data: bytes) -> None:
         """Parse. An offer to upgrade is not taken (RFC 9110, 7.8): a new parser reads on as HTTP/1.1."""
         while data:
+            if self._parser is None:
+                self._parser = httptools.HttpRequestParser(self)
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
                 if self._message is not None and self._message.fault is not None:
                     return  # it is refused: its body must not be read as the next message
-                self._parser = httptools.HttpRequestParser(self)
+                self._parser = None
                 data = data[offer.args[0] :]
                 self._resume_body()
             else:
@@ -194,6 +234,7 @@ class Connection(asyncio.Protocol):
         """Httptools ends an offering message at its head; the new parser is told how its body is framed."""
         if self._message is not None:
             self._resuming = True
+            self._parser = httptools.HttpRequestParser(self)
             self._parser.feed_data(self._message.framing())
             self._resuming = False
 
@@ -218,7 +259,7 @@ class Connection(asyncio.Protocol):
         try:
             while not self._busy and not self._lingering and self._write_paused_s is None:
                 if self._waiting:
-                    self._serve(self._waiting.popleft())
+                    self._serve(self._waiting.pop(0))
                 elif self._ahead:
                     self._parse(self._take_ahead())
                 else:
@@ -258,7 +299,7 @@ class Connection(asyncio.Protocol):
             return
         self._busy = False
         self._serving = None
-        self._changed_s = self._clock.now()
+        self._changed_s = self._now()
         transport.write(data)
         if not keep_alive:
             self._linger()
@@ -269,13 +310,13 @@ class Connection(asyncio.Protocol):
         """Answer a message that cannot be read to its end, and close."""
         self._service.count_fault(fault.status)
         if self._transport is not None:
-            self._transport.write(encode_answer(fault, [], keep_alive=False))
+            self._transport.write(encode_answer(fault, b"", keep_alive=False))
         self._linger()
 
     def _linger(self) -> None:
         """Close so that the last answer arrives: end our side, and discard what still comes."""
         self._lingering = True
-        self._changed_s = self._clock.now()
+        self._changed_s = self._now()
         self._waiting.clear()
         self._ahead.clear()
         if self._transport is not None and self._transport.can_write_eof():

@@ -53,11 +53,56 @@ Wish = Infer | Ask | OfTicket | About | Answer
 _ABOUT = {b"/v2": "", b"/v2/": "", b"/v2/health/live": "live", b"/v2/health/ready": "ready"}
 
 
-def read_wish(message: Message, request_id: str) -> Wish:
-    """What the message asks for, under the id that `request_id` gave it."""
-    match = _MODEL_PATH.fullmatch(message.target)
-    if match is not None:
-        return _of_model(message, match, request_id)
+class Named(msgspec.Struct, frozen=True):
+    """What the path of a model names: the model, perhaps its version, and what is wanted of it."""
+
+    model: str
+    version: str
+    infer: bool
+
+
+TARGETS_HELD_MAX = 1_024
+TARGET_HELD_BYTES_MAX = 1_024
+"""Targets remembered with what they name: 1 MiB of them."""
+
+
+class Intake:
+    """Reads what messages ask for; remembers the targets it has read."""
+
+    __slots__ = ("_named",)
+
+    def __init__(self) -> None:
+        self._named: dict[bytes, Named] = {}
+
+    def read_wish(self, message: Message, request_id: str) -> Wish:
+        """What the message asks for, under the id that `request_id` gave it."""
+        named = self._named.get(message.target)
+        if named is not None:
+            return _of_model(message, named, request_id)
+        match = _MODEL_PATH.fullmatch(message.target)
+        if match is None:
+            return _of_proxy(message)
+        read = _read_model(match)
+        if isinstance(read, Answer):
+            return read
+        if len(message.target) <= TARGET_HELD_BYTES_MAX:
+            if len(self._named) >= TARGETS_HELD_MAX:
+                self._named = {}
+            self._named[message.target] = read
+        return _of_model(message, read, request_id)
+
+
+def _read_model(match: re.Match[bytes]) -> Named | Answer:
+    try:
+        model, version = _segment(match[1]), _segment(match[2] or b"")
+    except UnicodeDecodeError:
+        return problem(400, "the model's name is not UTF-8")
+    if not _NAME.fullmatch(model) or (version and not _NAME.fullmatch(version)):
+        return problem(400, "a model's name or version is one segment of a path, and not '.' or '..'")
+    return Named(model, version, match[3] == b"/infer")
+
+
+def _of_proxy(message: Message) -> Wish:
     path = message.target.partition(b"?")[0]
     if path in _ABOUT:
         return About(_ABOUT[path]) if message.method in _READS else _wrong_method(message, "GET")
@@ -73,42 +118,35 @@ _READS = (b"GET", b"HEAD")
 _TICKET_METHODS = (b"GET", b"HEAD", b"DELETE")
 
 
-def _of_model(message: Message, match: re.Match[bytes], request_id: str) -> Wish:
-    infer = match[3] == b"/infer"
+def _of_model(message: Message, named: Named, request_id: str) -> Wish:
+    infer = named.infer
     if infer and message.method != b"POST":
         return _wrong_method(message, "POST")
     if not infer and message.method not in _READS:
         return _wrong_method(message, "GET")
-    request = _request(message, match, request_id)
+    request = _request(message, named, request_id)
     if isinstance(request, Answer):
         return request
     return Infer(request) if infer else Ask(request)
 
 
-def _request(message: Message, match: re.Match[bytes], request_id: str) -> Request | Answer:
+def _request(message: Message, named: Named, request_id: str) -> Request | Answer:
     ours = message.ours
     deadline_s = _deadline(ours[b"penstock-deadline-ms"]) if b"penstock-deadline-ms" in ours else None
     if deadline_s is not None and math.isnan(deadline_s):
         return problem(400, "Penstock-Deadline-Ms is not a positive number of milliseconds")
-    fallback = _fallback(ours)
+    fallback = _fallback(ours) if ours else Fallback.QUEUE
     if fallback is None:
         return problem(400, "Penstock-Fallback knows 'none' and 'queue'")
     key = ours.get(b"idempotency-key", b"")
     if len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
         return problem(400, f"Idempotency-Key is over {IDEMPOTENCY_KEY_CHARS_MAX} bytes")
-    try:
-        model = _segment(match[1])
-        version = _segment(match[2] or b"")
-    except UnicodeDecodeError:
-        return problem(400, "the model's name is not UTF-8")
-    if not _NAME.fullmatch(model) or (version and not _NAME.fullmatch(version)):
-        return problem(400, "a model's name or version is one segment of a path, and not '.' or '..'")
     return Request(
         id=request_id,
         method=b"POST" if message.method == b"POST" else b"GET",
         target=message.target,
-        model=model,
-        version=version,
+        model=named.model,
+        version=named.version,
         headers=tuple(message.headers),
         body=message.body,
         arrived_s=message.arrived_s,
@@ -118,12 +156,12 @@ def _request(message: Message, match: re.Match[bytes], request_id: str) -> Reque
     )
 
 
-def request_id(message: Message, fresh_id: str) -> str:
-    """The caller's X-Request-Id where it is usable, else `fresh_id`."""
-    given = message.ours.get(b"x-request-id", b"")
+def request_id(message: Message) -> str:
+    """The caller's X-Request-Id where it is usable, else ''."""
+    given = message.ours.get(b"x-request-id")
     if given and len(given) <= REQUEST_ID_CHARS_MAX and _TOKEN.fullmatch(given):
         return given.decode()
-    return fresh_id
+    return ""
 
 
 def _segment(raw: bytes) -> str:
@@ -143,7 +181,10 @@ def _fallback(ours: dict[bytes, bytes]) -> Fallback | None:
     prefer = ours.get(b"prefer", b"")
     if prefer and b"respond-async" in (part.strip().lower() for part in prefer.split(b",")):
         return Fallback.AT_ONCE
-    return _FALLBACKS.get(ours.get(b"penstock-fallback", b"queue").strip().lower())
+    wanted = ours.get(b"penstock-fallback")
+    if wanted is None:
+        return Fallback.QUEUE
+    return _FALLBACKS.get(wanted) or _FALLBACKS.get(wanted.strip().lower())
 
 
 _FALLBACKS = {b"queue": Fallback.QUEUE, b"none": Fallback.NONE}

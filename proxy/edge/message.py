@@ -5,9 +5,11 @@ import re
 from proxy.edge.limits import EdgeLimits
 from proxy.hop import HOP_BY_HOP, end_to_end
 from proxy.messages import Answer
+from proxy.pieces import Pieces
 from proxy.problem import problem
 
-_NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"http2-settings"}
+NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"http2-settings"}
+"""Fields of this hop alone."""
 
 OURS = frozenset((b"x-request-id", b"prefer", b"idempotency-key"))
 """Fields that speak to the proxy; so do all that begin with `penstock-`."""
@@ -29,6 +31,7 @@ class Message:
         "_hosts",
         "_length",
         "_limits",
+        "_pieces",
         "_trailing",
         "_unread_bytes",
         "arrived_s",
@@ -37,6 +40,7 @@ class Message:
         "headers",
         "keep_alive",
         "method",
+        "missing",
         "ours",
         "target",
     )
@@ -50,7 +54,8 @@ class Message:
         self._length: bytes | None = None
         self._chunked = False
         self._trailing = False
-        self._body: bytes | bytearray = b""
+        self._body = b""
+        self._pieces: Pieces | None = None
         self._body_bytes = 0
         self.arrived_s = arrived_s
         self.method = b""
@@ -59,13 +64,15 @@ class Message:
         self.ours: dict[bytes, bytes] = {}  # by lower-case name, for the proxy
         self.asks_to_continue = False
         self.keep_alive = False
+        self.missing = 0  # bytes of a plain message's body that are still to come
         self.fault: Answer | None = None
 
     @property
     def body(self) -> bytes:
         """The whole body; usually one piece, which is not copied."""
-        if not isinstance(self._body, bytes):
-            self._body = bytes(self._body)
+        if self._pieces is not None:
+            self._body = self._pieces.whole()
+            self._pieces = None
         return self._body
 
     @property
@@ -105,7 +112,7 @@ class Message:
         self._unread_bytes = 0
         self._head_bytes += len(name) + len(value)
         key = name.lower()
-        if key in _NOT_PASSED_ON:
+        if key in NOT_PASSED_ON:
             self._add_hop(key, value)
         elif key in OURS or key.startswith(b"penstock-"):
             # A list in two fields is one list (RFC 9110, 5.3); what is no list becomes one, and is refused.
@@ -147,20 +154,40 @@ class Message:
         ):
             self._too_large()
 
+    def take_plain(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        ours: dict[bytes, bytes],
+        length: int,
+    ) -> None:
+        """The whole head of a plain message (`plain.py`), whose body has so many bytes."""
+        self._trailing = True
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.ours = ours
+        self.keep_alive = True
+        self.missing = length
+
     def add_body(self, piece: bytes) -> None:
         """A piece of the body."""
         self._unread_bytes = 0
         if self.fault is not None:
             return
-        self._body_bytes += len(piece)
+        count = len(piece)
+        self._body_bytes += count
+        if self.missing:
+            self.missing -= count
         if self._body_bytes > self._limits.body_bytes_max:
             self._too_large()
-        elif not self._body:
+        elif self._body_bytes == count:
             self._body = piece
-        else:  # one buffer: as a list, pieces of two bytes would take thirty times their size
-            if isinstance(self._body, bytes):
-                self._body = bytearray(self._body)
-            self._body += piece
+        else:
+            if self._pieces is None:
+                self._pieces = Pieces(self._body)
+            self._pieces.add(piece)
 
     def _add_hop(self, key: bytes, value: bytes) -> None:
         if key == b"content-length":
@@ -178,6 +205,7 @@ class Message:
 
     def _too_large(self) -> None:
         self._body = b""
+        self._pieces = None
         self._refuse(413, f"the body is over the limit of {self._limits.body_bytes_max} bytes")
 
     def _refuse(self, status: int, text: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 from proxy.edge.connection import Connection
 from proxy.edge.limits import EdgeLimits
+from proxy.edge.plain import PlainReader
 from proxy.edge.service import Service
 from proxy.errors import AddressInUse
 from proxy.observe.meters import Meters
@@ -25,6 +26,7 @@ class HttpServer:
     def __init__(self, *, service: Service, limits: EdgeLimits, clock: Clock, meters: Meters) -> None:
         self._service = service
         self._limits = limits
+        self._plain = PlainReader(limits)
         self._clock = clock
         self._meters = meters
         self._connections: set[Connection] = set()
@@ -76,7 +78,11 @@ class HttpServer:
 
     def _connection(self) -> Connection:
         return Connection(
-            service=self._service, limits=self._limits, clock=self._clock, connections=self._connections
+            service=self._service,
+            limits=self._limits,
+            plain=self._plain,
+            clock=self._clock,
+            connections=self._connections,
         )
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:

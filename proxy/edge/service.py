@@ -10,7 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from proxy.edge.intake import About, Ask, Infer, OfTicket, read_wish, request_id
+from proxy.edge.identity import RequestIds
+from proxy.edge.intake import About, Ask, Infer, Intake, OfTicket, request_id
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer, encode_reply
 from proxy.edge.ticketing import cancel_answer, ticket_answer
@@ -61,17 +62,19 @@ class Service:
         self._pipeline = pipeline
         self._queue = queue
         self.clock = clock
-        self._rng = rng
+        self.now = clock.now
+        self._ids = RequestIds(rng)
         self._meters = meters
         self._log = log
         self._metadata = msgspec.json.encode(
             {"name": "penstock", "version": version, "extensions": ["binary_tensor_data"]}
         )
+        self._intake = Intake()
         self.draining = False
 
     def serve(self, message: Message, answered: Answered) -> Serving | None:
         """Serve one message; `answered` is called once, perhaps before this returns, unless cancelled."""
-        turn = Turn(self, message, answered, request_id(message, f"{self._rng.getrandbits(128):032x}"))
+        turn = Turn(self, message, answered, request_id(message) or self._ids.next())
         try:
             return self._serve(turn)
         except Exception as error:  # noqa: BLE001 - a bug must answer 500, not leave a caller waiting
@@ -88,7 +91,7 @@ class Service:
         self._meters.faults[status] += 1
 
     def _serve(self, turn: "Turn") -> Serving | None:
-        wish = read_wish(turn.message, turn.request_id)
+        wish = self._intake.read_wish(turn.message, turn.request_id)
         match wish:
             case Infer(request):
                 return self._pipeline.take(request, turn.reply)
@@ -141,7 +144,7 @@ class Turn:
         """Answer with what the pipeline came to."""
         message = self.message
         keep_alive = message.keep_alive and not self._service.draining
-        total_s = self._service.clock.now() - message.arrived_s
+        total_s = self._service.now() - message.arrived_s
         head_only = message.method == b"HEAD"
         try:
             data = encode_reply(reply, self.request_id, total_s, keep_alive=keep_alive, head_only=head_only)
@@ -154,6 +157,6 @@ class Turn:
     def say(self, answer: Answer) -> None:
         """Answer without the pipeline."""
         keep_alive = self.message.keep_alive and not self._service.draining
-        fields = [b"X-Request-Id: %b\r\n" % self.request_id.encode()]
+        fields = b"X-Request-Id: %b" % self.request_id.encode()
         head_only = self.message.method == b"HEAD"
         self._answered(encode_answer(answer, fields, keep_alive=keep_alive, head_only=head_only), keep_alive)

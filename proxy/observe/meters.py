@@ -62,10 +62,10 @@ class Meters:
     def settle(self, reply: Reply, elapsed_s: float) -> None:
         """Count a request that ended, `elapsed_s` after it arrived."""
         tier = "" if reply.tier is None else str(reply.tier)
-        self.requests[reply.class_name, tier, reply.verdict.value] += 1
+        self.requests[reply.class_name, tier, reply.verdict] += 1
         called_s = 0.0
         for attempt in reply.attempts:
-            self.attempts[attempt.application, attempt.outcome.value] += 1
+            self.attempts[attempt.application, attempt.outcome] += 1
             called_s += attempt.elapsed_s
             if self.served is not None and attempt.outcome is Outcome.OK:
                 self.served(attempt.application)

@@ -202,7 +202,7 @@ class Drain:
         limits, now = self._limits, self._clock.now()
         record = self._suspects.fail(claim.ticket, reply.attempts)
         lane.failed(now, self._rng.random(), limits.lanes)
-        story = ", ".join(f"{each.application}: {each.outcome.value}" for each in reply.attempts)
+        story = ", ".join(f"{each.application}: {each.outcome}" for each in reply.attempts)
         reason = story or "no application was eligible"
         if record.strikes >= limits.strikes_max:
             self._suspects.clear(claim.ticket)

@@ -17,7 +17,7 @@ HOLD_S_MAX = 30.0
 """The longest Retry-After of a throttling server that is honoured."""
 
 
-class Bar(enum.Enum):
+class Bar(enum.StrEnum):
     """Why an application is passed over."""
 
     DRAINED = "drained"

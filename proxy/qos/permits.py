@@ -17,7 +17,7 @@ BURST_SPAN_S = 0.01
 """Without a stated burst, calls worth this much time may start at once (at least one)."""
 
 
-class Shortage(enum.Enum):
+class Shortage(enum.StrEnum):
     """Which permit is lacking."""
 
     CONCURRENCY = "concurrency"

@@ -21,7 +21,7 @@ from proxy.tiers.outcome import outcome_of, retry_after_of
 class Ground:
     """What every chain stands on: the ports, the gates of the applications and the clients by kind."""
 
-    __slots__ = ("clock", "clusters", "gates", "rng", "timers")
+    __slots__ = ("clusters", "gates", "now", "rng", "timers")
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Ground:
         gates: Mapping[str, Gate],
         clusters: Mapping[str, Cluster],
     ) -> None:
-        self.clock = clock
+        self.now = clock.now
         self.timers = timers
         self.rng = rng
         self.gates = gates
@@ -91,7 +91,7 @@ class Chain:
 
     def advance(self) -> None:
         """Try the next tier that has an eligible row; with none left, end."""
-        now = self._ground.clock.now()
+        now = self._ground.now()
         while self._next < len(self._tiers):
             tier = self._tiers[self._next]
             self._next += 1
@@ -180,7 +180,7 @@ class Chain:
 
     def _settle(self, outcome: Outcome, cause: str, answer: Answer | None, *, evidence: bool = True) -> None:
         """The attempt ended; without `evidence` how it ended says nothing about the application."""
-        now = self._ground.clock.now()
+        now = self._ground.now()
         if evidence:
             retry_after_s = None if answer is None else retry_after_of(answer)
             self._gate.leave(self._pass, outcome, now, retry_after_s)

@@ -239,4 +239,4 @@ def test_half_an_answer_is_let_go_with_its_connection() -> None:
     """The parser and the connection hold each other: until the collector comes, 64 MB might wait."""
     server = Server().asked().sends(ANSWER[:-1])
     server.closes()
-    assert server.connection._body == []
+    assert server.connection._body == b""

@@ -34,7 +34,7 @@ class OneServing:
         self._answered = answered
 
     def answer(self, body: bytes = b"yes") -> None:
-        data = encode_answer(Answer(status=200, body=body), [], keep_alive=self.message.keep_alive)
+        data = encode_answer(Answer(status=200, body=body), b"", keep_alive=self.message.keep_alive)
         self._answered(data, self.message.keep_alive)
 
     def cancel(self) -> None:

@@ -49,18 +49,18 @@ def test_an_exhausted_reply_says_when_to_come_back() -> None:
 
 def test_an_answer_to_head_has_the_length_and_no_body() -> None:
     """As GET would have had."""
-    data = encode_answer(Answer(status=200, body=b"body"), [], keep_alive=True, head_only=True)
+    data = encode_answer(Answer(status=200, body=b"body"), b"", keep_alive=True, head_only=True)
     assert data.endswith(b"Content-Length: 4\r\n\r\n")
 
 
 def test_no_content_has_no_length() -> None:
     """RFC 9110, section 8.6."""
-    assert b"Content-Length" not in encode_answer(Answer(status=204), [], keep_alive=True)
+    assert b"Content-Length" not in encode_answer(Answer(status=204), b"", keep_alive=True)
 
 
 def test_an_unknown_status_still_has_a_status_line() -> None:
     """Model servers invent statuses."""
-    assert encode_answer(Answer(status=450), [], keep_alive=False).startswith(b"HTTP/1.1 450 Status\r\n")
+    assert encode_answer(Answer(status=450), b"", keep_alive=False).startswith(b"HTTP/1.1 450 Status\r\n")
 
 
 def ticket(status: TicketStatus, answer: Answer | None = None, due_s: float = 105.0) -> Ticket:
