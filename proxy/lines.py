@@ -21,7 +21,8 @@ LINES_HELD_MAX = 4_096
 """What is remembered at most: 4 MiB, with all that belongs to it."""
 
 _LINE = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}): ([\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)"
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}): "
+    rb"([\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)"
 )
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,11}")
 

@@ -1,4 +1,4 @@
-"""A body that arrives in pieces: kept so that joining it copies each byte once, and small pieces stay small."""
+"""A body that arrives in pieces: joining it copies each byte once, and small pieces stay small."""
 
 SMALL_BYTES = 16 * 1024
 """Smaller pieces are gathered in a buffer: as objects of their own, pieces of one byte would take forty."""

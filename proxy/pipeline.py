@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from labelers import Payload
-from proxy.messages import Answer, Fallback, Label, Outcome, Reply, Request, Verdict
+from proxy.messages import Answer, Attempt, Fallback, Label, Outcome, Reply, Request, Verdict
 from proxy.observe.burst import Burst
 from proxy.observe.meters import Meters
 from proxy.ports import Clock, Log, OfflineQueue
@@ -267,18 +267,23 @@ class Exchange:
                 )
 
     def _reply(self, verdict: Verdict, answer: Answer) -> Reply:
-        attempts = () if self._chain is None else self._chain.attempts
-        last = attempts[-1] if attempts and attempts[-1].outcome in _ANSWERED else None
+        attempts: tuple[Attempt, ...] = ()
+        application, tier = "", None
+        if self._chain is not None:
+            attempts = self._chain.attempts
+            if attempts and attempts[-1].outcome in _ANSWERED:
+                application, tier = attempts[-1].application, attempts[-1].tier
+        retry_after_s = RETRY_AFTER_S if verdict is Verdict.EXHAUSTED else None
         return Reply(
             verdict=verdict,
             answer=answer,
             labels=self._labels,
             class_name=self._plan.qos.name,
-            application="" if last is None else last.application,
-            tier=None if last is None else last.tier,
+            application=application,
+            tier=tier,
             attempts=attempts,
             generation=self._snapshot.generation,
-            retry_after_s=RETRY_AFTER_S if verdict is Verdict.EXHAUSTED else None,
+            retry_after_s=retry_after_s,
         )
 
     def _elapsed_s(self) -> float:

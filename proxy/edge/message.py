@@ -154,20 +154,11 @@ class Message:
         ):
             self._too_large()
 
-    def take_plain(
-        self,
-        method: bytes,
-        target: bytes,
-        headers: list[tuple[bytes, bytes]],
-        ours: dict[bytes, bytes],
-        length: int,
-    ) -> None:
-        """The whole head of a plain message (`plain.py`), whose body has so many bytes."""
+    def begin_plain(self, method: bytes, target: bytes, length: int) -> None:
+        """The head of a plain message is whole (`plain.py`, which has filled in the fields)."""
         self._trailing = True
         self.method = method
         self.target = target
-        self.headers = headers
-        self.ours = ours
         self.keep_alive = True
         self.missing = length
 

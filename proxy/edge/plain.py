@@ -62,36 +62,41 @@ class PlainReader:
         start = self._starts.get(raws[0]) or self._learn_start(raws[0])
         if start is None or count > self._headers_max:
             return None
-        headers: list[tuple[bytes, bytes]] = []
-        ours: dict[bytes, bytes] = {}
-        hosts = length = 0
-        framed = False
-        for place in range(1, count):
-            line = self._lines.read(raws[place])
+        message = Message(self._limits, now)
+        length = self._read_fields(raws, message)
+        rest = len(data) - end - 4
+        if length < rest or length > self._body_bytes_max:
+            return None
+        message.begin_plain(start[0], start[1], length)
+        if rest:
+            message.add_body(data[end + 4 :])
+        return message
+
+    def _read_fields(self, raws: list[bytes], message: Message) -> int:
+        """Hand the fields to the message; the body's length, or -1 where the message is not plain."""
+        headers, ours, lines = message.headers, message.ours, self._lines
+        hosts = 0
+        length = -1
+        for place in range(1, len(raws)):
+            line = lines.read(raws[place])
             if line is None:
-                return None
+                return -1
             kind = line.kind
             if kind == PASSED:
                 headers.append(line.field)
             elif kind == SPEAKS_TO_US:
                 if line.key in ours:
-                    return None
+                    return -1
                 ours[line.key] = line.field[1]
             elif kind == HOST:
                 hosts += 1
             elif kind == LENGTH:
-                if framed:
-                    return None
-                framed = True
+                if length >= 0:
+                    return -1
                 length = line.number
-        rest = len(data) - end - 4
-        if hosts != 1 or rest > length or length > self._body_bytes_max:
-            return None
-        message = Message(self._limits, now)
-        message.take_plain(start[0], start[1], headers, ours, length)
-        if rest:
-            message.add_body(data[end + 4 :])
-        return message
+        if hosts != 1:
+            return -1
+        return max(0, length)
 
     def _learn_start(self, raw: bytes) -> tuple[bytes, bytes] | None:
         match = _START.fullmatch(raw)

@@ -7,12 +7,23 @@ and its tiers. Never decides which row of a tier is drawn (`choose.py`), nor wha
 import hashlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import msgspec
+from proxy.routing.application import Application, BreakerLimits, LabelerSpec
+from proxy.routing.rows import ANY, Plan, QosClass, Row, Tier
 
-ANY = "*"
-"""The label of a row that matches every request."""
+__all__ = (
+    "ANY",
+    "Application",
+    "BreakerLimits",
+    "LabelerSpec",
+    "Plan",
+    "QosClass",
+    "Row",
+    "Table",
+    "Tier",
+    "digest_of",
+)
 
 CLASSES_MAX = 100
 """Declared QoS classes in one table."""
@@ -22,77 +33,6 @@ PLANS_HELD_MAX = 4_096
 
 PLAN_ROWS_HELD_MAX = 1_000_000
 """Rows that the remembered plans refer to, all of them together: what bounds their memory."""
-
-
-class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """When an application is passed over for failing (see `qos/breaker.py`)."""
-
-    consecutive: int = 10  # failures in a row
-    ratio: float = 0.5  # failures among the calls of the window
-    calls_min: int = 20  # below this many calls in the window the ratio says nothing
-    window_s: float = 10.0
-    rest_s: float = 1.0  # first rest; doubles with each failed probe
-    rest_max_s: float = 8.0
-
-
-class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row's traffic reaches. Limits are ceilings; None = unlimited."""
-
-    id: str
-    endpoints: tuple[str, ...]  # base URLs without a trailing slash
-    model: str = ""  # the model's name there; empty = as the caller named it
-    concurrency: int | None = None  # calls in flight at most
-    rate: float | None = None  # calls per second at most
-    burst: int | None = None  # calls that may start at once within the rate; None = worth 10 ms, at least 1
-    headers: tuple[tuple[bytes, bytes], ...] = ()  # added to each call, credentials say
-    breaker: BreakerLimits = BreakerLimits()
-    line: int = 0
-
-
-class QosClass(msgspec.Struct, frozen=True, kw_only=True):
-    """A QoS class; `rank` 0 is the most critical."""
-
-    name: str
-    rank: int
-    labels: frozenset[str]
-    deadline_s: float | None = None  # the whole request's budget; None = the rows' timeouts alone
-
-
-class LabelerSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A labeler as the table asks for it; `labelers/registry.py` builds it."""
-
-    use: str  # a built-in, an entry point, or module:attribute
-    options: dict[str, Any]
-    default: tuple[str, ...] = ()  # labels when it raises, overruns or yields nonsense
-    budget_s: float = 0.02
-    line: int = 0
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the founding document's table. `number` counts from 1 in the file's order."""
-
-    number: int
-    application: str
-    timeout_s: float
-    weight: float
-    priority: int
-    cluster_type: str
-    labels: frozenset[str]  # {"*"} matches every request
-    line: int = 0
-
-
-class Tier(msgspec.Struct, frozen=True, kw_only=True):
-    """Matching rows of one priority, in table order."""
-
-    priority: int
-    rows: tuple[Row, ...]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a set of labels selects: its class, and its tiers in ascending priority."""
-
-    qos: QosClass
-    tiers: tuple[Tier, ...]
 
 
 class Table:

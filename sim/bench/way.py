@@ -102,7 +102,7 @@ class Way:
         into_ns = out_ns = 0
         for number in range(REQUESTS):
             caller, answers = self._callers[number % CONNECTIONS]
-            for call, calls in self._calls.values():
+            for _, calls in self._calls.values():
                 calls.last = b""
             began_ns = time.perf_counter_ns()
             caller.data_received(requests[number % len(requests)])

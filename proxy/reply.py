@@ -1,0 +1,58 @@
+"""What the pipeline answers, and what was tried for it. Hot: plain classes, which mypyc makes C structs."""
+
+from typing import Final, final
+
+from proxy.answer import Answer
+from proxy.verdicts import Outcome, Verdict
+
+Label = str
+"""A label in its canonical form: the number 1125 and the word "1125" are the same label."""
+
+
+@final
+class Attempt:
+    """One row tried, as `Penstock-Attempts` reports it. Never changed."""
+
+    __slots__ = ("application", "cause", "elapsed_s", "outcome", "tier")
+
+    def __init__(
+        self, *, application: str, tier: int, outcome: Outcome, elapsed_s: float, cause: str = ""
+    ) -> None:
+        self.application: Final = application
+        self.tier: Final = tier
+        self.outcome: Final = outcome
+        self.elapsed_s: Final = elapsed_s
+        self.cause: Final = cause  # for logs: the status or what the network said
+
+
+@final
+class Reply:
+    """The edge turns it into bytes, the drain into a stored result. Never changed."""
+
+    __slots__ = (
+        *("answer", "application", "attempts", "class_name", "generation", "labels", "retry_after_s"),
+        *("tier", "verdict"),
+    )
+
+    def __init__(
+        self,
+        *,
+        verdict: Verdict,
+        answer: Answer,
+        labels: tuple[Label, ...] = (),
+        class_name: str = "",
+        application: str = "",  # who answered; empty where nobody did
+        tier: int | None = None,
+        attempts: tuple[Attempt, ...] = (),
+        generation: int = 0,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.verdict: Final = verdict
+        self.answer: Final = answer
+        self.labels: Final = labels
+        self.class_name: Final = class_name
+        self.application: Final = application
+        self.tier: Final = tier
+        self.attempts: Final = attempts
+        self.generation: Final = generation
+        self.retry_after_s: Final = retry_after_s

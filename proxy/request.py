@@ -1,0 +1,57 @@
+"""A request on its way, and where a call goes. Hot: plain classes, which mypyc turns into C structs."""
+
+from typing import Final, final
+
+from proxy.answer import Headers
+from proxy.verdicts import Fallback
+
+
+@final
+class Request:
+    """One inference request as it arrived; whole, so that it can be replayed for every tier."""
+
+    __slots__ = (
+        *("arrived_s", "body", "deadline_s", "drained", "fallback", "headers", "id", "idempotency_key"),
+        *("method", "model", "target", "version"),
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002 - X-Request-Id, made if absent
+        method: bytes,
+        target: bytes,  # path and query as received
+        model: str = "",  # from the path; empty where the path names none
+        version: str = "",
+        headers: Headers = (),
+        body: bytes = b"",
+        arrived_s: float = 0.0,  # monotonic
+        deadline_s: float | None = None,  # the caller's whole budget, seconds from arrival
+        fallback: Fallback = Fallback.QUEUE,
+        idempotency_key: str = "",
+        drained: bool = False,  # comes from the offline queue: the least critical class
+    ) -> None:
+        self.id: Final = id
+        self.method: Final = method
+        self.target: Final = target
+        self.model: Final = model
+        self.version: Final = version
+        self.headers: Final = headers
+        self.body: Final = body
+        self.arrived_s: Final = arrived_s
+        self.deadline_s: Final = deadline_s
+        self.fallback: Final = fallback
+        self.idempotency_key: Final = idempotency_key
+        self.drained: Final = drained
+
+
+@final
+class Target:
+    """Where a call goes: one endpoint of an application, and what the server there wants. Never changed."""
+
+    __slots__ = ("headers", "model", "url")
+
+    def __init__(self, *, url: str, model: str = "", headers: Headers = ()) -> None:
+        self.url: Final = url  # base URL without a trailing slash
+        self.model: Final = model  # the model's name there; empty = as the caller named it
+        self.headers: Final = headers  # added to each call

@@ -1,0 +1,40 @@
+"""What the table says of applications and labelers: values, read when a table is taken into service."""
+
+from typing import Any
+
+import msgspec
+
+
+class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """When an application is passed over for failing (see `qos/breaker.py`)."""
+
+    consecutive: int = 10  # failures in a row
+    ratio: float = 0.5  # failures among the calls of the window
+    calls_min: int = 20  # below this many calls in the window the ratio says nothing
+    window_s: float = 10.0
+    rest_s: float = 1.0  # first rest; doubles with each failed probe
+    rest_max_s: float = 8.0
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row's traffic reaches. Limits are ceilings; None = unlimited."""
+
+    id: str
+    endpoints: tuple[str, ...]  # base URLs without a trailing slash
+    model: str = ""  # the model's name there; empty = as the caller named it
+    concurrency: int | None = None  # calls in flight at most
+    rate: float | None = None  # calls per second at most
+    burst: int | None = None  # calls that may start at once within the rate; None = worth 10 ms, at least 1
+    headers: tuple[tuple[bytes, bytes], ...] = ()  # added to each call, credentials say
+    breaker: BreakerLimits = BreakerLimits()
+    line: int = 0
+
+
+class LabelerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A labeler as the table asks for it; `labelers/registry.py` builds it."""
+
+    use: str  # a built-in, an entry point, or module:attribute
+    options: dict[str, Any]
+    default: tuple[str, ...] = ()  # labels when it raises, overruns or yields nonsense
+    budget_s: float = 0.02
+    line: int = 0
