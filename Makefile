@@ -65,7 +65,7 @@ COMPILED_TESTS := tests/unit/proxy/edge tests/unit/proxy/clusters tests/unit/pro
 compiled: $(COMPILED)/.made ## build/compiled: the proxy with its hot path compiled (needs a C compiler), and its tests
 	PENSTOCK_COMPILED=1 $(BIN)/python -m pytest -q -o pythonpath="$(COMPILED) ." $(COMPILED_TESTS)
 
-$(COMPILED)/.made: $(STAMP) setup.py $(wildcard proxy/*.py proxy/*/*.py labelers/*.py)
+$(COMPILED)/.made: $(STAMP) setup.py $(wildcard proxy/*.py proxy/*/*.py proxy/*/*.pyx labelers/*.py)
 	@echo "compiling the hot path with mypyc (half a minute)"
 	@rm -rf build
 	@PENSTOCK_COMPILE=1 $(BIN)/python $(PIP) wheel . --no-deps --no-build-isolation -w build/wheel

@@ -11,24 +11,22 @@ from setuptools import setup
 HOT_PATH = [
     "labelers/api.py",
     "labelers/content.py",
+    "labelers/fields.py",
     "labelers/json_field.py",
     "labelers/places.py",
     "labelers/values.py",
     "proxy/clusters/codec.py",
     "proxy/clusters/connection.py",
     "proxy/clusters/http.py",
-    "proxy/clusters/plain.py",
     "proxy/clusters/pool.py",
     "proxy/edge/connection.py",
     "proxy/edge/identity.py",
     "proxy/edge/intake.py",
     "proxy/edge/message.py",
-    "proxy/edge/plain.py",
     "proxy/edge/reply.py",
     "proxy/edge/service.py",
     "proxy/hop.py",
     "proxy/labeling.py",
-    "proxy/lines.py",
     "proxy/observe/meters.py",
     "proxy/pieces.py",
     "proxy/pipeline.py",
@@ -52,10 +50,13 @@ def extensions() -> list[object]:
     """What is to be compiled: nothing unless asked for."""
     if os.environ.get("PENSTOCK_COMPILE") != "1":
         return []
+    from Cython.Build import cythonize  # noqa: PLC0415
     from mypyc.build import mypycify  # noqa: PLC0415 - needed only here
+    from setuptools import Extension  # noqa: PLC0415
 
+    swift = Extension("proxy.heads._swift", ["proxy/heads/_swift.pyx"], extra_compile_args=["-O3"])
     modules: list[object] = mypycify(["--follow-imports=silent", *HOT_PATH], opt_level="3")
-    return modules
+    return [*modules, *cythonize([swift])]
 
 
 setup(ext_modules=extensions())

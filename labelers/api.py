@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from labelers.content import Content, Headers
+from labelers.content import Content
 from labelers.errors import PayloadError
+from labelers.fields import Headers, block_of, headers_of
 from labelers.tensors import Tensor, read_tensors
 
 _decode = msgspec.json.decode
@@ -20,12 +21,13 @@ class Payload:
     """One request, read-only and shared by its labelers.
 
     `model` and `version` are those of the path ('' = not named), `id` the request's id, `body` the raw
-    bytes as they came. Treat what `json` and `tensors` give as read-only: the next labeler sees it too.
+    bytes as they came, `block` the header fields undecoded, in place of `headers`. Treat what `json` and
+    `tensors` give as read-only: the next labeler sees it too.
     """
 
     __slots__ = (
+        "_block",
         "_content",
-        "_fields",
         "_headers",
         "_json",
         "_problem",
@@ -42,6 +44,7 @@ class Payload:
         model: str = "",
         version: str = "",
         headers: Headers = (),
+        block: bytes = b"",
         body: bytes = b"",
         id: str = "",  # noqa: A002
     ) -> None:
@@ -49,7 +52,7 @@ class Payload:
         self.version = version
         self.id = id
         self.body = body
-        self._fields = headers
+        self._block = block_of(headers) if headers else block
         self._headers: RequestHeaders | None = None
         self._content: Content | None = None
         self._json: dict[str, Any] | None = None
@@ -61,7 +64,7 @@ class Payload:
         """Header fields by name, in any case; a repeated field's values are joined with ', '."""
         headers = self._headers
         if headers is None:
-            headers = self._headers = RequestHeaders(self._fields)
+            headers = self._headers = RequestHeaders(headers_of(self._block))
         return headers
 
     @property
@@ -100,7 +103,7 @@ class Payload:
     def _opened(self) -> Content:
         content = self._content
         if content is None:
-            content = self._content = Content(self._fields, self.body)
+            content = self._content = Content(self._block, self.body)
         return content
 
     def _decode(self) -> dict[str, Any]:

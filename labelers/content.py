@@ -7,9 +7,7 @@ absent, all is JSON; 0, all is one raw input and there is no JSON. Never looks i
 import zlib
 
 from labelers.errors import PayloadError
-
-Headers = tuple[tuple[bytes, bytes], ...]
-"""Header fields as received."""
+from labelers.fields import headers_of
 
 INFLATED_BYTES_MAX = 64 * 1024 * 1024
 """A compressed body that grows beyond this is not read by labelers (it is forwarded all the same)."""
@@ -19,7 +17,6 @@ CHUNK_BYTES = 256 * 1024
 
 _JSON_BYTES = b"inference-header-content-length"
 _ENCODING = b"content-encoding"
-_LENGTHS = (len(_JSON_BYTES), len(_ENCODING))
 _WINDOW_BITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
@@ -28,19 +25,27 @@ class Content:
 
     __slots__ = ("body", "json_bytes")
 
-    def __init__(self, headers: Headers, body: bytes) -> None:
+    def __init__(self, block: bytes, body: bytes) -> None:
+        self.body = body
+        self.json_bytes: int | None = None
+        lowered = block.lower()
+        if _JSON_BYTES in lowered or _ENCODING in lowered:
+            self._read(block)
+
+    def _read(self, block: bytes) -> None:
         coding = length = None
-        for name, value in headers:
-            if len(name) in _LENGTHS:  # cheaper than lowering every name
-                lowered = name.lower()
-                if lowered == _ENCODING:
-                    coding = value if coding is None else coding + b"," + value
-                elif lowered == _JSON_BYTES:
-                    if length is not None and length != value:
-                        raise PayloadError("Inference-Header-Content-Length is given twice, differently")
-                    length = value
-        self.body = body if coding is None else inflate(body, coding)
-        self.json_bytes = None if length is None else _parse_length(length, len(self.body))
+        for name, value in headers_of(block):
+            lowered = name.lower()
+            if lowered == _ENCODING:
+                coding = value if coding is None else coding + b"," + value
+            elif lowered == _JSON_BYTES:
+                if length is not None and length != value:
+                    raise PayloadError("Inference-Header-Content-Length is given twice, differently")
+                length = value
+        if coding is not None:
+            self.body = inflate(self.body, coding)
+        if length is not None:
+            self.json_bytes = _parse_length(length, len(self.body))
 
     def json_part(self) -> bytes:
         """The bytes of JSON; empty where the body is one raw input."""

@@ -2,10 +2,8 @@
 
 import msgspec
 
+from labelers.fields import Headers, headers_of
 from proxy.verdicts import Outcome
-
-Headers = tuple[tuple[bytes, bytes], ...]
-"""Header fields in the order received, names as received, values stripped of outer white space."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +12,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Headers = ()
     body: bytes = b""
+    block: bytes = b""  # further header fields, undecoded, as a server sent them (`labelers/fields.py`)
+
+    @property
+    def fields(self) -> Headers:
+        """All header fields."""
+        return headers_of(self.block) + self.headers
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

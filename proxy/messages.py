@@ -1,6 +1,7 @@
 """The values that travel through the proxy: what arrived, what was tried, what is answered. Never changed."""
 
-from proxy.answer import Answer, Failure, Headers
+from labelers.fields import Headers
+from proxy.answer import Answer, Failure
 from proxy.reply import Attempt, Label, Reply
 from proxy.request import Request, Target
 from proxy.verdicts import Fallback, Outcome, Verdict

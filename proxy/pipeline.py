@@ -125,7 +125,7 @@ class Exchange:
         payload = Payload(
             model=request.model,
             version=request.version,
-            headers=request.headers,
+            block=request.block,
             body=request.body,
             id=request.id,
         )

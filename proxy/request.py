@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from proxy.answer import Headers
+from labelers.fields import Headers, block_of, headers_of
 from proxy.verdicts import Fallback
 
 
@@ -11,7 +11,7 @@ class Request:
     """One inference request as it arrived; whole, so that it can be replayed for every tier."""
 
     __slots__ = (
-        *("arrived_s", "body", "deadline_s", "drained", "fallback", "headers", "id", "idempotency_key"),
+        *("arrived_s", "block", "body", "deadline_s", "drained", "fallback", "id", "idempotency_key"),
         *("method", "model", "target", "version"),
     )
 
@@ -24,6 +24,7 @@ class Request:
         model: str = "",  # from the path; empty where the path names none
         version: str = "",
         headers: Headers = (),
+        block: bytes = b"",  # the header fields undecoded, in place of `headers`
         body: bytes = b"",
         arrived_s: float = 0.0,  # monotonic
         deadline_s: float | None = None,  # the caller's whole budget, seconds from arrival
@@ -36,7 +37,7 @@ class Request:
         self.target: Final = target
         self.model: Final = model
         self.version: Final = version
-        self.headers: Final = headers
+        self.block: Final = block_of(headers) if headers else block
         self.body: Final = body
         self.arrived_s: Final = arrived_s
         self.deadline_s: Final = deadline_s
@@ -44,14 +45,25 @@ class Request:
         self.idempotency_key: Final = idempotency_key
         self.drained: Final = drained
 
+    @property
+    def headers(self) -> Headers:
+        """The end-to-end header fields, decoded."""
+        return headers_of(self.block)
+
 
 @final
 class Target:
     """Where a call goes: one endpoint of an application, and what the server there wants. Never changed."""
 
-    __slots__ = ("headers", "model", "url")
+    __slots__ = ("block", "model", "names", "url")
 
     def __init__(self, *, url: str, model: str = "", headers: Headers = ()) -> None:
         self.url: Final = url  # base URL without a trailing slash
         self.model: Final = model  # the model's name there; empty = as the caller named it
-        self.headers: Final = headers  # added to each call
+        self.block: Final = block_of(headers)  # added to each call
+        self.names: Final = frozenset(name.lower() for name, _ in headers)
+
+    @property
+    def headers(self) -> Headers:
+        """The added header fields, decoded."""
+        return headers_of(self.block)

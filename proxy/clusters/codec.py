@@ -6,9 +6,10 @@ that the table adds (credentials, say) takes the place of the caller's of that n
 
 import re
 
+from labelers.fields import block_of, headers_of
+from proxy.heads import write_request_head
 from proxy.messages import Request, Target
 
-_NONE: frozenset[bytes] = frozenset()
 _MODEL = re.compile(rb"^/v2/models/[^/?]+")
 
 
@@ -17,20 +18,11 @@ def encode_request(request: Request, target: Target, host: bytes, prefix: bytes,
     path = request.target
     if target.model:
         path = _MODEL.sub(b"/v2/models/" + target.model.encode(), path, count=1)
-    method, body, added = request.method, request.body, target.headers
-    left_ms = str(max(1, int(budget_s * 1000)))
-    lines = [
-        b"%b %b%b HTTP/1.1\r\nHost: %b\r\nX-Request-Id: %b\r\nPenstock-Deadline-Ms: %b"
-        % (method, prefix, path, host, request.id.encode(), left_ms.encode())
-    ]
-    ours = {name.lower() for name, _ in added} if added else _NONE
-    for name, value in request.headers:
-        if not ours or name.lower() not in ours:
-            lines.append(b"%b: %b" % (name, value))
-    for name, value in added:
-        lines.append(b"%b: %b" % (name, value))
-    if body or method == b"POST":
-        lines.append(b"Content-Length: %b" % str(len(body)).encode())
-    lines.append(b"")
-    lines.append(body)
-    return b"\r\n".join(lines)
+    block, body = request.block, request.body
+    if target.block:
+        kept = [field for field in headers_of(block) if field[0].lower() not in target.names]
+        block = block_of(tuple(kept)) + target.block
+    length = len(body) if body or request.method == b"POST" else -1
+    left_ms = max(1, int(budget_s * 1000))
+    head = write_request_head(request.method, prefix + path, host, request.id, left_ms, block, length)
+    return head + body

@@ -10,8 +10,10 @@ from typing import cast
 
 import httptools
 
+from labelers.fields import block_of
 from proxy.clusters.limits import ClientLimits
-from proxy.clusters.plain import OURS, PlainReader
+from proxy.heads import AnswerReader
+from proxy.heads.answer import OURS
 from proxy.hop import HOP_BY_HOP, end_to_end
 from proxy.messages import Answer, Failure, Outcome
 from proxy.pieces import Pieces
@@ -26,11 +28,11 @@ class Connection(asyncio.Protocol):
         self,
         limits: ClientLimits,
         release: "Callable[[Connection, bool], None]",
-        plain: PlainReader | None = None,
+        plain: AnswerReader | None = None,
     ) -> None:
         self._limits = limits
         self._release = release
-        self._plain = plain or PlainReader(limits)  # a pool's connections share one
+        self._plain = plain or AnswerReader(limits.head_bytes_max)  # a pool's connections share one
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None  # made for an answer that is not plain
         self._headers: list[tuple[bytes, bytes]]
@@ -91,13 +93,11 @@ class Connection(asyncio.Protocol):
     def _read_plain(self, data: bytes) -> bool:
         """Read the beginning of an answer without the parser; False where it is for the parser."""
         head = self._plain.read(data)
-        if head is None:
+        if head is None or head[2] > self._limits.body_bytes_max:
             return False
-        self._status = head.status
-        self._headers = head.headers
-        self._missing = head.length
+        self._status, self._block, self._missing, body_at = head
         self._framed = self._keep_alive = self._in_message = True
-        self._read_more(data[head.body_at :])
+        self._read_more(data[body_at:])
         return True
 
     def _read_more(self, data: bytes) -> None:
@@ -222,9 +222,11 @@ class Connection(asyncio.Protocol):
     def _finish(self, *, reusable: bool) -> None:
         done, self._done = self._done, None
         assert done is not None
-        headers = end_to_end(self._headers, self._connection) if self._connection else self._headers
+        if self._headers:
+            headers = end_to_end(self._headers, self._connection) if self._connection else self._headers
+            self._block = block_of(tuple(headers))
         body = self._body if self._pieces is None else self._pieces.whole()
-        answer = Answer(status=self._status, headers=tuple(headers), body=body)
+        answer = Answer(status=self._status, block=self._block, body=body)
         self._forget_message()
         if not reusable:
             self.close()
@@ -241,6 +243,7 @@ class Connection(asyncio.Protocol):
     def _forget_message(self) -> None:
         self._status = 0
         self._headers = []
+        self._block = b""
         self._connection: tuple[bytes, ...] = ()
         self._head_bytes = 0
         self._unread_bytes = 0

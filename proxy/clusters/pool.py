@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from proxy.clusters.connection import Connection, Done
 from proxy.clusters.limits import ClientLimits
-from proxy.clusters.plain import PlainReader
+from proxy.heads import AnswerReader
 from proxy.messages import Answer, Failure, Outcome
 from proxy.ports import Clock
 
@@ -37,7 +37,7 @@ class Pool:
         self._loop = loop
         self._now = clock.now
         self._limits = limits
-        self._plain = PlainReader(limits)
+        self._plain = AnswerReader(limits.head_bytes_max)
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()

@@ -12,14 +12,21 @@ import httptools
 
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.message import Message
-from proxy.edge.plain import PlainReader
 from proxy.edge.reply import encode_answer
 from proxy.edge.service import Answered, Serving
+from proxy.heads import RequestReader
+from proxy.heads.request import RequestHead
 from proxy.messages import Answer
 from proxy.ports import Clock
 from proxy.problem import problem
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def plain_reader(limits: EdgeLimits) -> RequestReader:
+    """Reads the heads of plain requests, for all connections of a server."""
+    return RequestReader(limits.head_bytes_max, limits.target_bytes_max)
+
 
 PIECE_BYTES = 16 * 1024
 """So much is parsed at a time: in one read of the event loop ten thousand small messages could lie."""
@@ -47,11 +54,11 @@ class Connection(asyncio.Protocol):
         limits: EdgeLimits,
         clock: Clock,
         connections: "set[Connection]",
-        plain: PlainReader | None = None,
+        plain: RequestReader | None = None,
     ) -> None:
         self._service = service
         self._limits = limits
-        self._plain = plain or PlainReader(limits)  # a server's connections share one
+        self._plain = plain or plain_reader(limits)  # a server's connections share one
         self._now = clock.now
         self._connections = connections
         self._transport: asyncio.Transport | None = None
@@ -163,9 +170,9 @@ class Connection(asyncio.Protocol):
         """Parse as far as a message ends: of what is pipelined, little is held as messages."""
         message = self._message
         if message is None:
-            message = self._plain.read(data, self._now())
-            if message is not None:
-                self._begin_plain(message)
+            head = self._plain.read(data)
+            if head is not None and head[4] <= self._limits.body_bytes_max:
+                self._begin_plain(head, data)
                 return
         elif message.missing:
             self._add_to_plain(message, data)
@@ -180,8 +187,12 @@ class Connection(asyncio.Protocol):
         if place < len(data):
             self._read_ahead(data[place:])
 
-    def _begin_plain(self, message: Message) -> None:
+    def _begin_plain(self, head: RequestHead, data: bytes) -> None:
         """A head that was read without the parser, and what is there of the body."""
+        message = Message(self._limits, self._now())
+        message.begin_plain(head)
+        if head[5] < len(data):
+            message.add_body(data[head[5] :])
         if message.missing:
             self._message = message
         else:

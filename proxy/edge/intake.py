@@ -147,7 +147,7 @@ def _request(message: Message, named: Named, request_id: str) -> Request | Answe
         target=message.target,
         model=named.model,
         version=named.version,
-        headers=tuple(message.headers),
+        block=message.block,
         body=message.body,
         arrived_s=message.arrived_s,
         deadline_s=deadline_s,

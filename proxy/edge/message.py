@@ -2,18 +2,13 @@
 
 import re
 
+from labelers.fields import block_of
 from proxy.edge.limits import EdgeLimits
-from proxy.hop import HOP_BY_HOP, end_to_end
+from proxy.heads.request import NOT_PASSED_ON, OURS, RequestHead
+from proxy.hop import end_to_end
 from proxy.messages import Answer
 from proxy.pieces import Pieces
 from proxy.problem import problem
-
-NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"http2-settings"}
-"""Fields of this hop alone."""
-
-OURS = frozenset((b"x-request-id", b"prefer", b"idempotency-key"))
-"""Fields that speak to the proxy; so do all that begin with `penstock-`."""
-
 
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 """What stands before the path where a client writes to us as to a forward proxy (RFC 9112, 3.2.2)."""
@@ -36,6 +31,7 @@ class Message:
         "_unread_bytes",
         "arrived_s",
         "asks_to_continue",
+        "block",
         "fault",
         "headers",
         "keep_alive",
@@ -60,7 +56,8 @@ class Message:
         self.arrived_s = arrived_s
         self.method = b""
         self.target = b""
-        self.headers: list[tuple[bytes, bytes]] = []  # end-to-end, for the model server
+        self.headers: list[tuple[bytes, bytes]] = []  # end-to-end, as the parser gives them
+        self.block = b""  # the same, undecoded, for the model server
         self.ours: dict[bytes, bytes] = {}  # by lower-case name, for the proxy
         self.asks_to_continue = False
         self.keep_alive = False
@@ -145,6 +142,7 @@ class Message:
         self.keep_alive = keep_alive
         if self._connection:
             self.headers = end_to_end(self.headers, self._connection)
+        self.block = block_of(tuple(self.headers))
         if not self.target.startswith(b"/"):
             self.target = _without_authority(self.target)
         if (
@@ -154,13 +152,11 @@ class Message:
         ):
             self._too_large()
 
-    def begin_plain(self, method: bytes, target: bytes, length: int) -> None:
-        """The head of a plain message is whole (`plain.py`, which has filled in the fields)."""
+    def begin_plain(self, head: RequestHead) -> None:
+        """The head of a plain message, whole."""
+        self.method, self.target, self.block, self.ours, self.missing, _ = head
         self._trailing = True
-        self.method = method
-        self.target = target
         self.keep_alive = True
-        self.missing = length
 
     def add_body(self, piece: bytes) -> None:
         """A piece of the body."""

@@ -2,9 +2,8 @@
 
 import asyncio
 
-from proxy.edge.connection import Connection
+from proxy.edge.connection import Connection, plain_reader
 from proxy.edge.limits import EdgeLimits
-from proxy.edge.plain import PlainReader
 from proxy.edge.service import Service
 from proxy.errors import AddressInUse
 from proxy.observe.meters import Meters
@@ -26,7 +25,7 @@ class HttpServer:
     def __init__(self, *, service: Service, limits: EdgeLimits, clock: Clock, meters: Meters) -> None:
         self._service = service
         self._limits = limits
-        self._plain = PlainReader(limits)
+        self._plain = plain_reader(limits)
         self._clock = clock
         self._meters = meters
         self._connections: set[Connection] = set()

@@ -157,6 +157,6 @@ class Turn:
     def say(self, answer: Answer) -> None:
         """Answer without the pipeline."""
         keep_alive = self.message.keep_alive and not self._service.draining
-        fields = b"X-Request-Id: %b" % self.request_id.encode()
+        fields = b"X-Request-Id: %b\r\n" % self.request_id.encode()
         head_only = self.message.method == b"HEAD"
         self._answered(encode_answer(answer, fields, keep_alive=keep_alive, head_only=head_only), keep_alive)

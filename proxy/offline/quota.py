@@ -18,7 +18,7 @@ def envelope_charge(envelope: Envelope) -> int:
 
 def answer_charge(answer: Answer) -> int:
     """Bytes that a kept answer counts for."""
-    return RECORD_BYTES + _headers_bytes(answer.headers) + len(answer.body)
+    return RECORD_BYTES + _headers_bytes(answer.headers) + len(answer.block) + len(answer.body)
 
 
 def _headers_bytes(headers: Headers) -> int:

@@ -57,7 +57,7 @@ def retry_after_of(answer: Answer) -> float | None:
     """Seconds of quiet that a throttling server asks for (429, 450, 503 with Retry-After in seconds)."""
     if answer.status not in (429, 450, 503):
         return None
-    for name, value in answer.headers:
+    for name, value in answer.fields:
         if name.lower() == b"retry-after" and value.isdigit():
             return float(value)
     return None

@@ -33,13 +33,13 @@ KindOf = Callable[[bytes, bytes], int]
 class Line:
     """One field line. `key` is the name in lower case, `number` the value of a LENGTH."""
 
-    __slots__ = ("field", "key", "kind", "number")
+    __slots__ = ("key", "kind", "number", "value")
 
-    def __init__(self, field: tuple[bytes, bytes], key: bytes, kind: int) -> None:
-        self.field = field
+    def __init__(self, key: bytes, value: bytes, kind: int) -> None:
         self.key = key
+        self.value = value
         self.kind = kind
-        self.number = int(field[1]) if kind == LENGTH else 0
+        self.number = int(value) if kind == LENGTH else 0
 
 
 class Lines:
@@ -60,12 +60,11 @@ class Lines:
         match = _LINE.fullmatch(raw)
         if match is None:
             return None
-        name, value = match.group(1), match.group(2)
-        key = name.lower()
+        key, value = match.group(1).lower(), match.group(2)
         kind = self._kind_of(key, value)
         if kind == ODD or (kind == LENGTH and _LENGTH.fullmatch(value) is None):
             return None
-        line = Line((name, value), key, kind)
+        line = Line(key, value, kind)
         if len(raw) <= LINE_BYTES_MAX:
             if len(self._known) >= LINES_HELD_MAX:
                 self._known = {}  # the lines in use come back at once, and no request pays for bookkeeping

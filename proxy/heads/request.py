@@ -1,20 +1,29 @@
 """Plain requests, read without the parser: HTTP/1.1, the head in one piece, a Content-Length or no body.
 
 Nearly every request is one. All that is unusual (chunked, pipelined, upgrades, expectations, odd spaces, odd
-characters, limits passed) is left to llhttp; a test compares the two on whatever both can read.
+characters, limits passed) is left to llhttp; tests compare the two, and this file with its twin in Cython.
 """
 
 import re
 
-from proxy.edge.limits import EdgeLimits
-from proxy.edge.message import NOT_PASSED_ON, OURS, Message
-from proxy.lines import DROPPED, HOST, LENGTH, ODD, PASSED, Lines
-from proxy.lines import OURS as SPEAKS_TO_US
+from proxy.heads.lines import DROPPED, HOST, LENGTH, ODD, PASSED, Lines
+from proxy.heads.lines import OURS as SPEAKS_TO_US
+from proxy.hop import HOP_BY_HOP
 
+NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"http2-settings"}
+"""Fields of this hop alone."""
+
+OURS = frozenset((b"x-request-id", b"prefer", b"idempotency-key"))
+"""Fields that speak to the proxy; so do all that begin with `penstock-`."""
+
+FIELDS_MAX = 100
 STARTS_HELD_MAX = 1_024
 """Request lines remembered: 8 MiB of the longest, with their targets."""
 
 _START = re.compile(rb"(GET|POST|HEAD|DELETE) (/[A-Za-z0-9/_.~%:@!$&'()*+,;=?-]*) HTTP/1\.1")
+
+RequestHead = tuple[bytes, bytes, bytes, dict[bytes, bytes], int, int]
+"""Method, target, block of end-to-end fields, fields that speak to us, the body's length, its place."""
 
 
 def kind_of(key: bytes, value: bytes) -> int:
@@ -30,51 +39,37 @@ def kind_of(key: bytes, value: bytes) -> int:
     return SPEAKS_TO_US if key in OURS or key.startswith(b"penstock-") else PASSED
 
 
-class PlainReader:
+class RequestReader:
     """Reads plain requests; remembers what it has read of heads, for all connections of a server."""
 
-    __slots__ = (
-        "_body_bytes_max",
-        "_head_bytes_max",
-        "_headers_max",
-        "_limits",
-        "_lines",
-        "_starts",
-        "_target_bytes_max",
-    )
+    __slots__ = ("_head_bytes_max", "_lines", "_starts", "_target_bytes_max")
 
-    def __init__(self, limits: EdgeLimits) -> None:
-        self._limits = limits
-        self._head_bytes_max = limits.head_bytes_max
-        self._headers_max = limits.headers_max
-        self._body_bytes_max = limits.body_bytes_max
-        self._target_bytes_max = limits.target_bytes_max
+    def __init__(self, head_bytes_max: int, target_bytes_max: int) -> None:
+        self._head_bytes_max = head_bytes_max
+        self._target_bytes_max = target_bytes_max
         self._lines = Lines(kind_of)
         self._starts: dict[bytes, tuple[bytes, bytes]] = {}
 
-    def read(self, data: bytes, now: float) -> Message | None:
-        """The message that begins these bytes, and whose body ends them or goes on (`missing`); else None."""
+    def read(self, data: bytes) -> RequestHead | None:
+        """The head of the message that these bytes begin, if it is plain, whole, and alone in them."""
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > self._head_bytes_max:
             return None
         raws = data[:end].split(b"\r\n")
-        count = len(raws)
         start = self._starts.get(raws[0]) or self._learn_start(raws[0])
-        if start is None or count > self._headers_max:
+        if start is None or len(raws) > FIELDS_MAX + 1:
             return None
-        message = Message(self._limits, now)
-        length = self._read_fields(raws, message)
-        rest = len(data) - end - 4
-        if length < rest or length > self._body_bytes_max:
+        block: list[bytes] = []
+        ours: dict[bytes, bytes] = {}
+        length = self._read_fields(raws, block, ours)
+        if length < len(data) - end - 4:
             return None
-        message.begin_plain(start[0], start[1], length)
-        if rest:
-            message.add_body(data[end + 4 :])
-        return message
+        block.append(b"")
+        return start[0], start[1], b"\r\n".join(block), ours, length, end + 4
 
-    def _read_fields(self, raws: list[bytes], message: Message) -> int:
-        """Hand the fields to the message; the body's length, or -1 where the message is not plain."""
-        headers, ours, lines = message.headers, message.ours, self._lines
+    def _read_fields(self, raws: list[bytes], block: list[bytes], ours: dict[bytes, bytes]) -> int:
+        """Sort the fields; the body's length, or -1 where the message is not plain."""
+        lines = self._lines
         hosts = 0
         length = -1
         for place in range(1, len(raws)):
@@ -83,11 +78,11 @@ class PlainReader:
                 return -1
             kind = line.kind
             if kind == PASSED:
-                headers.append(line.field)
+                block.append(raws[place])
             elif kind == SPEAKS_TO_US:
                 if line.key in ours:
                     return -1
-                ours[line.key] = line.field[1]
+                ours[line.key] = line.value
             elif kind == HOST:
                 hosts += 1
             elif kind == LENGTH:

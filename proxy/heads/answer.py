@@ -1,21 +1,24 @@
 """Plain answers, read without the parser: HTTP/1.1, the head in one piece, a Content-Length.
 
 Nearly every answer is one. All that is unusual (chunked, interim, closing, odd spaces and characters, limits
-passed) is left to llhttp; a test compares the two on whatever both can read.
+passed) is left to llhttp; tests compare the two, and this file with its twin in Cython.
 """
 
 import re
 
-from proxy.clusters.limits import ClientLimits
+from proxy.heads.lines import DROPPED, LENGTH, ODD, PASSED, Lines
+from proxy.heads.request import FIELDS_MAX
 from proxy.hop import HOP_BY_HOP
-from proxy.lines import DROPPED, LENGTH, ODD, PASSED, Lines
 
 OURS = (b"penstock-", b"x-request-id")
 """Fields that the proxy itself answers with; a server's are dropped so that no field stands twice."""
 
-_START = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [\x20-\x7e]{0,80})")
+_START = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) [\x20-\x7e]{0,80}")
 _BODILESS = (204, 304)
 STARTS_HELD_MAX = 256
+
+AnswerHead = tuple[int, bytes, int, int]
+"""Status, block of end-to-end fields, the body's length, its place."""
 
 
 def kind_of(key: bytes, value: bytes) -> int:
@@ -29,53 +32,46 @@ def kind_of(key: bytes, value: bytes) -> int:
     return ODD if key in HOP_BY_HOP else PASSED
 
 
-class Head:
-    """The head of a plain answer; its body has `length` bytes and begins at `body_at` of the piece read."""
+class AnswerReader:
+    """Reads plain answers; remembers what it has read of heads, for all connections to an endpoint."""
 
-    __slots__ = ("body_at", "headers", "length", "status")
+    __slots__ = ("_head_bytes_max", "_lines", "_statuses")
 
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], length: int, body_at: int) -> None:
-        self.status = status
-        self.headers = headers
-        self.length = length
-        self.body_at = body_at
-
-
-class PlainReader:
-    """Reads plain answers; remembers what it has read of heads, for all connections to a cluster."""
-
-    __slots__ = ("_body_bytes_max", "_head_bytes_max", "_lines", "_statuses")
-
-    def __init__(self, limits: ClientLimits) -> None:
-        self._head_bytes_max = limits.head_bytes_max
-        self._body_bytes_max = limits.body_bytes_max
+    def __init__(self, head_bytes_max: int) -> None:
+        self._head_bytes_max = head_bytes_max
         self._lines = Lines(kind_of)
         self._statuses: dict[bytes, int] = {}
 
-    def read(self, data: bytes) -> Head | None:
+    def read(self, data: bytes) -> AnswerHead | None:
         """The head of the answer that these bytes begin, if they hold nothing but one plain answer."""
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > self._head_bytes_max:
             return None
         raws = data[:end].split(b"\r\n")
         status = self._statuses.get(raws[0]) or self._learn_status(raws[0])
-        if not status:
+        if not status or len(raws) > FIELDS_MAX + 1:
             return None
-        headers: list[tuple[bytes, bytes]] = []
+        block: list[bytes] = []
+        length = self._read_fields(raws, block)
+        if length < len(data) - end - 4:
+            return None
+        block.append(b"")
+        return status, b"\r\n".join(block), length, end + 4
+
+    def _read_fields(self, raws: list[bytes], block: list[bytes]) -> int:
+        """Sort the fields; the body's length, or -1 where the answer is not plain."""
         length = -1
         for place in range(1, len(raws)):
             line = self._lines.read(raws[place])
             if line is None:
-                return None
+                return -1
             if line.kind == PASSED:
-                headers.append(line.field)
+                block.append(raws[place])
             elif line.kind == LENGTH:
                 if length >= 0:
-                    return None
+                    return -1
                 length = line.number
-        if length < 0 or length > self._body_bytes_max or len(data) - end - 4 > length:
-            return None
-        return Head(status, headers, length, end + 4)
+        return length
 
     def _learn_status(self, raw: bytes) -> int:
         """0 where this is no plain status line."""
