@@ -10,6 +10,7 @@ from setuptools import setup
 
 HOT_PATH = [
     "labelers/api.py",
+    "labelers/bounded.py",
     "labelers/content.py",
     "labelers/fields.py",
     "labelers/json_field.py",

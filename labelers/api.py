@@ -80,6 +80,16 @@ class Payload:
         return document
 
     @property
+    def decoded(self) -> bool:
+        """Whether `json` has been asked for."""
+        return self._json is not None or bool(self._problem)
+
+    @property
+    def json_part(self) -> bytes:
+        """The bytes that `json` is decoded from. Raises `PayloadError`."""
+        return self._opened().json_part()
+
+    @property
     def problem(self) -> str:
         """Why `json` cannot be had, for people; '' where it can, or where no labeler has asked."""
         return self._problem

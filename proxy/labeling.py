@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from labelers import Payload
+from labelers.bounded import Bounded
 from labelers.errors import BadYield
 from labelers.labels import Labeler as LabelerCall
 from labelers.labels import collect
@@ -73,7 +74,8 @@ class Labeling:
         """The union of what the labelers yield, canonical, in order of first appearance. Never raises."""
         stations = self._stations
         if len(stations) == 1:
-            return tuple(dict.fromkeys(stations[0].ask(payload)))
+            labels = stations[0].ask(payload)
+            return tuple(labels) if len(labels) < 2 else tuple(dict.fromkeys(labels))
         found: dict[str, None] = {}
         for station in stations:
             for label in station.ask(payload):
@@ -94,7 +96,7 @@ class Station:
 
     __slots__ = (
         *("_budget_s", "_burst", "_call", "_counts", "_keys", "_labeler", "_now"),
-        *("_ok", "_strikes", "_suspended_until_s", "_watchdog"),
+        *("_bounded", "_ok", "_strikes", "_suspended_until_s", "_watchdog"),
     )
 
     def __init__(
@@ -102,6 +104,7 @@ class Station:
     ) -> None:
         self._labeler = labeler
         self._call = labeler.call
+        self._bounded = labeler.call if isinstance(labeler.call, Bounded) else None
         self._budget_s = labeler.budget_s
         self._now = clock.now
         self._watchdog = watchdog
@@ -117,12 +120,12 @@ class Station:
         began = self._now()
         if began < self._suspended_until_s:
             return self._fail(SUSPENDED, "it overran too often")
-        watchdog = self._watchdog
         kind = error = ""
         found: Sequence[str] = ()
-        watchdog.arm(began, began + self._budget_s)
         try:
-            found = collect(self._call, payload)
+            found = (
+                self._ask_watched(payload, began) if self._bounded is None else self._bounded.labels(payload)
+            )
         except Overrun:
             kind = OVERRAN
         except BadYield as caught:
@@ -132,8 +135,6 @@ class Station:
         except BaseException as caught:  # noqa: BLE001 - the user's code may raise anything
             # Nothing is awaited here: even a CancelledError is the labeler's own, not a cancellation.
             kind, error = RAISED, _describe(caught)
-        finally:
-            watchdog.disarm()
         elapsed_s = self._now() - began
         if elapsed_s > self._budget_s or kind == OVERRAN:
             return self._late(kind, elapsed_s, found)
@@ -142,9 +143,18 @@ class Station:
         self._counts[self._ok] += 1
         return found
 
+    def _ask_watched(self, payload: Payload, began: float) -> list[str]:
+        self._watchdog.arm(began, began + self._budget_s)
+        try:
+            return collect(self._call, payload)
+        finally:
+            self._watchdog.disarm()
+
     def _late(self, kind: str, elapsed_s: float, found: Sequence[str]) -> Sequence[str]:
         """Over the budget. Labels in hand count if it was the process that stood still, not the labeler."""
-        to_blame = kind == OVERRAN or self._watchdog.blames(elapsed_s, self._budget_s)
+        to_blame = kind == OVERRAN or (
+            self._bounded is None and self._watchdog.blames(elapsed_s, self._budget_s)
+        )
         if to_blame:
             self._strike()
         took = f"{elapsed_s * 1000:.1f} ms, its budget is {self._budget_s * 1000:.1f} ms"

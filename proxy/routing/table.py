@@ -31,6 +31,9 @@ CLASSES_MAX = 100
 PLANS_HELD_MAX = 4_096
 """Plans remembered for label sets seen before."""
 
+SEEN_LABELS_MAX = 8
+"""Plans are remembered by the very labels of a request only where there are few of them."""
+
 PLAN_ROWS_HELD_MAX = 1_000_000
 """Rows that the remembered plans refer to, all of them together: what bounds their memory."""
 
@@ -45,7 +48,7 @@ class Table:
     """The class of requests that come back from the offline queue: the least critical, no deadline."""
 
     __slots__ = (
-        "_labels", "_plans", "_rows_by_label", "_rows_held",
+        "_labels", "_plans", "_rows_by_label", "_rows_held", "_seen",
         "applications", "classes", "digest", "labelers", "rows", "source",
     )  # fmt: skip
 
@@ -69,15 +72,23 @@ class Table:
         # Only these can make a difference: labels that no row and no class names are not remembered.
         self._labels = frozenset(self._rows_by_label).union(*(qos.labels for qos in declared)) - {ANY}
         self._plans: dict[tuple[frozenset[str], bool], Plan] = {}
+        self._seen: dict[tuple[str, ...], Plan] = {}  # by the labels as they came: the same plans
         self._rows_held = 0
 
     def plan(self, labels: tuple[str, ...], drained: bool) -> Plan:
         """What the labels select; `drained`: back from the offline queue. Without tiers: no row matches."""
+        seen = None if drained else self._seen.get(labels)
+        if seen is not None:
+            return seen
         key = (self._labels.intersection(labels), drained)
         plan = self._plans.get(key)
         if plan is None:
             plan = self.plan_afresh(*key)
             self._remember(key, plan)
+        if not drained and len(labels) <= SEEN_LABELS_MAX:
+            if len(self._seen) >= PLANS_HELD_MAX:
+                self._seen = {}
+            self._seen[labels] = plan
         return plan
 
     def plan_afresh(self, labels: frozenset[str], drained: bool) -> Plan:
@@ -106,6 +117,7 @@ class Table:
         if len(self._plans) >= PLANS_HELD_MAX or self._rows_held + rows > PLAN_ROWS_HELD_MAX:
             # Start afresh: the label sets in use come back at once, and no request pays for bookkeeping.
             self._plans = {}
+            self._seen = {}
             self._rows_held = 0
         self._plans[key] = plan
         self._rows_held += rows

@@ -61,7 +61,7 @@ def refusal(use: str, base: Path | None = None, **options: Any) -> str:
 
 def test_built_ins_are_used_by_name() -> None:
     """The commonest case needs no code."""
-    assert labels("json-field", path="parameters.label") == [7]
+    assert labels("json-field", path="parameters.label") == ["7"]
 
 
 @pytest.mark.parametrize("use", sorted(BUILT_INS))
