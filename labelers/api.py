@@ -21,12 +21,14 @@ class Payload:
     """One request, read-only and shared by its labelers.
 
     `model` and `version` are those of the path ('' = not named), `id` the request's id, `body` the raw
-    bytes as they came, `block` the header fields undecoded, in place of `headers`. Treat what `json` and
+    bytes as they came, `block` the header fields undecoded, in place of `headers`; `coded` is False where
+    no field says that the body is other than plain JSON. Treat what `json` and
     `tensors` give as read-only: the next labeler sees it too.
     """
 
     __slots__ = (
         "_block",
+        "_coded",
         "_content",
         "_headers",
         "_json",
@@ -45,6 +47,7 @@ class Payload:
         version: str = "",
         headers: Headers = (),
         block: bytes = b"",
+        coded: bool = True,
         body: bytes = b"",
         id: str = "",  # noqa: A002
     ) -> None:
@@ -53,6 +56,7 @@ class Payload:
         self.id = id
         self.body = body
         self._block = block_of(headers) if headers else block
+        self._coded = coded
         self._headers: RequestHeaders | None = None
         self._content: Content | None = None
         self._json: dict[str, Any] | None = None
@@ -87,7 +91,7 @@ class Payload:
     @property
     def json_part(self) -> bytes:
         """The bytes that `json` is decoded from. Raises `PayloadError`."""
-        return self._opened().json_part()
+        return self._opened().json_part() if self._coded else self.body
 
     @property
     def problem(self) -> str:

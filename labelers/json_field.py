@@ -26,6 +26,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     prefix: str = ""
 
 
+_SURELY_A_LABEL = 10**15
+
+
 class JsonField(Bounded):
     """The labeler. Where it may, it reads that one place of the JSON and skips over the rest."""
 
@@ -39,7 +42,7 @@ class JsonField(Bounded):
         """See `Bounded.labels`."""
         value = self._value(payload)
         if type(value) is int and self._labels is None and not self._prefix:
-            return (canonical(value),)  # the commonest case, at once
+            return (str(value) if 0 <= value < _SURELY_A_LABEL else canonical(value),)  # the commonest case
         words = words_of(value)
         if self._labels is not None:
             words = mapped(self._labels, words)

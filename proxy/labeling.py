@@ -17,6 +17,7 @@ from labelers.errors import BadYield
 from labelers.labels import Labeler as LabelerCall
 from labelers.labels import collect
 from proxy.observe.burst import Burst
+from proxy.observe.meters import Cell
 from proxy.ports import Clock, Log
 from proxy.watchdog import Overrun, Watching
 
@@ -84,11 +85,19 @@ class Labeling:
 
     def events(self) -> dict[tuple[str, str], int]:
         """What happened since the start, by labeler and kind; 0 for what never did to one in service."""
+        self._pour()
         return {**self._never, **self.counts}
 
     def sweep(self) -> None:
         """Log the counts of bursts that have ended."""
+        self._pour()
         self._burst.flush()
+
+    def _pour(self) -> None:
+        for station in self._stations:
+            if station.ok.count:
+                self.counts[station.use, OK] += station.ok.count
+                station.ok.count = 0
 
 
 class Station:
@@ -96,13 +105,14 @@ class Station:
 
     __slots__ = (
         *("_budget_s", "_burst", "_call", "_counts", "_keys", "_labeler", "_now"),
-        *("_bounded", "_ok", "_strikes", "_suspended_until_s", "_watchdog"),
+        *("_bounded", "_strikes", "_suspended_until_s", "_watchdog", "ok", "use"),
     )
 
     def __init__(
         self, labeler: Labeler, *, clock: Clock, watchdog: Watching, counts: Counts, burst: Burst
     ) -> None:
         self._labeler = labeler
+        self.use = labeler.use
         self._call = labeler.call
         self._bounded = labeler.call if isinstance(labeler.call, Bounded) else None
         self._budget_s = labeler.budget_s
@@ -111,7 +121,7 @@ class Station:
         self._counts = counts
         self._burst = burst
         self._keys = {kind: (labeler.use, kind) for kind in KINDS}
-        self._ok = self._keys[OK]
+        self.ok = Cell()  # how often all was well, since it was last read
         self._strikes: list[float] = []  # when it overran, lately
         self._suspended_until_s = -math.inf
 
@@ -140,7 +150,7 @@ class Station:
             return self._late(kind, elapsed_s, found)
         if kind:
             return self._fail(kind, error)
-        self._counts[self._ok] += 1
+        self.ok.count += 1
         return found
 
     def _ask_watched(self, payload: Payload, began: float) -> list[str]:

@@ -11,7 +11,7 @@ task, no await and no future as long as a model server answers. Budget: 15 µs i
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from labelers import Payload
 from proxy.messages import Answer, Attempt, Fallback, Label, Outcome, Reply, Request, Verdict
@@ -62,7 +62,7 @@ class Pressure:
 
 
 class Pipeline:
-    """Takes requests. `snapshot` is replaced by a reload, in one assignment."""
+    """Takes requests. `snapshot` is replaced by a reload, in one assignment (`swap`)."""
 
     def __init__(
         self,
@@ -91,6 +91,11 @@ class Pipeline:
         """Log the counts of bursts that have ended: of failed attempts, and of labelers that failed."""
         self.failures.flush()
         self.snapshot.labeling.sweep()
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Serve by another table from now on; what the old one's labelers counted is kept."""
+        self.snapshot.labeling.sweep()
+        self.snapshot = snapshot
 
     def take(self, request: Request, done: Done) -> "Exchange":
         """Route an inference request; `done` is called once (perhaps before this returns)."""
@@ -126,6 +131,7 @@ class Exchange:
             model=request.model,
             version=request.version,
             block=request.block,
+            coded=request.coded,
             body=request.body,
             id=request.id,
         )
@@ -133,7 +139,7 @@ class Exchange:
         self._plan = snapshot.table.plan(self._labels, request.drained)
         if not self._plan.tiers:
             self._finish(Verdict.UNROUTABLE, problem(404, _no_row(self._labels, payload.problem)))
-        elif request.fallback is Fallback.AT_ONCE:
+        elif request.fallback is _AT_ONCE:
             self._park()
         else:
             self._descend(FALLS_THROUGH, self._tiers_done)
@@ -163,7 +169,7 @@ class Exchange:
 
     def _tiers_done(self, answer: Answer | None) -> None:
         if answer is not None:
-            self._finish(Verdict.SERVED if answer.status < 300 else Verdict.REJECTED, answer)
+            self._finish(_SERVED if answer.status < 300 else Verdict.REJECTED, answer)
         elif self._request.fallback is Fallback.NONE:
             self._finish(Verdict.EXHAUSTED, problem(503, f"no model server answered: {self._story()}"))
         else:
@@ -273,7 +279,7 @@ class Exchange:
             attempts = self._chain.attempts
             if attempts and attempts[-1].outcome in _ANSWERED:
                 application, tier = attempts[-1].application, attempts[-1].tier
-        retry_after_s = RETRY_AFTER_S if verdict is Verdict.EXHAUSTED else None
+        retry_after_s = RETRY_AFTER_S if verdict is _EXHAUSTED else None
         return Reply(
             verdict=verdict,
             answer=answer,
@@ -290,8 +296,11 @@ class Exchange:
         return self._pipeline.now() - self._request.arrived_s
 
 
-_ANSWERED = (Outcome.OK, Outcome.REJECTED)
-_SHORT = (Bar.CONCURRENCY, Bar.RATE)
+_ANSWERED: Final = (Outcome.OK, Outcome.REJECTED)
+_AT_ONCE: Final = Fallback.AT_ONCE
+_SERVED: Final = Verdict.SERVED
+_EXHAUSTED: Final = Verdict.EXHAUSTED
+_SHORT: Final = (Bar.CONCURRENCY, Bar.RATE)
 
 
 def _no_row(labels: tuple[Label, ...], unread: str) -> str:

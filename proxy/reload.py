@@ -131,7 +131,7 @@ class Reloader:
 
     def _swap(self, loaded: Loaded, cause: str) -> None:
         pipeline = self._pipeline
-        pipeline.snapshot = self._builder.build(loaded.table, loaded.labeling, pipeline.snapshot)
+        pipeline.swap(self._builder.build(loaded.table, loaded.labeling, pipeline.snapshot))
         self._digest = loaded.table.digest
         self._swapped(loaded)
         self._log.info(

@@ -11,7 +11,17 @@ class Request:
     """One inference request as it arrived; whole, so that it can be replayed for every tier."""
 
     __slots__ = (
-        *("arrived_s", "block", "body", "deadline_s", "drained", "fallback", "id", "idempotency_key"),
+        *(
+            "arrived_s",
+            "block",
+            "body",
+            "coded",
+            "deadline_s",
+            "drained",
+            "fallback",
+            "id",
+            "idempotency_key",
+        ),
         *("method", "model", "target", "version"),
     )
 
@@ -25,6 +35,7 @@ class Request:
         version: str = "",
         headers: Headers = (),
         block: bytes = b"",  # the header fields undecoded, in place of `headers`
+        coded: bool = True,  # False: no field says that the body is other than plain JSON
         body: bytes = b"",
         arrived_s: float = 0.0,  # monotonic
         deadline_s: float | None = None,  # the caller's whole budget, seconds from arrival
@@ -38,6 +49,7 @@ class Request:
         self.model: Final = model
         self.version: Final = version
         self.block: Final = block_of(headers) if headers else block
+        self.coded: Final = coded
         self.body: Final = body
         self.arrived_s: Final = arrived_s
         self.deadline_s: Final = deadline_s

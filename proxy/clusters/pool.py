@@ -7,6 +7,7 @@ age out at its bottom.
 import asyncio
 import errno
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlsplit
 
 from proxy.clusters.connection import Connection, Done
@@ -15,6 +16,7 @@ from proxy.heads import AnswerReader
 from proxy.messages import Answer, Failure, Outcome
 from proxy.ports import Clock
 
+_RESET: Final = Outcome.RESET
 _OUR_SHORTAGE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 """What this machine lacks does not speak against the application."""
 
@@ -159,7 +161,7 @@ class PooledCall:
         assert done is not None
         self._connection = None
         unread = not connection.heard and self._now() - self._sent_s < UNREAD_S_MAX
-        if unread and isinstance(result, Failure) and result.outcome is Outcome.RESET:
+        if unread and isinstance(result, Failure) and result.outcome is _RESET:
             reconnect(self)
         else:
             self._done = None

@@ -148,6 +148,7 @@ def _request(message: Message, named: Named, request_id: str) -> Request | Answe
         model=named.model,
         version=named.version,
         block=message.block,
+        coded=message.coded,
         body=message.body,
         arrived_s=message.arrived_s,
         deadline_s=deadline_s,

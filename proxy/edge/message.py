@@ -32,6 +32,7 @@ class Message:
         "arrived_s",
         "asks_to_continue",
         "block",
+        "coded",
         "fault",
         "headers",
         "keep_alive",
@@ -57,6 +58,7 @@ class Message:
         self.method = b""
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []  # end-to-end, as the parser gives them
+        self.coded = True  # a field may say that the body is other than plain JSON
         self.block = b""  # the same, undecoded, for the model server
         self.ours: dict[bytes, bytes] = {}  # by lower-case name, for the proxy
         self.asks_to_continue = False
@@ -154,7 +156,7 @@ class Message:
 
     def begin_plain(self, head: RequestHead) -> None:
         """The head of a plain message, whole."""
-        self.method, self.target, self.block, self.ours, self.missing, _ = head
+        self.method, self.target, self.block, self.ours, self.missing, _, self.coded = head
         self._trailing = True
         self.keep_alive = True
 

@@ -188,9 +188,8 @@ class Child:
     def _swap(self, loaded: Loaded, edition: Edition) -> None:
         self._slots = edition.slots
         pipeline = self._engine.pipeline
-        pipeline.snapshot = self._engine.builder.build(
-            loaded.table, loaded.labeling, pipeline.snapshot, edition.generation
-        )
+        build = self._engine.builder.build
+        pipeline.swap(build(loaded.table, loaded.labeling, pipeline.snapshot, edition.generation))
         self._set_drained(edition.drained)
         self._engine.retain(loaded)
         held = self._ledger.held().difference(edition.slots.values())

@@ -1698,10 +1698,11 @@ enum __pyx_t_5proxy_5heads_6_swift_Kind {
   __pyx_e_5proxy_5heads_6_swift_HOST,
   __pyx_e_5proxy_5heads_6_swift_OURS,
   __pyx_e_5proxy_5heads_6_swift_LENGTH,
-  __pyx_e_5proxy_5heads_6_swift_ODD
+  __pyx_e_5proxy_5heads_6_swift_ODD,
+  __pyx_e_5proxy_5heads_6_swift_CODED
 };
 
-/* "proxy/heads/_swift.pyx":37
+/* "proxy/heads/_swift.pyx":38
  * 
  * 
  * cdef struct Span:             # <<<<<<<<<<<<<<
@@ -1713,7 +1714,7 @@ struct __pyx_t_5proxy_5heads_6_swift_Span {
   Py_ssize_t size;
 };
 
-/* "proxy/heads/_swift.pyx":42
+/* "proxy/heads/_swift.pyx":43
  * 
  * 
  * cdef struct Field:             # <<<<<<<<<<<<<<
@@ -1727,7 +1728,7 @@ struct __pyx_t_5proxy_5heads_6_swift_Field {
   struct __pyx_t_5proxy_5heads_6_swift_Span value;
 };
 
-/* "proxy/heads/_swift.pyx":195
+/* "proxy/heads/_swift.pyx":198
  * 
  * 
  * cdef class RequestReader:             # <<<<<<<<<<<<<<
@@ -1742,7 +1743,7 @@ struct __pyx_obj_5proxy_5heads_6_swift_RequestReader {
 };
 
 
-/* "proxy/heads/_swift.pyx":281
+/* "proxy/heads/_swift.pyx":286
  * 
  * 
  * cdef class AnswerReader:             # <<<<<<<<<<<<<<
@@ -1757,7 +1758,7 @@ struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader {
 
 
 
-/* "proxy/heads/_swift.pyx":195
+/* "proxy/heads/_swift.pyx":198
  * 
  * 
  * cdef class RequestReader:             # <<<<<<<<<<<<<<
@@ -1771,7 +1772,7 @@ struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader {
 static struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader *__pyx_vtabptr_5proxy_5heads_6_swift_RequestReader;
 
 
-/* "proxy/heads/_swift.pyx":281
+/* "proxy/heads/_swift.pyx":286
  * 
  * 
  * cdef class AnswerReader:             # <<<<<<<<<<<<<<
@@ -2842,6 +2843,7 @@ static const char __pyx_k_application_dur[] = ", application;dur=";
 static const char __pyx_k_idempotency_key[] = "idempotency-key";
 static const char __pyx_k_Connection_close[] = "\r\nConnection: close";
 static const char __pyx_k_Content_Length_2[] = "\r\nContent-Length: ";
+static const char __pyx_k_content_encoding[] = "content-encoding";
 static const char __pyx_k_proxy_connection[] = "proxy-connection";
 static const char __pyx_k_Penstock_Attempts[] = "\r\nPenstock-Attempts: ";
 static const char __pyx_k_transfer_encoding[] = "transfer-encoding";
@@ -2851,6 +2853,7 @@ static const char __pyx_k_Penstock_Application[] = "\r\nPenstock-Application: ";
 static const char __pyx_k_Penstock_Deadline_Ms[] = "\r\nPenstock-Deadline-Ms: ";
 static const char __pyx_k_Server_Timing_penstock_dur[] = "\r\nServer-Timing: penstock;dur=";
 static const char __pyx_k_head_bytes_max_target_bytes_max[] = "head_bytes_max, target_bytes_max";
+static const char __pyx_k_inference_header_content_length[] = "inference-header-content-length";
 static const char __pyx_k_The_twin_of_request_py_answer_py[] = "The twin of `request.py`, `answer.py` and `writing.py`: the same results, from one pass over the bytes.\n\nNever reads outside the bytes it is given, writes only into bytes that it has just made, of a size counted first.\n";
 /* #### Code section: decls ### */
 static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max, Py_ssize_t __pyx_v_target_bytes_max); /* proto */
@@ -3190,7 +3193,7 @@ return 0;
 #endif
 /* #### Code section: module_code ### */
 
-/* "proxy/heads/_swift.pyx":49
+/* "proxy/heads/_swift.pyx":50
  * 
  * 
  * cdef inline bint is_(const Field* field, const char* name, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -3203,7 +3206,7 @@ static CYTHON_INLINE int __pyx_f_5proxy_5heads_6_swift_is_(struct __pyx_t_5proxy
   int __pyx_t_1;
   int __pyx_t_2;
 
-  /* "proxy/heads/_swift.pyx":50
+  /* "proxy/heads/_swift.pyx":51
  * 
  * cdef inline bint is_(const Field* field, const char* name, Py_ssize_t size) noexcept:
  *     return field.key_size == size and memcmp(field.key, name, size) == 0             # <<<<<<<<<<<<<<
@@ -3231,7 +3234,7 @@ static CYTHON_INLINE int __pyx_f_5proxy_5heads_6_swift_is_(struct __pyx_t_5proxy
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":49
+  /* "proxy/heads/_swift.pyx":50
  * 
  * 
  * cdef inline bint is_(const Field* field, const char* name, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -3245,7 +3248,7 @@ static CYTHON_INLINE int __pyx_f_5proxy_5heads_6_swift_is_(struct __pyx_t_5proxy
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":53
+/* "proxy/heads/_swift.pyx":54
  * 
  * 
  * cdef inline bint begins(const Field* field, const char* name, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -3258,7 +3261,7 @@ static CYTHON_INLINE int __pyx_f_5proxy_5heads_6_swift_begins(struct __pyx_t_5pr
   int __pyx_t_1;
   int __pyx_t_2;
 
-  /* "proxy/heads/_swift.pyx":54
+  /* "proxy/heads/_swift.pyx":55
  * 
  * cdef inline bint begins(const Field* field, const char* name, Py_ssize_t size) noexcept:
  *     return field.key_size >= size and memcmp(field.key, name, size) == 0             # <<<<<<<<<<<<<<
@@ -3286,7 +3289,7 @@ static CYTHON_INLINE int __pyx_f_5proxy_5heads_6_swift_begins(struct __pyx_t_5pr
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":53
+  /* "proxy/heads/_swift.pyx":54
  * 
  * 
  * cdef inline bint begins(const Field* field, const char* name, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -3300,7 +3303,7 @@ static CYTHON_INLINE int __pyx_f_5proxy_5heads_6_swift_begins(struct __pyx_t_5pr
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":57
+/* "proxy/heads/_swift.pyx":58
  * 
  * 
  * cdef const char* head_end(const char* at, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -3315,7 +3318,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
   int __pyx_t_1;
 
 
-  /* "proxy/heads/_swift.pyx":59
+  /* "proxy/heads/_swift.pyx":60
  * cdef const char* head_end(const char* at, Py_ssize_t size) noexcept:
  *     """Where the empty line begins (at the CRLF that ends the last line), or NULL."""
  *     cdef const char* last = at + size - 4             # <<<<<<<<<<<<<<
@@ -3324,7 +3327,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
 */
   __pyx_v_last = ((__pyx_v_at + __pyx_v_size) - 4);
 
-  /* "proxy/heads/_swift.pyx":61
+  /* "proxy/heads/_swift.pyx":62
  *     cdef const char* last = at + size - 4
  *     cdef const char* found
  *     while at <= last:             # <<<<<<<<<<<<<<
@@ -3337,7 +3340,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
 
     if (!__pyx_t_1) break;
 
-    /* "proxy/heads/_swift.pyx":62
+    /* "proxy/heads/_swift.pyx":63
  *     cdef const char* found
  *     while at <= last:
  *         found = <const char*>memchr(at, b"\r", last - at + 1)             # <<<<<<<<<<<<<<
@@ -3346,7 +3349,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
 */
     __pyx_v_found = ((char const *)memchr(__pyx_v_at, '\r', ((__pyx_v_last - __pyx_v_at) + 1)));
 
-    /* "proxy/heads/_swift.pyx":63
+    /* "proxy/heads/_swift.pyx":64
  *     while at <= last:
  *         found = <const char*>memchr(at, b"\r", last - at + 1)
  *         if found == NULL:             # <<<<<<<<<<<<<<
@@ -3358,7 +3361,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":64
+      /* "proxy/heads/_swift.pyx":65
  *         found = <const char*>memchr(at, b"\r", last - at + 1)
  *         if found == NULL:
  *             return NULL             # <<<<<<<<<<<<<<
@@ -3371,7 +3374,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":63
+      /* "proxy/heads/_swift.pyx":64
  *     while at <= last:
  *         found = <const char*>memchr(at, b"\r", last - at + 1)
  *         if found == NULL:             # <<<<<<<<<<<<<<
@@ -3380,7 +3383,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
 */
     }
 
-    /* "proxy/heads/_swift.pyx":65
+    /* "proxy/heads/_swift.pyx":66
  *         if found == NULL:
  *             return NULL
  *         if memcmp(found, b"\r\n\r\n", 4) == 0:             # <<<<<<<<<<<<<<
@@ -3392,7 +3395,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":66
+      /* "proxy/heads/_swift.pyx":67
  *             return NULL
  *         if memcmp(found, b"\r\n\r\n", 4) == 0:
  *             return found             # <<<<<<<<<<<<<<
@@ -3405,7 +3408,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":65
+      /* "proxy/heads/_swift.pyx":66
  *         if found == NULL:
  *             return NULL
  *         if memcmp(found, b"\r\n\r\n", 4) == 0:             # <<<<<<<<<<<<<<
@@ -3414,7 +3417,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
 */
     }
 
-    /* "proxy/heads/_swift.pyx":67
+    /* "proxy/heads/_swift.pyx":68
  *         if memcmp(found, b"\r\n\r\n", 4) == 0:
  *             return found
  *         at = found + 1             # <<<<<<<<<<<<<<
@@ -3424,7 +3427,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
     __pyx_v_at = (__pyx_v_found + 1);
   }
 
-  /* "proxy/heads/_swift.pyx":68
+  /* "proxy/heads/_swift.pyx":69
  *             return found
  *         at = found + 1
  *     return NULL             # <<<<<<<<<<<<<<
@@ -3437,7 +3440,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":57
+  /* "proxy/heads/_swift.pyx":58
  * 
  * 
  * cdef const char* head_end(const char* at, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -3454,7 +3457,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_head_end(char const *__pyx_v_at
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":71
+/* "proxy/heads/_swift.pyx":72
  * 
  * 
  * cdef const char* line_end(const char* at, const char* end) noexcept:             # <<<<<<<<<<<<<<
@@ -3469,7 +3472,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
   int __pyx_t_2;
 
 
-  /* "proxy/heads/_swift.pyx":74
+  /* "proxy/heads/_swift.pyx":75
  *     """Where the line ends: at a CRLF, or at `end`."""
  *     cdef const char* found
  *     while at < end:             # <<<<<<<<<<<<<<
@@ -3482,7 +3485,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
 
     if (!__pyx_t_1) break;
 
-    /* "proxy/heads/_swift.pyx":75
+    /* "proxy/heads/_swift.pyx":76
  *     cdef const char* found
  *     while at < end:
  *         found = <const char*>memchr(at, b"\r", end - at)             # <<<<<<<<<<<<<<
@@ -3491,7 +3494,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
 */
     __pyx_v_found = ((char const *)memchr(__pyx_v_at, '\r', (__pyx_v_end - __pyx_v_at)));
 
-    /* "proxy/heads/_swift.pyx":76
+    /* "proxy/heads/_swift.pyx":77
  *     while at < end:
  *         found = <const char*>memchr(at, b"\r", end - at)
  *         if found == NULL:             # <<<<<<<<<<<<<<
@@ -3503,7 +3506,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":77
+      /* "proxy/heads/_swift.pyx":78
  *         found = <const char*>memchr(at, b"\r", end - at)
  *         if found == NULL:
  *             return end             # <<<<<<<<<<<<<<
@@ -3516,7 +3519,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":76
+      /* "proxy/heads/_swift.pyx":77
  *     while at < end:
  *         found = <const char*>memchr(at, b"\r", end - at)
  *         if found == NULL:             # <<<<<<<<<<<<<<
@@ -3525,7 +3528,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
 */
     }
 
-    /* "proxy/heads/_swift.pyx":78
+    /* "proxy/heads/_swift.pyx":79
  *         if found == NULL:
  *             return end
  *         if found + 1 < end and found[1] == b"\n":             # <<<<<<<<<<<<<<
@@ -3551,7 +3554,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":79
+      /* "proxy/heads/_swift.pyx":80
  *             return end
  *         if found + 1 < end and found[1] == b"\n":
  *             return found             # <<<<<<<<<<<<<<
@@ -3564,7 +3567,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":78
+      /* "proxy/heads/_swift.pyx":79
  *         if found == NULL:
  *             return end
  *         if found + 1 < end and found[1] == b"\n":             # <<<<<<<<<<<<<<
@@ -3573,7 +3576,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
 */
     }
 
-    /* "proxy/heads/_swift.pyx":80
+    /* "proxy/heads/_swift.pyx":81
  *         if found + 1 < end and found[1] == b"\n":
  *             return found
  *         at = found + 1             # <<<<<<<<<<<<<<
@@ -3583,7 +3586,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
     __pyx_v_at = (__pyx_v_found + 1);
   }
 
-  /* "proxy/heads/_swift.pyx":81
+  /* "proxy/heads/_swift.pyx":82
  *             return found
  *         at = found + 1
  *     return end             # <<<<<<<<<<<<<<
@@ -3596,7 +3599,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":71
+  /* "proxy/heads/_swift.pyx":72
  * 
  * 
  * cdef const char* line_end(const char* at, const char* end) noexcept:             # <<<<<<<<<<<<<<
@@ -3612,7 +3615,7 @@ static char const *__pyx_f_5proxy_5heads_6_swift_line_end(char const *__pyx_v_at
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":84
+/* "proxy/heads/_swift.pyx":85
  * 
  * 
  * cdef bint split(Field* field, const char* at, const char* end) noexcept:             # <<<<<<<<<<<<<<
@@ -3632,7 +3635,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
   long __pyx_t_5;
   char const *__pyx_t_6;
 
-  /* "proxy/heads/_swift.pyx":86
+  /* "proxy/heads/_swift.pyx":87
  * cdef bint split(Field* field, const char* at, const char* end) noexcept:
  *     """Take a line apart; False where it is not exactly `Name: value` in plain characters."""
  *     cdef Py_ssize_t size = 0             # <<<<<<<<<<<<<<
@@ -3641,7 +3644,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 */
   __pyx_v_size = 0;
 
-  /* "proxy/heads/_swift.pyx":89
+  /* "proxy/heads/_swift.pyx":90
  *     cdef unsigned char c
  *     cdef const char* place
  *     field.line.at, field.line.size = at, end - at             # <<<<<<<<<<<<<<
@@ -3655,7 +3658,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
   __pyx_v_field->line.at = __pyx_t_1;
   __pyx_v_field->line.size = __pyx_t_2;
 
-  /* "proxy/heads/_swift.pyx":90
+  /* "proxy/heads/_swift.pyx":91
  *     cdef const char* place
  *     field.line.at, field.line.size = at, end - at
  *     while at + size < end and size < NAME_BYTES_MAX and TOKEN[<unsigned char>at[size]]:             # <<<<<<<<<<<<<<
@@ -3692,7 +3695,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 
     if (!__pyx_t_3) break;
 
-    /* "proxy/heads/_swift.pyx":91
+    /* "proxy/heads/_swift.pyx":92
  *     field.line.at, field.line.size = at, end - at
  *     while at + size < end and size < NAME_BYTES_MAX and TOKEN[<unsigned char>at[size]]:
  *         c = <unsigned char>at[size]             # <<<<<<<<<<<<<<
@@ -3701,7 +3704,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 */
     __pyx_v_c = ((unsigned char)(__pyx_v_at[__pyx_v_size]));
 
-    /* "proxy/heads/_swift.pyx":92
+    /* "proxy/heads/_swift.pyx":93
  *     while at + size < end and size < NAME_BYTES_MAX and TOKEN[<unsigned char>at[size]]:
  *         c = <unsigned char>at[size]
  *         field.key[size] = <char>(c + 32 if 65 <= c <= 90 else c)             # <<<<<<<<<<<<<<
@@ -3723,7 +3726,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
     (__pyx_v_field->key[__pyx_v_size]) = ((char)__pyx_t_5);
 
 
-    /* "proxy/heads/_swift.pyx":93
+    /* "proxy/heads/_swift.pyx":94
  *         c = <unsigned char>at[size]
  *         field.key[size] = <char>(c + 32 if 65 <= c <= 90 else c)
  *         size += 1             # <<<<<<<<<<<<<<
@@ -3733,7 +3736,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
     __pyx_v_size = (__pyx_v_size + 1);
   }
 
-  /* "proxy/heads/_swift.pyx":94
+  /* "proxy/heads/_swift.pyx":95
  *         field.key[size] = <char>(c + 32 if 65 <= c <= 90 else c)
  *         size += 1
  *     field.key_size = size             # <<<<<<<<<<<<<<
@@ -3742,7 +3745,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 */
   __pyx_v_field->key_size = __pyx_v_size;
 
-  /* "proxy/heads/_swift.pyx":95
+  /* "proxy/heads/_swift.pyx":96
  *         size += 1
  *     field.key_size = size
  *     if size == 0 or end - at < size + 3 or at[size] != b":" or at[size + 1] != b" ":             # <<<<<<<<<<<<<<
@@ -3788,7 +3791,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
   if (__pyx_t_3) {
 
 
-    /* "proxy/heads/_swift.pyx":96
+    /* "proxy/heads/_swift.pyx":97
  *     field.key_size = size
  *     if size == 0 or end - at < size + 3 or at[size] != b":" or at[size + 1] != b" ":
  *         return False             # <<<<<<<<<<<<<<
@@ -3801,7 +3804,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":95
+    /* "proxy/heads/_swift.pyx":96
  *         size += 1
  *     field.key_size = size
  *     if size == 0 or end - at < size + 3 or at[size] != b":" or at[size + 1] != b" ":             # <<<<<<<<<<<<<<
@@ -3810,7 +3813,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 */
   }
 
-  /* "proxy/heads/_swift.pyx":97
+  /* "proxy/heads/_swift.pyx":98
  *     if size == 0 or end - at < size + 3 or at[size] != b":" or at[size + 1] != b" ":
  *         return False
  *     field.value.at, field.value.size = at + size + 2, end - at - size - 2             # <<<<<<<<<<<<<<
@@ -3824,7 +3827,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
   __pyx_v_field->value.at = __pyx_t_1;
   __pyx_v_field->value.size = __pyx_t_2;
 
-  /* "proxy/heads/_swift.pyx":98
+  /* "proxy/heads/_swift.pyx":99
  *         return False
  *     field.value.at, field.value.size = at + size + 2, end - at - size - 2
  *     if field.value.at[0] == b" " or (end - 1)[0] == b" ":             # <<<<<<<<<<<<<<
@@ -3850,7 +3853,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
   if (__pyx_t_3) {
 
 
-    /* "proxy/heads/_swift.pyx":99
+    /* "proxy/heads/_swift.pyx":100
  *     field.value.at, field.value.size = at + size + 2, end - at - size - 2
  *     if field.value.at[0] == b" " or (end - 1)[0] == b" ":
  *         return False             # <<<<<<<<<<<<<<
@@ -3863,7 +3866,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":98
+    /* "proxy/heads/_swift.pyx":99
  *         return False
  *     field.value.at, field.value.size = at + size + 2, end - at - size - 2
  *     if field.value.at[0] == b" " or (end - 1)[0] == b" ":             # <<<<<<<<<<<<<<
@@ -3872,7 +3875,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 */
   }
 
-  /* "proxy/heads/_swift.pyx":100
+  /* "proxy/heads/_swift.pyx":101
  *     if field.value.at[0] == b" " or (end - 1)[0] == b" ":
  *         return False
  *     place = field.value.at             # <<<<<<<<<<<<<<
@@ -3883,7 +3886,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 
   __pyx_v_place = __pyx_t_6;
 
-  /* "proxy/heads/_swift.pyx":101
+  /* "proxy/heads/_swift.pyx":102
  *         return False
  *     place = field.value.at
  *     while place < end:             # <<<<<<<<<<<<<<
@@ -3896,7 +3899,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 
     if (!__pyx_t_3) break;
 
-    /* "proxy/heads/_swift.pyx":102
+    /* "proxy/heads/_swift.pyx":103
  *     place = field.value.at
  *     while place < end:
  *         c = <unsigned char>place[0]             # <<<<<<<<<<<<<<
@@ -3905,7 +3908,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 */
     __pyx_v_c = ((unsigned char)(__pyx_v_place[0]));
 
-    /* "proxy/heads/_swift.pyx":103
+    /* "proxy/heads/_swift.pyx":104
  *     while place < end:
  *         c = <unsigned char>place[0]
  *         if c < 32 or c == 127:             # <<<<<<<<<<<<<<
@@ -3931,7 +3934,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
     if (__pyx_t_3) {
 
 
-      /* "proxy/heads/_swift.pyx":104
+      /* "proxy/heads/_swift.pyx":105
  *         c = <unsigned char>place[0]
  *         if c < 32 or c == 127:
  *             return False             # <<<<<<<<<<<<<<
@@ -3944,7 +3947,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":103
+      /* "proxy/heads/_swift.pyx":104
  *     while place < end:
  *         c = <unsigned char>place[0]
  *         if c < 32 or c == 127:             # <<<<<<<<<<<<<<
@@ -3953,7 +3956,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
 */
     }
 
-    /* "proxy/heads/_swift.pyx":105
+    /* "proxy/heads/_swift.pyx":106
  *         if c < 32 or c == 127:
  *             return False
  *         place += 1             # <<<<<<<<<<<<<<
@@ -3963,7 +3966,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
     __pyx_v_place = (__pyx_v_place + 1);
   }
 
-  /* "proxy/heads/_swift.pyx":106
+  /* "proxy/heads/_swift.pyx":107
  *             return False
  *         place += 1
  *     return True             # <<<<<<<<<<<<<<
@@ -3976,7 +3979,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":84
+  /* "proxy/heads/_swift.pyx":85
  * 
  * 
  * cdef bint split(Field* field, const char* at, const char* end) noexcept:             # <<<<<<<<<<<<<<
@@ -3993,7 +3996,7 @@ static int __pyx_f_5proxy_5heads_6_swift_split(struct __pyx_t_5proxy_5heads_6_sw
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":109
+/* "proxy/heads/_swift.pyx":110
  * 
  * 
  * cdef bint is_keep_alive(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4011,7 +4014,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
 
-  /* "proxy/heads/_swift.pyx":111
+  /* "proxy/heads/_swift.pyx":112
  * cdef bint is_keep_alive(const Field* field) noexcept:
  *     cdef int place
  *     if field.value.size != 10:             # <<<<<<<<<<<<<<
@@ -4023,7 +4026,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":112
+    /* "proxy/heads/_swift.pyx":113
  *     cdef int place
  *     if field.value.size != 10:
  *         return False             # <<<<<<<<<<<<<<
@@ -4036,7 +4039,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":111
+    /* "proxy/heads/_swift.pyx":112
  * cdef bint is_keep_alive(const Field* field) noexcept:
  *     cdef int place
  *     if field.value.size != 10:             # <<<<<<<<<<<<<<
@@ -4045,7 +4048,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
 */
   }
 
-  /* "proxy/heads/_swift.pyx":113
+  /* "proxy/heads/_swift.pyx":114
  *     if field.value.size != 10:
  *         return False
  *     for place in range(10):             # <<<<<<<<<<<<<<
@@ -4055,21 +4058,21 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
   for (__pyx_t_2 = 0; __pyx_t_2 < 10; __pyx_t_2+=1) {
     __pyx_v_place = __pyx_t_2;
 
-    /* "proxy/heads/_swift.pyx":114
+    /* "proxy/heads/_swift.pyx":115
  *         return False
  *     for place in range(10):
  *         if (<unsigned char>field.value.at[place] | 32) != <unsigned char>b"keep-alive"[place]:             # <<<<<<<<<<<<<<
  *             return False
  *     return field.value.at[4] == b"-"
 */
-    __pyx_t_3 = __Pyx_GetItemInt_Bytes(__pyx_mstate_global->__pyx_kp_b_keep_alive, __pyx_v_place, int, 1, __Pyx_PyLong_From_int, 0, 0, 1, __Pyx_ReferenceSharing_SharedReference); if (unlikely(__pyx_t_3 == -1)) __PYX_ERR(0, 114, __pyx_L1_error)
+    __pyx_t_3 = __Pyx_GetItemInt_Bytes(__pyx_mstate_global->__pyx_kp_b_keep_alive, __pyx_v_place, int, 1, __Pyx_PyLong_From_int, 0, 0, 1, __Pyx_ReferenceSharing_SharedReference); if (unlikely(__pyx_t_3 == -1)) __PYX_ERR(0, 115, __pyx_L1_error)
     __pyx_t_1 = ((((unsigned char)(__pyx_v_field->value.at[__pyx_v_place])) | 32) != ((unsigned char)__pyx_t_3));
 
 
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":115
+      /* "proxy/heads/_swift.pyx":116
  *     for place in range(10):
  *         if (<unsigned char>field.value.at[place] | 32) != <unsigned char>b"keep-alive"[place]:
  *             return False             # <<<<<<<<<<<<<<
@@ -4082,7 +4085,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":114
+      /* "proxy/heads/_swift.pyx":115
  *         return False
  *     for place in range(10):
  *         if (<unsigned char>field.value.at[place] | 32) != <unsigned char>b"keep-alive"[place]:             # <<<<<<<<<<<<<<
@@ -4092,7 +4095,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
     }
   }
 
-  /* "proxy/heads/_swift.pyx":116
+  /* "proxy/heads/_swift.pyx":117
  *         if (<unsigned char>field.value.at[place] | 32) != <unsigned char>b"keep-alive"[place]:
  *             return False
  *     return field.value.at[4] == b"-"             # <<<<<<<<<<<<<<
@@ -4105,7 +4108,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":109
+  /* "proxy/heads/_swift.pyx":110
  * 
  * 
  * cdef bint is_keep_alive(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4123,7 +4126,7 @@ static int __pyx_f_5proxy_5heads_6_swift_is_keep_alive(struct __pyx_t_5proxy_5he
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":119
+/* "proxy/heads/_swift.pyx":120
  * 
  * 
  * cdef long long number(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4142,7 +4145,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
   Py_ssize_t __pyx_t_4;
   Py_ssize_t __pyx_t_5;
 
-  /* "proxy/heads/_swift.pyx":121
+  /* "proxy/heads/_swift.pyx":122
  * cdef long long number(const Field* field) noexcept:
  *     """The value as a length; -1 where it is not written as one."""
  *     cdef long long found = 0             # <<<<<<<<<<<<<<
@@ -4151,7 +4154,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
 */
   __pyx_v_found = 0;
 
-  /* "proxy/heads/_swift.pyx":124
+  /* "proxy/heads/_swift.pyx":125
  *     cdef Py_ssize_t place
  *     cdef unsigned char c
  *     if field.value.size > 12 or (field.value.size > 1 and field.value.at[0] == b"0"):             # <<<<<<<<<<<<<<
@@ -4187,7 +4190,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":125
+    /* "proxy/heads/_swift.pyx":126
  *     cdef unsigned char c
  *     if field.value.size > 12 or (field.value.size > 1 and field.value.at[0] == b"0"):
  *         return -1             # <<<<<<<<<<<<<<
@@ -4200,7 +4203,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":124
+    /* "proxy/heads/_swift.pyx":125
  *     cdef Py_ssize_t place
  *     cdef unsigned char c
  *     if field.value.size > 12 or (field.value.size > 1 and field.value.at[0] == b"0"):             # <<<<<<<<<<<<<<
@@ -4209,7 +4212,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
 */
   }
 
-  /* "proxy/heads/_swift.pyx":126
+  /* "proxy/heads/_swift.pyx":127
  *     if field.value.size > 12 or (field.value.size > 1 and field.value.at[0] == b"0"):
  *         return -1
  *     for place in range(field.value.size):             # <<<<<<<<<<<<<<
@@ -4223,7 +4226,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
   for (__pyx_t_5 = 0; __pyx_t_5 < __pyx_t_4; __pyx_t_5+=1) {
     __pyx_v_place = __pyx_t_5;
 
-    /* "proxy/heads/_swift.pyx":127
+    /* "proxy/heads/_swift.pyx":128
  *         return -1
  *     for place in range(field.value.size):
  *         c = <unsigned char>field.value.at[place]             # <<<<<<<<<<<<<<
@@ -4232,7 +4235,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
 */
     __pyx_v_c = ((unsigned char)(__pyx_v_field->value.at[__pyx_v_place]));
 
-    /* "proxy/heads/_swift.pyx":128
+    /* "proxy/heads/_swift.pyx":129
  *     for place in range(field.value.size):
  *         c = <unsigned char>field.value.at[place]
  *         if c < 48 or c > 57:             # <<<<<<<<<<<<<<
@@ -4258,7 +4261,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":129
+      /* "proxy/heads/_swift.pyx":130
  *         c = <unsigned char>field.value.at[place]
  *         if c < 48 or c > 57:
  *             return -1             # <<<<<<<<<<<<<<
@@ -4271,7 +4274,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":128
+      /* "proxy/heads/_swift.pyx":129
  *     for place in range(field.value.size):
  *         c = <unsigned char>field.value.at[place]
  *         if c < 48 or c > 57:             # <<<<<<<<<<<<<<
@@ -4280,7 +4283,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
 */
     }
 
-    /* "proxy/heads/_swift.pyx":130
+    /* "proxy/heads/_swift.pyx":131
  *         if c < 48 or c > 57:
  *             return -1
  *         found = found * 10 + (c - 48)             # <<<<<<<<<<<<<<
@@ -4291,7 +4294,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
   }
 
 
-  /* "proxy/heads/_swift.pyx":131
+  /* "proxy/heads/_swift.pyx":132
  *             return -1
  *         found = found * 10 + (c - 48)
  *     return found             # <<<<<<<<<<<<<<
@@ -4304,7 +4307,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":119
+  /* "proxy/heads/_swift.pyx":120
  * 
  * 
  * cdef long long number(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4321,7 +4324,7 @@ static PY_LONG_LONG __pyx_f_5proxy_5heads_6_swift_number(struct __pyx_t_5proxy_5
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":134
+/* "proxy/heads/_swift.pyx":135
  * 
  * 
  * cdef Kind hop_kind(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4335,7 +4338,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
   enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_t_2;
   int __pyx_t_3;
 
-  /* "proxy/heads/_swift.pyx":136
+  /* "proxy/heads/_swift.pyx":137
  * cdef Kind hop_kind(const Field* field) noexcept:
  *     """ODD for fields of one hop, DROPPED for a harmless one, PASSED for all others."""
  *     if is_(field, b"connection", 10):             # <<<<<<<<<<<<<<
@@ -4347,7 +4350,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":137
+    /* "proxy/heads/_swift.pyx":138
  *     """ODD for fields of one hop, DROPPED for a harmless one, PASSED for all others."""
  *     if is_(field, b"connection", 10):
  *         return DROPPED if is_keep_alive(field) else ODD             # <<<<<<<<<<<<<<
@@ -4369,7 +4372,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":136
+    /* "proxy/heads/_swift.pyx":137
  * cdef Kind hop_kind(const Field* field) noexcept:
  *     """ODD for fields of one hop, DROPPED for a harmless one, PASSED for all others."""
  *     if is_(field, b"connection", 10):             # <<<<<<<<<<<<<<
@@ -4378,7 +4381,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
 */
   }
 
-  /* "proxy/heads/_swift.pyx":139
+  /* "proxy/heads/_swift.pyx":140
  *         return DROPPED if is_keep_alive(field) else ODD
  *     if (
  *         is_(field, b"keep-alive", 10)             # <<<<<<<<<<<<<<
@@ -4396,7 +4399,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":140
+  /* "proxy/heads/_swift.pyx":141
  *     if (
  *         is_(field, b"keep-alive", 10)
  *         or is_(field, b"te", 2)             # <<<<<<<<<<<<<<
@@ -4414,7 +4417,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":141
+  /* "proxy/heads/_swift.pyx":142
  *         is_(field, b"keep-alive", 10)
  *         or is_(field, b"te", 2)
  *         or is_(field, b"trailer", 7)             # <<<<<<<<<<<<<<
@@ -4432,7 +4435,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":142
+  /* "proxy/heads/_swift.pyx":143
  *         or is_(field, b"te", 2)
  *         or is_(field, b"trailer", 7)
  *         or is_(field, b"upgrade", 7)             # <<<<<<<<<<<<<<
@@ -4450,7 +4453,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":143
+  /* "proxy/heads/_swift.pyx":144
  *         or is_(field, b"trailer", 7)
  *         or is_(field, b"upgrade", 7)
  *         or is_(field, b"transfer-encoding", 17)             # <<<<<<<<<<<<<<
@@ -4468,7 +4471,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":144
+  /* "proxy/heads/_swift.pyx":145
  *         or is_(field, b"upgrade", 7)
  *         or is_(field, b"transfer-encoding", 17)
  *         or begins(field, b"proxy-", 6) and (             # <<<<<<<<<<<<<<
@@ -4486,7 +4489,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":145
+  /* "proxy/heads/_swift.pyx":146
  *         or is_(field, b"transfer-encoding", 17)
  *         or begins(field, b"proxy-", 6) and (
  *             is_(field, b"proxy-authenticate", 18)             # <<<<<<<<<<<<<<
@@ -4504,7 +4507,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":146
+  /* "proxy/heads/_swift.pyx":147
  *         or begins(field, b"proxy-", 6) and (
  *             is_(field, b"proxy-authenticate", 18)
  *             or is_(field, b"proxy-authorization", 19)             # <<<<<<<<<<<<<<
@@ -4522,7 +4525,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     goto __pyx_L5_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":147
+  /* "proxy/heads/_swift.pyx":148
  *             is_(field, b"proxy-authenticate", 18)
  *             or is_(field, b"proxy-authorization", 19)
  *             or is_(field, b"proxy-connection", 16)             # <<<<<<<<<<<<<<
@@ -4536,7 +4539,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
 
   __pyx_L5_bool_binop_done:;
 
-  /* "proxy/heads/_swift.pyx":138
+  /* "proxy/heads/_swift.pyx":139
  *     if is_(field, b"connection", 10):
  *         return DROPPED if is_keep_alive(field) else ODD
  *     if (             # <<<<<<<<<<<<<<
@@ -4546,7 +4549,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":150
+    /* "proxy/heads/_swift.pyx":151
  *         )
  *     ):
  *         return ODD             # <<<<<<<<<<<<<<
@@ -4559,7 +4562,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":138
+    /* "proxy/heads/_swift.pyx":139
  *     if is_(field, b"connection", 10):
  *         return DROPPED if is_keep_alive(field) else ODD
  *     if (             # <<<<<<<<<<<<<<
@@ -4568,7 +4571,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
 */
   }
 
-  /* "proxy/heads/_swift.pyx":151
+  /* "proxy/heads/_swift.pyx":152
  *     ):
  *         return ODD
  *     return PASSED             # <<<<<<<<<<<<<<
@@ -4581,7 +4584,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":134
+  /* "proxy/heads/_swift.pyx":135
  * 
  * 
  * cdef Kind hop_kind(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4595,7 +4598,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_hop
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":154
+/* "proxy/heads/_swift.pyx":155
  * 
  * 
  * cdef Kind request_kind(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4608,7 +4611,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
   int __pyx_t_1;
   int __pyx_t_2;
 
-  /* "proxy/heads/_swift.pyx":155
+  /* "proxy/heads/_swift.pyx":156
  * 
  * cdef Kind request_kind(const Field* field) noexcept:
  *     if is_(field, b"host", 4):             # <<<<<<<<<<<<<<
@@ -4620,7 +4623,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":156
+    /* "proxy/heads/_swift.pyx":157
  * cdef Kind request_kind(const Field* field) noexcept:
  *     if is_(field, b"host", 4):
  *         return HOST             # <<<<<<<<<<<<<<
@@ -4633,7 +4636,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":155
+    /* "proxy/heads/_swift.pyx":156
  * 
  * cdef Kind request_kind(const Field* field) noexcept:
  *     if is_(field, b"host", 4):             # <<<<<<<<<<<<<<
@@ -4642,7 +4645,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
 */
   }
 
-  /* "proxy/heads/_swift.pyx":157
+  /* "proxy/heads/_swift.pyx":158
  *     if is_(field, b"host", 4):
  *         return HOST
  *     if is_(field, b"content-length", 14):             # <<<<<<<<<<<<<<
@@ -4654,7 +4657,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":158
+    /* "proxy/heads/_swift.pyx":159
  *         return HOST
  *     if is_(field, b"content-length", 14):
  *         return LENGTH             # <<<<<<<<<<<<<<
@@ -4667,7 +4670,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":157
+    /* "proxy/heads/_swift.pyx":158
  *     if is_(field, b"host", 4):
  *         return HOST
  *     if is_(field, b"content-length", 14):             # <<<<<<<<<<<<<<
@@ -4676,7 +4679,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
 */
   }
 
-  /* "proxy/heads/_swift.pyx":159
+  /* "proxy/heads/_swift.pyx":160
  *     if is_(field, b"content-length", 14):
  *         return LENGTH
  *     if is_(field, b"expect", 6) or is_(field, b"http2-settings", 14):             # <<<<<<<<<<<<<<
@@ -4702,7 +4705,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":160
+    /* "proxy/heads/_swift.pyx":161
  *         return LENGTH
  *     if is_(field, b"expect", 6) or is_(field, b"http2-settings", 14):
  *         return ODD             # <<<<<<<<<<<<<<
@@ -4715,7 +4718,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":159
+    /* "proxy/heads/_swift.pyx":160
  *     if is_(field, b"content-length", 14):
  *         return LENGTH
  *     if is_(field, b"expect", 6) or is_(field, b"http2-settings", 14):             # <<<<<<<<<<<<<<
@@ -4724,7 +4727,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
 */
   }
 
-  /* "proxy/heads/_swift.pyx":162
+  /* "proxy/heads/_swift.pyx":163
  *         return ODD
  *     if (
  *         begins(field, b"penstock-", 9)             # <<<<<<<<<<<<<<
@@ -4742,7 +4745,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
     goto __pyx_L9_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":163
+  /* "proxy/heads/_swift.pyx":164
  *     if (
  *         begins(field, b"penstock-", 9)
  *         or is_(field, b"x-request-id", 12)             # <<<<<<<<<<<<<<
@@ -4760,7 +4763,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
     goto __pyx_L9_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":164
+  /* "proxy/heads/_swift.pyx":165
  *         begins(field, b"penstock-", 9)
  *         or is_(field, b"x-request-id", 12)
  *         or is_(field, b"prefer", 6)             # <<<<<<<<<<<<<<
@@ -4778,7 +4781,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
     goto __pyx_L9_bool_binop_done;
   }
 
-  /* "proxy/heads/_swift.pyx":165
+  /* "proxy/heads/_swift.pyx":166
  *         or is_(field, b"x-request-id", 12)
  *         or is_(field, b"prefer", 6)
  *         or is_(field, b"idempotency-key", 15)             # <<<<<<<<<<<<<<
@@ -4792,7 +4795,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
 
   __pyx_L9_bool_binop_done:;
 
-  /* "proxy/heads/_swift.pyx":161
+  /* "proxy/heads/_swift.pyx":162
  *     if is_(field, b"expect", 6) or is_(field, b"http2-settings", 14):
  *         return ODD
  *     if (             # <<<<<<<<<<<<<<
@@ -4802,12 +4805,12 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":167
+    /* "proxy/heads/_swift.pyx":168
  *         or is_(field, b"idempotency-key", 15)
  *     ):
  *         return OURS             # <<<<<<<<<<<<<<
- *     return hop_kind(field)
- * 
+ *     if is_(field, b"content-encoding", 16) or is_(field, b"inference-header-content-length", 31):
+ *         return CODED
 */
     {
 
@@ -4815,7 +4818,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":161
+    /* "proxy/heads/_swift.pyx":162
  *     if is_(field, b"expect", 6) or is_(field, b"http2-settings", 14):
  *         return ODD
  *     if (             # <<<<<<<<<<<<<<
@@ -4824,9 +4827,57 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
 */
   }
 
-  /* "proxy/heads/_swift.pyx":168
+  /* "proxy/heads/_swift.pyx":169
  *     ):
  *         return OURS
+ *     if is_(field, b"content-encoding", 16) or is_(field, b"inference-header-content-length", 31):             # <<<<<<<<<<<<<<
+ *         return CODED
+ *     return hop_kind(field)
+*/
+  __pyx_t_2 = __pyx_f_5proxy_5heads_6_swift_is_(__pyx_v_field, __pyx_k_content_encoding, 16);
+
+  if (!__pyx_t_2) {
+
+  } else {
+
+    __pyx_t_1 = __pyx_t_2;
+
+    goto __pyx_L14_bool_binop_done;
+  }
+  __pyx_t_2 = __pyx_f_5proxy_5heads_6_swift_is_(__pyx_v_field, __pyx_k_inference_header_content_length, 31);
+
+
+  __pyx_t_1 = __pyx_t_2;
+
+  __pyx_L14_bool_binop_done:;
+  if (__pyx_t_1) {
+
+
+    /* "proxy/heads/_swift.pyx":170
+ *         return OURS
+ *     if is_(field, b"content-encoding", 16) or is_(field, b"inference-header-content-length", 31):
+ *         return CODED             # <<<<<<<<<<<<<<
+ *     return hop_kind(field)
+ * 
+*/
+    {
+
+      __pyx_r = __pyx_e_5proxy_5heads_6_swift_CODED;
+    }
+    goto __pyx_L0;
+
+    /* "proxy/heads/_swift.pyx":169
+ *     ):
+ *         return OURS
+ *     if is_(field, b"content-encoding", 16) or is_(field, b"inference-header-content-length", 31):             # <<<<<<<<<<<<<<
+ *         return CODED
+ *     return hop_kind(field)
+*/
+  }
+
+  /* "proxy/heads/_swift.pyx":171
+ *     if is_(field, b"content-encoding", 16) or is_(field, b"inference-header-content-length", 31):
+ *         return CODED
  *     return hop_kind(field)             # <<<<<<<<<<<<<<
  * 
  * 
@@ -4837,7 +4888,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":154
+  /* "proxy/heads/_swift.pyx":155
  * 
  * 
  * cdef Kind request_kind(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4851,7 +4902,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_req
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":171
+/* "proxy/heads/_swift.pyx":174
  * 
  * 
  * cdef Kind answer_kind(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4864,7 +4915,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
   int __pyx_t_1;
   int __pyx_t_2;
 
-  /* "proxy/heads/_swift.pyx":172
+  /* "proxy/heads/_swift.pyx":175
  * 
  * cdef Kind answer_kind(const Field* field) noexcept:
  *     if is_(field, b"content-length", 14):             # <<<<<<<<<<<<<<
@@ -4876,7 +4927,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":173
+    /* "proxy/heads/_swift.pyx":176
  * cdef Kind answer_kind(const Field* field) noexcept:
  *     if is_(field, b"content-length", 14):
  *         return LENGTH             # <<<<<<<<<<<<<<
@@ -4889,7 +4940,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":172
+    /* "proxy/heads/_swift.pyx":175
  * 
  * cdef Kind answer_kind(const Field* field) noexcept:
  *     if is_(field, b"content-length", 14):             # <<<<<<<<<<<<<<
@@ -4898,7 +4949,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
 */
   }
 
-  /* "proxy/heads/_swift.pyx":174
+  /* "proxy/heads/_swift.pyx":177
  *     if is_(field, b"content-length", 14):
  *         return LENGTH
  *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):             # <<<<<<<<<<<<<<
@@ -4934,7 +4985,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":175
+    /* "proxy/heads/_swift.pyx":178
  *         return LENGTH
  *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
  *         return DROPPED             # <<<<<<<<<<<<<<
@@ -4947,7 +4998,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":174
+    /* "proxy/heads/_swift.pyx":177
  *     if is_(field, b"content-length", 14):
  *         return LENGTH
  *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):             # <<<<<<<<<<<<<<
@@ -4956,7 +5007,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
 */
   }
 
-  /* "proxy/heads/_swift.pyx":176
+  /* "proxy/heads/_swift.pyx":179
  *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
  *         return DROPPED
  *     return hop_kind(field)             # <<<<<<<<<<<<<<
@@ -4969,7 +5020,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":171
+  /* "proxy/heads/_swift.pyx":174
  * 
  * 
  * cdef Kind answer_kind(const Field* field) noexcept:             # <<<<<<<<<<<<<<
@@ -4983,7 +5034,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":179
+/* "proxy/heads/_swift.pyx":182
  * 
  * 
  * cdef bytes joined(const Span* spans, int count):             # <<<<<<<<<<<<<<
@@ -5009,7 +5060,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("joined", 0);
 
-  /* "proxy/heads/_swift.pyx":181
+  /* "proxy/heads/_swift.pyx":184
  * cdef bytes joined(const Span* spans, int count):
  *     """The lines one after the other, each with its end."""
  *     cdef Py_ssize_t size = 0             # <<<<<<<<<<<<<<
@@ -5018,7 +5069,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
 */
   __pyx_v_size = 0;
 
-  /* "proxy/heads/_swift.pyx":183
+  /* "proxy/heads/_swift.pyx":186
  *     cdef Py_ssize_t size = 0
  *     cdef int place
  *     for place in range(count):             # <<<<<<<<<<<<<<
@@ -5032,7 +5083,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   for (__pyx_t_3 = 0; __pyx_t_3 < __pyx_t_2; __pyx_t_3+=1) {
     __pyx_v_place = __pyx_t_3;
 
-    /* "proxy/heads/_swift.pyx":184
+    /* "proxy/heads/_swift.pyx":187
  *     cdef int place
  *     for place in range(count):
  *         size += spans[place].size + 2             # <<<<<<<<<<<<<<
@@ -5043,19 +5094,19 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   }
 
 
-  /* "proxy/heads/_swift.pyx":185
+  /* "proxy/heads/_swift.pyx":188
  *     for place in range(count):
  *         size += spans[place].size + 2
  *     cdef bytes block = PyBytes_FromStringAndSize(NULL, size)             # <<<<<<<<<<<<<<
  *     cdef char* to = PyBytes_AS_STRING(block)
  *     for place in range(count):
 */
-  __pyx_t_4 = PyBytes_FromStringAndSize(NULL, __pyx_v_size); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 185, __pyx_L1_error)
+  __pyx_t_4 = PyBytes_FromStringAndSize(NULL, __pyx_v_size); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 188, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   __pyx_v_block = ((PyObject*)__pyx_t_4);
   __pyx_t_4 = 0;
 
-  /* "proxy/heads/_swift.pyx":186
+  /* "proxy/heads/_swift.pyx":189
  *         size += spans[place].size + 2
  *     cdef bytes block = PyBytes_FromStringAndSize(NULL, size)
  *     cdef char* to = PyBytes_AS_STRING(block)             # <<<<<<<<<<<<<<
@@ -5064,7 +5115,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
 */
   __pyx_v_to = PyBytes_AS_STRING(__pyx_v_block);
 
-  /* "proxy/heads/_swift.pyx":187
+  /* "proxy/heads/_swift.pyx":190
  *     cdef bytes block = PyBytes_FromStringAndSize(NULL, size)
  *     cdef char* to = PyBytes_AS_STRING(block)
  *     for place in range(count):             # <<<<<<<<<<<<<<
@@ -5078,7 +5129,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   for (__pyx_t_3 = 0; __pyx_t_3 < __pyx_t_2; __pyx_t_3+=1) {
     __pyx_v_place = __pyx_t_3;
 
-    /* "proxy/heads/_swift.pyx":188
+    /* "proxy/heads/_swift.pyx":191
  *     cdef char* to = PyBytes_AS_STRING(block)
  *     for place in range(count):
  *         memcpy(to, spans[place].at, spans[place].size)             # <<<<<<<<<<<<<<
@@ -5087,7 +5138,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
 */
     (void)(memcpy(__pyx_v_to, (__pyx_v_spans[__pyx_v_place]).at, (__pyx_v_spans[__pyx_v_place]).size));
 
-    /* "proxy/heads/_swift.pyx":189
+    /* "proxy/heads/_swift.pyx":192
  *     for place in range(count):
  *         memcpy(to, spans[place].at, spans[place].size)
  *         to += spans[place].size             # <<<<<<<<<<<<<<
@@ -5096,7 +5147,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
 */
     __pyx_v_to = (__pyx_v_to + (__pyx_v_spans[__pyx_v_place]).size);
 
-    /* "proxy/heads/_swift.pyx":190
+    /* "proxy/heads/_swift.pyx":193
  *         memcpy(to, spans[place].at, spans[place].size)
  *         to += spans[place].size
  *         to[0], to[1] = b"\r", b"\n"             # <<<<<<<<<<<<<<
@@ -5112,7 +5163,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
     (__pyx_v_to[1]) = __pyx_t_6;
 
 
-    /* "proxy/heads/_swift.pyx":191
+    /* "proxy/heads/_swift.pyx":194
  *         to += spans[place].size
  *         to[0], to[1] = b"\r", b"\n"
  *         to += 2             # <<<<<<<<<<<<<<
@@ -5123,7 +5174,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   }
 
 
-  /* "proxy/heads/_swift.pyx":192
+  /* "proxy/heads/_swift.pyx":195
  *         to[0], to[1] = b"\r", b"\n"
  *         to += 2
  *     return block             # <<<<<<<<<<<<<<
@@ -5141,7 +5192,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":179
+  /* "proxy/heads/_swift.pyx":182
  * 
  * 
  * cdef bytes joined(const Span* spans, int count):             # <<<<<<<<<<<<<<
@@ -5164,7 +5215,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":200
+/* "proxy/heads/_swift.pyx":203
  *     cdef Py_ssize_t head_bytes_max, target_bytes_max
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):             # <<<<<<<<<<<<<<
@@ -5211,39 +5262,39 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_head_bytes_max,&__pyx_mstate_global->__pyx_n_u_target_bytes_max,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL_TPNEW(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 200, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 203, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 200, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 203, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 200, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 203, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 200, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 203, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 2; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 2, 2, i); __PYX_ERR(0, 200, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 2, 2, i); __PYX_ERR(0, 203, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 2)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 200, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 203, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 200, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 203, __pyx_L3_error)
     }
-    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 200, __pyx_L3_error)
-    __pyx_v_target_bytes_max = __Pyx_PyIndex_AsSsize_t(values[1]); if (unlikely((__pyx_v_target_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 200, __pyx_L3_error)
+    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L3_error)
+    __pyx_v_target_bytes_max = __Pyx_PyIndex_AsSsize_t(values[1]); if (unlikely((__pyx_v_target_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("__init__", 1, 2, 2, __pyx_nargs); __PYX_ERR(0, 200, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("__init__", 1, 2, 2, __pyx_nargs); __PYX_ERR(0, 203, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -5269,7 +5320,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
 static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max, Py_ssize_t __pyx_v_target_bytes_max) {
   int __pyx_r;
 
-  /* "proxy/heads/_swift.pyx":201
+  /* "proxy/heads/_swift.pyx":204
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):
  *         self.head_bytes_max = head_bytes_max             # <<<<<<<<<<<<<<
@@ -5278,7 +5329,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_
 */
   __pyx_v_self->head_bytes_max = __pyx_v_head_bytes_max;
 
-  /* "proxy/heads/_swift.pyx":202
+  /* "proxy/heads/_swift.pyx":205
  *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):
  *         self.head_bytes_max = head_bytes_max
  *         self.target_bytes_max = target_bytes_max             # <<<<<<<<<<<<<<
@@ -5287,7 +5338,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_
 */
   __pyx_v_self->target_bytes_max = __pyx_v_target_bytes_max;
 
-  /* "proxy/heads/_swift.pyx":200
+  /* "proxy/heads/_swift.pyx":203
  *     cdef Py_ssize_t head_bytes_max, target_bytes_max
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):             # <<<<<<<<<<<<<<
@@ -5301,7 +5352,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":204
+/* "proxy/heads/_swift.pyx":207
  *         self.target_bytes_max = target_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -5349,32 +5400,32 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_data,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 204, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 207, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 204, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 207, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 204, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 207, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 1; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 204, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 207, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 1)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 204, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 207, __pyx_L3_error)
     }
     __pyx_v_data = ((PyObject*)values[0]);
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 204, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 207, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -5385,7 +5436,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 204, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 207, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(((struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self), __pyx_v_data);
 
   /* function exit code */
@@ -5429,7 +5480,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("read", 0);
 
-  /* "proxy/heads/_swift.pyx":206
+  /* "proxy/heads/_swift.pyx":209
  *     def read(self, bytes data not None):
  *         """See `request.RequestReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)             # <<<<<<<<<<<<<<
@@ -5438,7 +5489,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":207
+  /* "proxy/heads/_swift.pyx":210
  *         """See `request.RequestReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)             # <<<<<<<<<<<<<<
@@ -5447,7 +5498,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_size = PyBytes_GET_SIZE(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":208
+  /* "proxy/heads/_swift.pyx":211
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)             # <<<<<<<<<<<<<<
@@ -5456,7 +5507,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_end = __pyx_f_5proxy_5heads_6_swift_head_end(__pyx_v_begin, __pyx_v_size);
 
-  /* "proxy/heads/_swift.pyx":209
+  /* "proxy/heads/_swift.pyx":212
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -5482,7 +5533,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":210
+    /* "proxy/heads/_swift.pyx":213
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None             # <<<<<<<<<<<<<<
@@ -5499,7 +5550,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":209
+    /* "proxy/heads/_swift.pyx":212
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -5508,7 +5559,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   }
 
-  /* "proxy/heads/_swift.pyx":211
+  /* "proxy/heads/_swift.pyx":214
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None
  *         cdef const char* at = line_end(begin, end)             # <<<<<<<<<<<<<<
@@ -5517,7 +5568,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_at = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_begin, __pyx_v_end);
 
-  /* "proxy/heads/_swift.pyx":212
+  /* "proxy/heads/_swift.pyx":215
  *             return None
  *         cdef const char* at = line_end(begin, end)
  *         cdef bytes method = None             # <<<<<<<<<<<<<<
@@ -5527,7 +5578,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   __Pyx_INCREF(Py_None);
   __pyx_v_method = ((PyObject*)Py_None);
 
-  /* "proxy/heads/_swift.pyx":213
+  /* "proxy/heads/_swift.pyx":216
  *         cdef const char* at = line_end(begin, end)
  *         cdef bytes method = None
  *         cdef Py_ssize_t target_at = 0             # <<<<<<<<<<<<<<
@@ -5536,7 +5587,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_target_at = 0;
 
-  /* "proxy/heads/_swift.pyx":214
+  /* "proxy/heads/_swift.pyx":217
  *         cdef bytes method = None
  *         cdef Py_ssize_t target_at = 0
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:             # <<<<<<<<<<<<<<
@@ -5562,7 +5613,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":215
+    /* "proxy/heads/_swift.pyx":218
  *         cdef Py_ssize_t target_at = 0
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:
  *             method, target_at = GET, 4             # <<<<<<<<<<<<<<
@@ -5577,7 +5628,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":214
+    /* "proxy/heads/_swift.pyx":217
  *         cdef bytes method = None
  *         cdef Py_ssize_t target_at = 0
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:             # <<<<<<<<<<<<<<
@@ -5587,7 +5638,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":216
+  /* "proxy/heads/_swift.pyx":219
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:
  *             method, target_at = GET, 4
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5613,7 +5664,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":217
+    /* "proxy/heads/_swift.pyx":220
  *             method, target_at = GET, 4
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:
  *             method, target_at = POST, 5             # <<<<<<<<<<<<<<
@@ -5628,7 +5679,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":216
+    /* "proxy/heads/_swift.pyx":219
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:
  *             method, target_at = GET, 4
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5638,7 +5689,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":218
+  /* "proxy/heads/_swift.pyx":221
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:
  *             method, target_at = POST, 5
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5664,7 +5715,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":219
+    /* "proxy/heads/_swift.pyx":222
  *             method, target_at = POST, 5
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:
  *             method, target_at = HEAD, 5             # <<<<<<<<<<<<<<
@@ -5679,7 +5730,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":218
+    /* "proxy/heads/_swift.pyx":221
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:
  *             method, target_at = POST, 5
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5689,7 +5740,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":220
+  /* "proxy/heads/_swift.pyx":223
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:
  *             method, target_at = HEAD, 5
  *         elif at - begin > 7 and memcmp(begin, b"DELETE ", 7) == 0:             # <<<<<<<<<<<<<<
@@ -5715,7 +5766,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":221
+    /* "proxy/heads/_swift.pyx":224
  *             method, target_at = HEAD, 5
  *         elif at - begin > 7 and memcmp(begin, b"DELETE ", 7) == 0:
  *             method, target_at = DELETE, 7             # <<<<<<<<<<<<<<
@@ -5730,7 +5781,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":220
+    /* "proxy/heads/_swift.pyx":223
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:
  *             method, target_at = HEAD, 5
  *         elif at - begin > 7 and memcmp(begin, b"DELETE ", 7) == 0:             # <<<<<<<<<<<<<<
@@ -5740,7 +5791,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":223
+  /* "proxy/heads/_swift.pyx":226
  *             method, target_at = DELETE, 7
  *         else:
  *             return None             # <<<<<<<<<<<<<<
@@ -5760,7 +5811,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   }
   __pyx_L6:;
 
-  /* "proxy/heads/_swift.pyx":224
+  /* "proxy/heads/_swift.pyx":227
  *         else:
  *             return None
  *         cdef const char* target = begin + target_at             # <<<<<<<<<<<<<<
@@ -5769,7 +5820,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_target = (__pyx_v_begin + __pyx_v_target_at);
 
-  /* "proxy/heads/_swift.pyx":225
+  /* "proxy/heads/_swift.pyx":228
  *             return None
  *         cdef const char* target = begin + target_at
  *         cdef Py_ssize_t target_size = at - target - 9             # <<<<<<<<<<<<<<
@@ -5778,7 +5829,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_target_size = ((__pyx_v_at - __pyx_v_target) - 9);
 
-  /* "proxy/heads/_swift.pyx":226
+  /* "proxy/heads/_swift.pyx":229
  *         cdef const char* target = begin + target_at
  *         cdef Py_ssize_t target_size = at - target - 9
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:             # <<<<<<<<<<<<<<
@@ -5814,7 +5865,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":227
+    /* "proxy/heads/_swift.pyx":230
  *         cdef Py_ssize_t target_size = at - target - 9
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:
  *             return None             # <<<<<<<<<<<<<<
@@ -5831,7 +5882,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":226
+    /* "proxy/heads/_swift.pyx":229
  *         cdef const char* target = begin + target_at
  *         cdef Py_ssize_t target_size = at - target - 9
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:             # <<<<<<<<<<<<<<
@@ -5840,7 +5891,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   }
 
-  /* "proxy/heads/_swift.pyx":228
+  /* "proxy/heads/_swift.pyx":231
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:
  *             return None
  *         if target[0] != b"/":             # <<<<<<<<<<<<<<
@@ -5852,7 +5903,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":229
+    /* "proxy/heads/_swift.pyx":232
  *             return None
  *         if target[0] != b"/":
  *             return None             # <<<<<<<<<<<<<<
@@ -5869,7 +5920,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":228
+    /* "proxy/heads/_swift.pyx":231
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:
  *             return None
  *         if target[0] != b"/":             # <<<<<<<<<<<<<<
@@ -5878,7 +5929,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   }
 
-  /* "proxy/heads/_swift.pyx":231
+  /* "proxy/heads/_swift.pyx":234
  *             return None
  *         cdef Py_ssize_t place
  *         for place in range(target_size):             # <<<<<<<<<<<<<<
@@ -5892,7 +5943,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
     __pyx_v_place = __pyx_t_6;
 
-    /* "proxy/heads/_swift.pyx":232
+    /* "proxy/heads/_swift.pyx":235
  *         cdef Py_ssize_t place
  *         for place in range(target_size):
  *             if not TARGET[<unsigned char>target[place]]:             # <<<<<<<<<<<<<<
@@ -5904,7 +5955,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":233
+      /* "proxy/heads/_swift.pyx":236
  *         for place in range(target_size):
  *             if not TARGET[<unsigned char>target[place]]:
  *                 return None             # <<<<<<<<<<<<<<
@@ -5921,7 +5972,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":232
+      /* "proxy/heads/_swift.pyx":235
  *         cdef Py_ssize_t place
  *         for place in range(target_size):
  *             if not TARGET[<unsigned char>target[place]]:             # <<<<<<<<<<<<<<
@@ -5932,16 +5983,16 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   }
 
 
-  /* "proxy/heads/_swift.pyx":234
+  /* "proxy/heads/_swift.pyx":237
  *             if not TARGET[<unsigned char>target[place]]:
  *                 return None
  *         return self.fields(data, at, end, method, PyBytes_FromStringAndSize(target, target_size))             # <<<<<<<<<<<<<<
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, bytes method, bytes target):
 */
-  __pyx_t_3 = PyBytes_FromStringAndSize(__pyx_v_target, __pyx_v_target_size); if (unlikely(!__pyx_t_3)) __PYX_ERR(0, 234, __pyx_L1_error)
+  __pyx_t_3 = PyBytes_FromStringAndSize(__pyx_v_target, __pyx_v_target_size); if (unlikely(!__pyx_t_3)) __PYX_ERR(0, 237, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_3);
-  __pyx_t_7 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_method, ((PyObject*)__pyx_t_3)); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 234, __pyx_L1_error)
+  __pyx_t_7 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_method, ((PyObject*)__pyx_t_3)); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 237, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_7);
   __Pyx_DECREF(__pyx_t_3); __pyx_t_3 = 0;
   {
@@ -5955,7 +6006,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   __pyx_t_7 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":204
+  /* "proxy/heads/_swift.pyx":207
  *         self.target_bytes_max = target_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -5984,7 +6035,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":236
+/* "proxy/heads/_swift.pyx":239
  *         return self.fields(data, at, end, method, PyBytes_FromStringAndSize(target, target_size))
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, bytes method, bytes target):             # <<<<<<<<<<<<<<
@@ -5999,6 +6050,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   int __pyx_v_count;
   int __pyx_v_passed;
   int __pyx_v_hosts;
+  int __pyx_v_coded;
   PY_LONG_LONG __pyx_v_length;
   PyObject *__pyx_v_ours = 0;
   PyObject *__pyx_v_key = 0;
@@ -6013,45 +6065,55 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   PyObject *__pyx_t_5 = NULL;
   PyObject *__pyx_t_6 = NULL;
   PyObject *__pyx_t_7 = NULL;
+  PyObject *__pyx_t_8 = NULL;
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("fields", 0);
 
 
-  /* "proxy/heads/_swift.pyx":240
+  /* "proxy/heads/_swift.pyx":243
  *         cdef Field field
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0, hosts = 0             # <<<<<<<<<<<<<<
+ *         cdef bint coded = False
  *         cdef long long length = -1
- *         cdef dict ours = {}
 */
   __pyx_v_count = 0;
   __pyx_v_passed = 0;
   __pyx_v_hosts = 0;
 
-  /* "proxy/heads/_swift.pyx":241
+  /* "proxy/heads/_swift.pyx":244
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0, hosts = 0
+ *         cdef bint coded = False             # <<<<<<<<<<<<<<
+ *         cdef long long length = -1
+ *         cdef dict ours = {}
+*/
+  __pyx_v_coded = 0;
+
+  /* "proxy/heads/_swift.pyx":245
+ *         cdef int count = 0, passed = 0, hosts = 0
+ *         cdef bint coded = False
  *         cdef long long length = -1             # <<<<<<<<<<<<<<
  *         cdef dict ours = {}
  *         cdef bytes key
 */
   __pyx_v_length = -1LL;
 
-  /* "proxy/heads/_swift.pyx":242
- *         cdef int count = 0, passed = 0, hosts = 0
+  /* "proxy/heads/_swift.pyx":246
+ *         cdef bint coded = False
  *         cdef long long length = -1
  *         cdef dict ours = {}             # <<<<<<<<<<<<<<
  *         cdef bytes key
  *         cdef const char* last
 */
-  __pyx_t_1 = __Pyx_PyDict_NewPresized(0); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 242, __pyx_L1_error)
+  __pyx_t_1 = __Pyx_PyDict_NewPresized(0); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 246, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
   __pyx_v_ours = ((PyObject*)__pyx_t_1);
   __pyx_t_1 = 0;
 
-  /* "proxy/heads/_swift.pyx":245
+  /* "proxy/heads/_swift.pyx":249
  *         cdef bytes key
  *         cdef const char* last
  *         while at < end:             # <<<<<<<<<<<<<<
@@ -6064,7 +6126,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 
     if (!__pyx_t_2) break;
 
-    /* "proxy/heads/_swift.pyx":246
+    /* "proxy/heads/_swift.pyx":250
  *         cdef const char* last
  *         while at < end:
  *             at += 2             # <<<<<<<<<<<<<<
@@ -6073,7 +6135,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
     __pyx_v_at = (__pyx_v_at + 2);
 
-    /* "proxy/heads/_swift.pyx":247
+    /* "proxy/heads/_swift.pyx":251
  *         while at < end:
  *             at += 2
  *             last = line_end(at, end)             # <<<<<<<<<<<<<<
@@ -6082,7 +6144,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
     __pyx_v_last = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_at, __pyx_v_end);
 
-    /* "proxy/heads/_swift.pyx":248
+    /* "proxy/heads/_swift.pyx":252
  *             at += 2
  *             last = line_end(at, end)
  *             count += 1             # <<<<<<<<<<<<<<
@@ -6091,7 +6153,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
     __pyx_v_count = (__pyx_v_count + 1);
 
-    /* "proxy/heads/_swift.pyx":249
+    /* "proxy/heads/_swift.pyx":253
  *             last = line_end(at, end)
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
@@ -6117,12 +6179,12 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
     if (__pyx_t_2) {
 
 
-      /* "proxy/heads/_swift.pyx":250
+      /* "proxy/heads/_swift.pyx":254
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):
  *                 return None             # <<<<<<<<<<<<<<
  *             kind = request_kind(&field)
- *             if kind == PASSED:
+ *             if kind == PASSED or kind == CODED:
 */
       {
         PyObject *__pyx_temp;
@@ -6134,7 +6196,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":249
+      /* "proxy/heads/_swift.pyx":253
  *             last = line_end(at, end)
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
@@ -6143,80 +6205,102 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
     }
 
-    /* "proxy/heads/_swift.pyx":251
+    /* "proxy/heads/_swift.pyx":255
  *             if count > FIELDS_MAX or not split(&field, at, last):
  *                 return None
  *             kind = request_kind(&field)             # <<<<<<<<<<<<<<
- *             if kind == PASSED:
+ *             if kind == PASSED or kind == CODED:
  *                 kept[passed] = field.line
 */
     __pyx_v_kind = __pyx_f_5proxy_5heads_6_swift_request_kind((&__pyx_v_field));
 
-    /* "proxy/heads/_swift.pyx":252
+    /* "proxy/heads/_swift.pyx":256
  *                 return None
  *             kind = request_kind(&field)
- *             if kind == PASSED:             # <<<<<<<<<<<<<<
+ *             if kind == PASSED or kind == CODED:             # <<<<<<<<<<<<<<
  *                 kept[passed] = field.line
  *                 passed += 1
 */
     switch (__pyx_v_kind) {
       case __pyx_e_5proxy_5heads_6_swift_PASSED:
+      case __pyx_e_5proxy_5heads_6_swift_CODED:
 
-      /* "proxy/heads/_swift.pyx":253
+      /* "proxy/heads/_swift.pyx":257
  *             kind = request_kind(&field)
- *             if kind == PASSED:
+ *             if kind == PASSED or kind == CODED:
  *                 kept[passed] = field.line             # <<<<<<<<<<<<<<
  *                 passed += 1
- *             elif kind == OURS:
+ *                 coded = coded or kind == CODED
 */
       __pyx_t_4 = __pyx_v_field.line;
 
       (__pyx_v_kept[__pyx_v_passed]) = __pyx_t_4;
 
 
-      /* "proxy/heads/_swift.pyx":254
- *             if kind == PASSED:
+      /* "proxy/heads/_swift.pyx":258
+ *             if kind == PASSED or kind == CODED:
  *                 kept[passed] = field.line
  *                 passed += 1             # <<<<<<<<<<<<<<
+ *                 coded = coded or kind == CODED
  *             elif kind == OURS:
- *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
 */
       __pyx_v_passed = (__pyx_v_passed + 1);
 
-      /* "proxy/heads/_swift.pyx":252
+      /* "proxy/heads/_swift.pyx":259
+ *                 kept[passed] = field.line
+ *                 passed += 1
+ *                 coded = coded or kind == CODED             # <<<<<<<<<<<<<<
+ *             elif kind == OURS:
+ *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
+*/
+      if (!__pyx_v_coded) {
+      } else {
+
+        __pyx_t_2 = __pyx_v_coded;
+        goto __pyx_L8_bool_binop_done;
+      }
+      __pyx_t_3 = (__pyx_v_kind == __pyx_e_5proxy_5heads_6_swift_CODED);
+
+
+      __pyx_t_2 = __pyx_t_3;
+
+      __pyx_L8_bool_binop_done:;
+      __pyx_v_coded = __pyx_t_2;
+
+      /* "proxy/heads/_swift.pyx":256
  *                 return None
  *             kind = request_kind(&field)
- *             if kind == PASSED:             # <<<<<<<<<<<<<<
+ *             if kind == PASSED or kind == CODED:             # <<<<<<<<<<<<<<
  *                 kept[passed] = field.line
  *                 passed += 1
 */
       break;
       case __pyx_e_5proxy_5heads_6_swift_OURS:
 
-      /* "proxy/heads/_swift.pyx":256
- *                 passed += 1
+      /* "proxy/heads/_swift.pyx":261
+ *                 coded = coded or kind == CODED
  *             elif kind == OURS:
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)             # <<<<<<<<<<<<<<
  *                 if key in ours:
  *                     return None
 */
-      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.key, __pyx_v_field.key_size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 256, __pyx_L1_error)
+      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.key, __pyx_v_field.key_size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 261, __pyx_L1_error)
       __Pyx_GOTREF(__pyx_t_1);
       __Pyx_XDECREF_SET(__pyx_v_key, ((PyObject*)__pyx_t_1));
       __pyx_t_1 = 0;
 
-      /* "proxy/heads/_swift.pyx":257
+      /* "proxy/heads/_swift.pyx":262
  *             elif kind == OURS:
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
  *                 if key in ours:             # <<<<<<<<<<<<<<
  *                     return None
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)
 */
-      __pyx_t_2 = (__Pyx_PyDict_ContainsTF(__pyx_v_key, __pyx_v_ours, Py_EQ)); if (unlikely((__pyx_t_2 < 0))) __PYX_ERR(0, 257, __pyx_L1_error)
+      __pyx_t_2 = (__Pyx_PyDict_ContainsTF(__pyx_v_key, __pyx_v_ours, Py_EQ)); if (unlikely((__pyx_t_2 < 0))) __PYX_ERR(0, 262, __pyx_L1_error)
       if (__pyx_t_2) {
 
 
-        /* "proxy/heads/_swift.pyx":258
+        /* "proxy/heads/_swift.pyx":263
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
  *                 if key in ours:
  *                     return None             # <<<<<<<<<<<<<<
@@ -6233,7 +6317,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":257
+        /* "proxy/heads/_swift.pyx":262
  *             elif kind == OURS:
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
  *                 if key in ours:             # <<<<<<<<<<<<<<
@@ -6242,21 +6326,21 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       }
 
-      /* "proxy/heads/_swift.pyx":259
+      /* "proxy/heads/_swift.pyx":264
  *                 if key in ours:
  *                     return None
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)             # <<<<<<<<<<<<<<
  *             elif kind == HOST:
  *                 hosts += 1
 */
-      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.value.at, __pyx_v_field.value.size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 259, __pyx_L1_error)
+      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.value.at, __pyx_v_field.value.size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 264, __pyx_L1_error)
       __Pyx_GOTREF(__pyx_t_1);
-      if (unlikely((PyDict_SetItem(__pyx_v_ours, __pyx_v_key, __pyx_t_1) < 0))) __PYX_ERR(0, 259, __pyx_L1_error)
+      if (unlikely((PyDict_SetItem(__pyx_v_ours, __pyx_v_key, __pyx_t_1) < 0))) __PYX_ERR(0, 264, __pyx_L1_error)
       __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
 
-      /* "proxy/heads/_swift.pyx":255
- *                 kept[passed] = field.line
+      /* "proxy/heads/_swift.pyx":260
  *                 passed += 1
+ *                 coded = coded or kind == CODED
  *             elif kind == OURS:             # <<<<<<<<<<<<<<
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
  *                 if key in ours:
@@ -6264,7 +6348,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       break;
       case __pyx_e_5proxy_5heads_6_swift_HOST:
 
-      /* "proxy/heads/_swift.pyx":261
+      /* "proxy/heads/_swift.pyx":266
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)
  *             elif kind == HOST:
  *                 hosts += 1             # <<<<<<<<<<<<<<
@@ -6273,7 +6357,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       __pyx_v_hosts = (__pyx_v_hosts + 1);
 
-      /* "proxy/heads/_swift.pyx":260
+      /* "proxy/heads/_swift.pyx":265
  *                     return None
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)
  *             elif kind == HOST:             # <<<<<<<<<<<<<<
@@ -6283,7 +6367,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       break;
       case __pyx_e_5proxy_5heads_6_swift_LENGTH:
 
-      /* "proxy/heads/_swift.pyx":263
+      /* "proxy/heads/_swift.pyx":268
  *                 hosts += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -6295,7 +6379,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       if (__pyx_t_2) {
 
 
-        /* "proxy/heads/_swift.pyx":264
+        /* "proxy/heads/_swift.pyx":269
  *             elif kind == LENGTH:
  *                 if length >= 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -6312,7 +6396,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":263
+        /* "proxy/heads/_swift.pyx":268
  *                 hosts += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -6321,7 +6405,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       }
 
-      /* "proxy/heads/_swift.pyx":265
+      /* "proxy/heads/_swift.pyx":270
  *                 if length >= 0:
  *                     return None
  *                 length = number(&field)             # <<<<<<<<<<<<<<
@@ -6330,7 +6414,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       __pyx_v_length = __pyx_f_5proxy_5heads_6_swift_number((&__pyx_v_field));
 
-      /* "proxy/heads/_swift.pyx":266
+      /* "proxy/heads/_swift.pyx":271
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -6342,7 +6426,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       if (__pyx_t_2) {
 
 
-        /* "proxy/heads/_swift.pyx":267
+        /* "proxy/heads/_swift.pyx":272
  *                 length = number(&field)
  *                 if length < 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -6359,7 +6443,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":266
+        /* "proxy/heads/_swift.pyx":271
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -6368,7 +6452,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       }
 
-      /* "proxy/heads/_swift.pyx":262
+      /* "proxy/heads/_swift.pyx":267
  *             elif kind == HOST:
  *                 hosts += 1
  *             elif kind == LENGTH:             # <<<<<<<<<<<<<<
@@ -6378,7 +6462,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       break;
       case __pyx_e_5proxy_5heads_6_swift_ODD:
 
-      /* "proxy/heads/_swift.pyx":269
+      /* "proxy/heads/_swift.pyx":274
  *                     return None
  *             elif kind == ODD:
  *                 return None             # <<<<<<<<<<<<<<
@@ -6395,7 +6479,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":268
+      /* "proxy/heads/_swift.pyx":273
  *                 if length < 0:
  *                     return None
  *             elif kind == ODD:             # <<<<<<<<<<<<<<
@@ -6406,7 +6490,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       default: break;
     }
 
-    /* "proxy/heads/_swift.pyx":270
+    /* "proxy/heads/_swift.pyx":275
  *             elif kind == ODD:
  *                 return None
  *             at = last             # <<<<<<<<<<<<<<
@@ -6416,7 +6500,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
     __pyx_v_at = __pyx_v_last;
   }
 
-  /* "proxy/heads/_swift.pyx":271
+  /* "proxy/heads/_swift.pyx":276
  *                 return None
  *             at = last
  *         if hosts != 1:             # <<<<<<<<<<<<<<
@@ -6428,89 +6512,12 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   if (__pyx_t_2) {
 
 
-    /* "proxy/heads/_swift.pyx":272
- *             at = last
- *         if hosts != 1:
- *             return None             # <<<<<<<<<<<<<<
- *         if length < 0:
- *             length = 0
-*/
-    {
-      PyObject *__pyx_temp;
-      {
-        __pyx_temp = __pyx_r;
-        __pyx_r = ((PyObject*)Py_None); __Pyx_INCREF(Py_None);
-      }
-      __Pyx_XDECREF(__pyx_temp);
-    }
-    goto __pyx_L0;
-
-    /* "proxy/heads/_swift.pyx":271
- *                 return None
- *             at = last
- *         if hosts != 1:             # <<<<<<<<<<<<<<
- *             return None
- *         if length < 0:
-*/
-  }
-
-  /* "proxy/heads/_swift.pyx":273
- *         if hosts != 1:
- *             return None
- *         if length < 0:             # <<<<<<<<<<<<<<
- *             length = 0
- *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
-*/
-  __pyx_t_2 = (__pyx_v_length < 0);
-
-  if (__pyx_t_2) {
-
-
-    /* "proxy/heads/_swift.pyx":274
- *             return None
- *         if length < 0:
- *             length = 0             # <<<<<<<<<<<<<<
- *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
- *         if PyBytes_GET_SIZE(data) - body_at > length:
-*/
-    __pyx_v_length = 0;
-
-    /* "proxy/heads/_swift.pyx":273
- *         if hosts != 1:
- *             return None
- *         if length < 0:             # <<<<<<<<<<<<<<
- *             length = 0
- *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
-*/
-  }
-
-  /* "proxy/heads/_swift.pyx":275
- *         if length < 0:
- *             length = 0
- *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4             # <<<<<<<<<<<<<<
- *         if PyBytes_GET_SIZE(data) - body_at > length:
- *             return None
-*/
-  __pyx_v_body_at = ((__pyx_v_end - PyBytes_AS_STRING(__pyx_v_data)) + 4);
-
-  /* "proxy/heads/_swift.pyx":276
- *             length = 0
- *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
- *         if PyBytes_GET_SIZE(data) - body_at > length:             # <<<<<<<<<<<<<<
- *             return None
- *         return method, target, joined(kept, passed), ours, length, body_at
-*/
-  __pyx_t_2 = ((PyBytes_GET_SIZE(__pyx_v_data) - __pyx_v_body_at) > __pyx_v_length);
-
-  if (__pyx_t_2) {
-
-
     /* "proxy/heads/_swift.pyx":277
- *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
- *         if PyBytes_GET_SIZE(data) - body_at > length:
+ *             at = last
+ *         if hosts != 1:
  *             return None             # <<<<<<<<<<<<<<
- *         return method, target, joined(kept, passed), ours, length, body_at
- * 
+ *         if length < 0:
+ *             length = 0
 */
     {
       PyObject *__pyx_temp;
@@ -6523,59 +6530,141 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
     goto __pyx_L0;
 
     /* "proxy/heads/_swift.pyx":276
- *             length = 0
- *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
- *         if PyBytes_GET_SIZE(data) - body_at > length:             # <<<<<<<<<<<<<<
+ *                 return None
+ *             at = last
+ *         if hosts != 1:             # <<<<<<<<<<<<<<
  *             return None
- *         return method, target, joined(kept, passed), ours, length, body_at
+ *         if length < 0:
 */
   }
 
   /* "proxy/heads/_swift.pyx":278
+ *         if hosts != 1:
+ *             return None
+ *         if length < 0:             # <<<<<<<<<<<<<<
+ *             length = 0
+ *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
+*/
+  __pyx_t_2 = (__pyx_v_length < 0);
+
+  if (__pyx_t_2) {
+
+
+    /* "proxy/heads/_swift.pyx":279
+ *             return None
+ *         if length < 0:
+ *             length = 0             # <<<<<<<<<<<<<<
+ *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
+ *         if PyBytes_GET_SIZE(data) - body_at > length:
+*/
+    __pyx_v_length = 0;
+
+    /* "proxy/heads/_swift.pyx":278
+ *         if hosts != 1:
+ *             return None
+ *         if length < 0:             # <<<<<<<<<<<<<<
+ *             length = 0
+ *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
+*/
+  }
+
+  /* "proxy/heads/_swift.pyx":280
+ *         if length < 0:
+ *             length = 0
+ *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4             # <<<<<<<<<<<<<<
  *         if PyBytes_GET_SIZE(data) - body_at > length:
  *             return None
- *         return method, target, joined(kept, passed), ours, length, body_at             # <<<<<<<<<<<<<<
+*/
+  __pyx_v_body_at = ((__pyx_v_end - PyBytes_AS_STRING(__pyx_v_data)) + 4);
+
+  /* "proxy/heads/_swift.pyx":281
+ *             length = 0
+ *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
+ *         if PyBytes_GET_SIZE(data) - body_at > length:             # <<<<<<<<<<<<<<
+ *             return None
+ *         return method, target, joined(kept, passed), ours, length, body_at, coded
+*/
+  __pyx_t_2 = ((PyBytes_GET_SIZE(__pyx_v_data) - __pyx_v_body_at) > __pyx_v_length);
+
+  if (__pyx_t_2) {
+
+
+    /* "proxy/heads/_swift.pyx":282
+ *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
+ *         if PyBytes_GET_SIZE(data) - body_at > length:
+ *             return None             # <<<<<<<<<<<<<<
+ *         return method, target, joined(kept, passed), ours, length, body_at, coded
+ * 
+*/
+    {
+      PyObject *__pyx_temp;
+      {
+        __pyx_temp = __pyx_r;
+        __pyx_r = ((PyObject*)Py_None); __Pyx_INCREF(Py_None);
+      }
+      __Pyx_XDECREF(__pyx_temp);
+    }
+    goto __pyx_L0;
+
+    /* "proxy/heads/_swift.pyx":281
+ *             length = 0
+ *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
+ *         if PyBytes_GET_SIZE(data) - body_at > length:             # <<<<<<<<<<<<<<
+ *             return None
+ *         return method, target, joined(kept, passed), ours, length, body_at, coded
+*/
+  }
+
+  /* "proxy/heads/_swift.pyx":283
+ *         if PyBytes_GET_SIZE(data) - body_at > length:
+ *             return None
+ *         return method, target, joined(kept, passed), ours, length, body_at, coded             # <<<<<<<<<<<<<<
  * 
  * 
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 278, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 283, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
-  __pyx_t_5 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 278, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 283, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_5);
-  __pyx_t_6 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 278, __pyx_L1_error)
+  __pyx_t_6 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 283, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
-  __pyx_t_7 = PyTuple_New(6); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 278, __pyx_L1_error)
+  __pyx_t_7 = __Pyx_PyBool_FromLong(__pyx_v_coded); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 283, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_7);
+  __pyx_t_8 = PyTuple_New(7); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 283, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_8);
   __Pyx_INCREF(__pyx_v_method);
   __Pyx_GIVEREF(__pyx_v_method);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_7, 0, __pyx_v_method) != (0)) __PYX_ERR(0, 278, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 0, __pyx_v_method) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
   __Pyx_INCREF(__pyx_v_target);
   __Pyx_GIVEREF(__pyx_v_target);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_7, 1, __pyx_v_target) != (0)) __PYX_ERR(0, 278, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 1, __pyx_v_target) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_1);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_7, 2, __pyx_t_1) != (0)) __PYX_ERR(0, 278, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 2, __pyx_t_1) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
   __Pyx_INCREF(__pyx_v_ours);
   __Pyx_GIVEREF(__pyx_v_ours);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_7, 3, __pyx_v_ours) != (0)) __PYX_ERR(0, 278, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 3, __pyx_v_ours) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_5);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_7, 4, __pyx_t_5) != (0)) __PYX_ERR(0, 278, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 4, __pyx_t_5) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_6);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_7, 5, __pyx_t_6) != (0)) __PYX_ERR(0, 278, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 5, __pyx_t_6) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  __Pyx_GIVEREF(__pyx_t_7);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 6, __pyx_t_7) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
   __pyx_t_1 = 0;
   __pyx_t_5 = 0;
   __pyx_t_6 = 0;
+  __pyx_t_7 = 0;
   {
     PyObject *__pyx_temp;
     {
       __pyx_temp = __pyx_r;
-      __pyx_r = ((PyObject*)__pyx_t_7);
+      __pyx_r = ((PyObject*)__pyx_t_8);
     }
     __Pyx_XDECREF(__pyx_temp);
   }
-  __pyx_t_7 = 0;
+  __pyx_t_8 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":236
+  /* "proxy/heads/_swift.pyx":239
  *         return self.fields(data, at, end, method, PyBytes_FromStringAndSize(target, target_size))
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, bytes method, bytes target):             # <<<<<<<<<<<<<<
@@ -6589,9 +6678,11 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   __Pyx_XDECREF(__pyx_t_5);
   __Pyx_XDECREF(__pyx_t_6);
   __Pyx_XDECREF(__pyx_t_7);
+  __Pyx_XDECREF(__pyx_t_8);
   __Pyx_AddTraceback("proxy.heads._swift.RequestReader.fields", __pyx_clineno, __pyx_lineno, __pyx_filename);
   __pyx_r = 0;
   __pyx_L0:;
+
 
 
 
@@ -7081,7 +7172,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_6__setstate_cyth
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":286
+/* "proxy/heads/_swift.pyx":291
  *     cdef Py_ssize_t head_bytes_max
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max):             # <<<<<<<<<<<<<<
@@ -7127,32 +7218,32 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_head_bytes_max,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL_TPNEW(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 286, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 291, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 286, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 291, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 286, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 291, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 1; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, i); __PYX_ERR(0, 286, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, i); __PYX_ERR(0, 291, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 1)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 286, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 291, __pyx_L3_error)
     }
-    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 286, __pyx_L3_error)
+    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 291, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 286, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 291, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -7177,7 +7268,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
 static int __pyx_pf_5proxy_5heads_6_swift_12AnswerReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max) {
   int __pyx_r;
 
-  /* "proxy/heads/_swift.pyx":287
+  /* "proxy/heads/_swift.pyx":292
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max):
  *         self.head_bytes_max = head_bytes_max             # <<<<<<<<<<<<<<
@@ -7186,7 +7277,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_12AnswerReader___init__(struct __pyx_o
 */
   __pyx_v_self->head_bytes_max = __pyx_v_head_bytes_max;
 
-  /* "proxy/heads/_swift.pyx":286
+  /* "proxy/heads/_swift.pyx":291
  *     cdef Py_ssize_t head_bytes_max
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max):             # <<<<<<<<<<<<<<
@@ -7200,7 +7291,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_12AnswerReader___init__(struct __pyx_o
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":289
+/* "proxy/heads/_swift.pyx":294
  *         self.head_bytes_max = head_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -7248,32 +7339,32 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_data,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 289, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 294, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 289, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 294, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 289, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 294, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 1; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 289, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 294, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 1)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 289, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 294, __pyx_L3_error)
     }
     __pyx_v_data = ((PyObject*)values[0]);
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 289, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 294, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -7284,7 +7375,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 289, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 294, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(((struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader *)__pyx_v_self), __pyx_v_data);
 
   /* function exit code */
@@ -7325,7 +7416,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("read", 0);
 
-  /* "proxy/heads/_swift.pyx":291
+  /* "proxy/heads/_swift.pyx":296
  *     def read(self, bytes data not None):
  *         """See `answer.AnswerReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)             # <<<<<<<<<<<<<<
@@ -7334,7 +7425,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":292
+  /* "proxy/heads/_swift.pyx":297
  *         """See `answer.AnswerReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)             # <<<<<<<<<<<<<<
@@ -7343,7 +7434,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_size = PyBytes_GET_SIZE(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":293
+  /* "proxy/heads/_swift.pyx":298
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)             # <<<<<<<<<<<<<<
@@ -7352,7 +7443,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_end = __pyx_f_5proxy_5heads_6_swift_head_end(__pyx_v_begin, __pyx_v_size);
 
-  /* "proxy/heads/_swift.pyx":294
+  /* "proxy/heads/_swift.pyx":299
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -7378,7 +7469,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":295
+    /* "proxy/heads/_swift.pyx":300
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None             # <<<<<<<<<<<<<<
@@ -7395,7 +7486,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":294
+    /* "proxy/heads/_swift.pyx":299
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -7404,7 +7495,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   }
 
-  /* "proxy/heads/_swift.pyx":296
+  /* "proxy/heads/_swift.pyx":301
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None
  *         cdef const char* at = line_end(begin, end)             # <<<<<<<<<<<<<<
@@ -7413,7 +7504,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_at = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_begin, __pyx_v_end);
 
-  /* "proxy/heads/_swift.pyx":297
+  /* "proxy/heads/_swift.pyx":302
  *             return None
  *         cdef const char* at = line_end(begin, end)
  *         cdef Py_ssize_t first = at - begin             # <<<<<<<<<<<<<<
@@ -7422,7 +7513,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_first = (__pyx_v_at - __pyx_v_begin);
 
-  /* "proxy/heads/_swift.pyx":298
+  /* "proxy/heads/_swift.pyx":303
  *         cdef const char* at = line_end(begin, end)
  *         cdef Py_ssize_t first = at - begin
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":             # <<<<<<<<<<<<<<
@@ -7468,7 +7559,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":299
+    /* "proxy/heads/_swift.pyx":304
  *         cdef Py_ssize_t first = at - begin
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":
  *             return None             # <<<<<<<<<<<<<<
@@ -7485,7 +7576,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":298
+    /* "proxy/heads/_swift.pyx":303
  *         cdef const char* at = line_end(begin, end)
  *         cdef Py_ssize_t first = at - begin
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":             # <<<<<<<<<<<<<<
@@ -7494,7 +7585,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   }
 
-  /* "proxy/heads/_swift.pyx":300
+  /* "proxy/heads/_swift.pyx":305
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":
  *             return None
  *         cdef int status = 0, place             # <<<<<<<<<<<<<<
@@ -7503,7 +7594,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_status = 0;
 
-  /* "proxy/heads/_swift.pyx":301
+  /* "proxy/heads/_swift.pyx":306
  *             return None
  *         cdef int status = 0, place
  *         for place in range(9, 12):             # <<<<<<<<<<<<<<
@@ -7513,7 +7604,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   for (__pyx_t_3 = 9; __pyx_t_3 < 12; __pyx_t_3+=1) {
     __pyx_v_place = __pyx_t_3;
 
-    /* "proxy/heads/_swift.pyx":302
+    /* "proxy/heads/_swift.pyx":307
  *         cdef int status = 0, place
  *         for place in range(9, 12):
  *             if begin[place] < b"0" or begin[place] > b"9":             # <<<<<<<<<<<<<<
@@ -7539,7 +7630,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":303
+      /* "proxy/heads/_swift.pyx":308
  *         for place in range(9, 12):
  *             if begin[place] < b"0" or begin[place] > b"9":
  *                 return None             # <<<<<<<<<<<<<<
@@ -7556,7 +7647,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":302
+      /* "proxy/heads/_swift.pyx":307
  *         cdef int status = 0, place
  *         for place in range(9, 12):
  *             if begin[place] < b"0" or begin[place] > b"9":             # <<<<<<<<<<<<<<
@@ -7565,7 +7656,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
     }
 
-    /* "proxy/heads/_swift.pyx":304
+    /* "proxy/heads/_swift.pyx":309
  *             if begin[place] < b"0" or begin[place] > b"9":
  *                 return None
  *             status = status * 10 + (begin[place] - 48)             # <<<<<<<<<<<<<<
@@ -7575,7 +7666,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     __pyx_v_status = ((__pyx_v_status * 10) + ((__pyx_v_begin[__pyx_v_place]) - 48));
   }
 
-  /* "proxy/heads/_swift.pyx":305
+  /* "proxy/heads/_swift.pyx":310
  *                 return None
  *             status = status * 10 + (begin[place] - 48)
  *         if status < 200 or status > 599 or status == 204 or status == 304:             # <<<<<<<<<<<<<<
@@ -7618,7 +7709,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":306
+    /* "proxy/heads/_swift.pyx":311
  *             status = status * 10 + (begin[place] - 48)
  *         if status < 200 or status > 599 or status == 204 or status == 304:
  *             return None             # <<<<<<<<<<<<<<
@@ -7635,7 +7726,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":305
+    /* "proxy/heads/_swift.pyx":310
  *                 return None
  *             status = status * 10 + (begin[place] - 48)
  *         if status < 200 or status > 599 or status == 204 or status == 304:             # <<<<<<<<<<<<<<
@@ -7644,7 +7735,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   }
 
-  /* "proxy/heads/_swift.pyx":307
+  /* "proxy/heads/_swift.pyx":312
  *         if status < 200 or status > 599 or status == 204 or status == 304:
  *             return None
  *         for place in range(13, <int>first):             # <<<<<<<<<<<<<<
@@ -7658,7 +7749,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   for (__pyx_t_5 = 13; __pyx_t_5 < __pyx_t_4; __pyx_t_5+=1) {
     __pyx_v_place = __pyx_t_5;
 
-    /* "proxy/heads/_swift.pyx":308
+    /* "proxy/heads/_swift.pyx":313
  *             return None
  *         for place in range(13, <int>first):
  *             if begin[place] < 32 or begin[place] > 126:             # <<<<<<<<<<<<<<
@@ -7684,7 +7775,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":309
+      /* "proxy/heads/_swift.pyx":314
  *         for place in range(13, <int>first):
  *             if begin[place] < 32 or begin[place] > 126:
  *                 return None             # <<<<<<<<<<<<<<
@@ -7701,7 +7792,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":308
+      /* "proxy/heads/_swift.pyx":313
  *             return None
  *         for place in range(13, <int>first):
  *             if begin[place] < 32 or begin[place] > 126:             # <<<<<<<<<<<<<<
@@ -7712,14 +7803,14 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   }
 
 
-  /* "proxy/heads/_swift.pyx":310
+  /* "proxy/heads/_swift.pyx":315
  *             if begin[place] < 32 or begin[place] > 126:
  *                 return None
  *         return self.fields(data, at, end, status)             # <<<<<<<<<<<<<<
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, int status):
 */
-  __pyx_t_6 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_AnswerReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_status); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 310, __pyx_L1_error)
+  __pyx_t_6 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_AnswerReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_status); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 315, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   {
     PyObject *__pyx_temp;
@@ -7732,7 +7823,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   __pyx_t_6 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":289
+  /* "proxy/heads/_swift.pyx":294
  *         self.head_bytes_max = head_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -7758,7 +7849,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":312
+/* "proxy/heads/_swift.pyx":317
  *         return self.fields(data, at, end, status)
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, int status):             # <<<<<<<<<<<<<<
@@ -7791,7 +7882,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   __Pyx_RefNannySetupContext("fields", 0);
 
 
-  /* "proxy/heads/_swift.pyx":316
+  /* "proxy/heads/_swift.pyx":321
  *         cdef Field field
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0             # <<<<<<<<<<<<<<
@@ -7801,7 +7892,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   __pyx_v_count = 0;
   __pyx_v_passed = 0;
 
-  /* "proxy/heads/_swift.pyx":317
+  /* "proxy/heads/_swift.pyx":322
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0
  *         cdef long long length = -1             # <<<<<<<<<<<<<<
@@ -7810,7 +7901,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
   __pyx_v_length = -1LL;
 
-  /* "proxy/heads/_swift.pyx":319
+  /* "proxy/heads/_swift.pyx":324
  *         cdef long long length = -1
  *         cdef const char* last
  *         while at < end:             # <<<<<<<<<<<<<<
@@ -7823,7 +7914,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 
     if (!__pyx_t_1) break;
 
-    /* "proxy/heads/_swift.pyx":320
+    /* "proxy/heads/_swift.pyx":325
  *         cdef const char* last
  *         while at < end:
  *             at += 2             # <<<<<<<<<<<<<<
@@ -7832,7 +7923,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_at = (__pyx_v_at + 2);
 
-    /* "proxy/heads/_swift.pyx":321
+    /* "proxy/heads/_swift.pyx":326
  *         while at < end:
  *             at += 2
  *             last = line_end(at, end)             # <<<<<<<<<<<<<<
@@ -7841,7 +7932,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_last = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_at, __pyx_v_end);
 
-    /* "proxy/heads/_swift.pyx":322
+    /* "proxy/heads/_swift.pyx":327
  *             at += 2
  *             last = line_end(at, end)
  *             count += 1             # <<<<<<<<<<<<<<
@@ -7850,7 +7941,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_count = (__pyx_v_count + 1);
 
-    /* "proxy/heads/_swift.pyx":323
+    /* "proxy/heads/_swift.pyx":328
  *             last = line_end(at, end)
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
@@ -7876,7 +7967,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":324
+      /* "proxy/heads/_swift.pyx":329
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):
  *                 return None             # <<<<<<<<<<<<<<
@@ -7893,7 +7984,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":323
+      /* "proxy/heads/_swift.pyx":328
  *             last = line_end(at, end)
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
@@ -7902,7 +7993,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     }
 
-    /* "proxy/heads/_swift.pyx":325
+    /* "proxy/heads/_swift.pyx":330
  *             if count > FIELDS_MAX or not split(&field, at, last):
  *                 return None
  *             kind = answer_kind(&field)             # <<<<<<<<<<<<<<
@@ -7911,7 +8002,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_kind = __pyx_f_5proxy_5heads_6_swift_answer_kind((&__pyx_v_field));
 
-    /* "proxy/heads/_swift.pyx":326
+    /* "proxy/heads/_swift.pyx":331
  *                 return None
  *             kind = answer_kind(&field)
  *             if kind == PASSED:             # <<<<<<<<<<<<<<
@@ -7921,7 +8012,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     switch (__pyx_v_kind) {
       case __pyx_e_5proxy_5heads_6_swift_PASSED:
 
-      /* "proxy/heads/_swift.pyx":327
+      /* "proxy/heads/_swift.pyx":332
  *             kind = answer_kind(&field)
  *             if kind == PASSED:
  *                 kept[passed] = field.line             # <<<<<<<<<<<<<<
@@ -7933,7 +8024,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       (__pyx_v_kept[__pyx_v_passed]) = __pyx_t_3;
 
 
-      /* "proxy/heads/_swift.pyx":328
+      /* "proxy/heads/_swift.pyx":333
  *             if kind == PASSED:
  *                 kept[passed] = field.line
  *                 passed += 1             # <<<<<<<<<<<<<<
@@ -7942,7 +8033,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       __pyx_v_passed = (__pyx_v_passed + 1);
 
-      /* "proxy/heads/_swift.pyx":326
+      /* "proxy/heads/_swift.pyx":331
  *                 return None
  *             kind = answer_kind(&field)
  *             if kind == PASSED:             # <<<<<<<<<<<<<<
@@ -7952,7 +8043,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       break;
       case __pyx_e_5proxy_5heads_6_swift_LENGTH:
 
-      /* "proxy/heads/_swift.pyx":330
+      /* "proxy/heads/_swift.pyx":335
  *                 passed += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -7964,7 +8055,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       if (__pyx_t_1) {
 
 
-        /* "proxy/heads/_swift.pyx":331
+        /* "proxy/heads/_swift.pyx":336
  *             elif kind == LENGTH:
  *                 if length >= 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -7981,7 +8072,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":330
+        /* "proxy/heads/_swift.pyx":335
  *                 passed += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -7990,7 +8081,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       }
 
-      /* "proxy/heads/_swift.pyx":332
+      /* "proxy/heads/_swift.pyx":337
  *                 if length >= 0:
  *                     return None
  *                 length = number(&field)             # <<<<<<<<<<<<<<
@@ -7999,7 +8090,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       __pyx_v_length = __pyx_f_5proxy_5heads_6_swift_number((&__pyx_v_field));
 
-      /* "proxy/heads/_swift.pyx":333
+      /* "proxy/heads/_swift.pyx":338
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -8011,7 +8102,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       if (__pyx_t_1) {
 
 
-        /* "proxy/heads/_swift.pyx":334
+        /* "proxy/heads/_swift.pyx":339
  *                 length = number(&field)
  *                 if length < 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -8028,7 +8119,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":333
+        /* "proxy/heads/_swift.pyx":338
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -8037,7 +8128,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       }
 
-      /* "proxy/heads/_swift.pyx":329
+      /* "proxy/heads/_swift.pyx":334
  *                 kept[passed] = field.line
  *                 passed += 1
  *             elif kind == LENGTH:             # <<<<<<<<<<<<<<
@@ -8047,7 +8138,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       break;
       case __pyx_e_5proxy_5heads_6_swift_ODD:
 
-      /* "proxy/heads/_swift.pyx":336
+      /* "proxy/heads/_swift.pyx":341
  *                     return None
  *             elif kind == ODD:
  *                 return None             # <<<<<<<<<<<<<<
@@ -8064,7 +8155,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":335
+      /* "proxy/heads/_swift.pyx":340
  *                 if length < 0:
  *                     return None
  *             elif kind == ODD:             # <<<<<<<<<<<<<<
@@ -8075,7 +8166,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       default: break;
     }
 
-    /* "proxy/heads/_swift.pyx":337
+    /* "proxy/heads/_swift.pyx":342
  *             elif kind == ODD:
  *                 return None
  *             at = last             # <<<<<<<<<<<<<<
@@ -8085,7 +8176,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     __pyx_v_at = __pyx_v_last;
   }
 
-  /* "proxy/heads/_swift.pyx":338
+  /* "proxy/heads/_swift.pyx":343
  *                 return None
  *             at = last
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4             # <<<<<<<<<<<<<<
@@ -8094,7 +8185,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
   __pyx_v_body_at = ((__pyx_v_end - PyBytes_AS_STRING(__pyx_v_data)) + 4);
 
-  /* "proxy/heads/_swift.pyx":339
+  /* "proxy/heads/_swift.pyx":344
  *             at = last
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if length < PyBytes_GET_SIZE(data) - body_at:             # <<<<<<<<<<<<<<
@@ -8106,7 +8197,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":340
+    /* "proxy/heads/_swift.pyx":345
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if length < PyBytes_GET_SIZE(data) - body_at:
  *             return None             # <<<<<<<<<<<<<<
@@ -8123,7 +8214,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":339
+    /* "proxy/heads/_swift.pyx":344
  *             at = last
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if length < PyBytes_GET_SIZE(data) - body_at:             # <<<<<<<<<<<<<<
@@ -8132,31 +8223,31 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
   }
 
-  /* "proxy/heads/_swift.pyx":341
+  /* "proxy/heads/_swift.pyx":346
  *         if length < PyBytes_GET_SIZE(data) - body_at:
  *             return None
  *         return status, joined(kept, passed), length, body_at             # <<<<<<<<<<<<<<
  * 
  * 
 */
-  __pyx_t_4 = __Pyx_PyLong_From_int(__pyx_v_status); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 341, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyLong_From_int(__pyx_v_status); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 346, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
-  __pyx_t_5 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 341, __pyx_L1_error)
+  __pyx_t_5 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 346, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_5);
-  __pyx_t_6 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 341, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 346, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
-  __pyx_t_7 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 341, __pyx_L1_error)
+  __pyx_t_7 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 346, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_7);
-  __pyx_t_8 = PyTuple_New(4); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 341, __pyx_L1_error)
+  __pyx_t_8 = PyTuple_New(4); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 346, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_8);
   __Pyx_GIVEREF(__pyx_t_4);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 0, __pyx_t_4) != (0)) __PYX_ERR(0, 341, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 0, __pyx_t_4) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_5);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 1, __pyx_t_5) != (0)) __PYX_ERR(0, 341, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 1, __pyx_t_5) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_6);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 2, __pyx_t_6) != (0)) __PYX_ERR(0, 341, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 2, __pyx_t_6) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_7);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 3, __pyx_t_7) != (0)) __PYX_ERR(0, 341, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 3, __pyx_t_7) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
   __pyx_t_4 = 0;
   __pyx_t_5 = 0;
   __pyx_t_6 = 0;
@@ -8172,7 +8263,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   __pyx_t_8 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":312
+  /* "proxy/heads/_swift.pyx":317
  *         return self.fields(data, at, end, status)
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, int status):             # <<<<<<<<<<<<<<
@@ -8669,7 +8760,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_6__setstate_cytho
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":344
+/* "proxy/heads/_swift.pyx":349
  * 
  * 
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -8680,7 +8771,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_6__setstate_cytho
 static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, char const *__pyx_v_from_, Py_ssize_t __pyx_v_size) {
   char *__pyx_r;
 
-  /* "proxy/heads/_swift.pyx":345
+  /* "proxy/heads/_swift.pyx":350
  * 
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:
  *     memcpy(to, from_, size)             # <<<<<<<<<<<<<<
@@ -8689,7 +8780,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
 */
   (void)(memcpy(__pyx_v_to, __pyx_v_from_, __pyx_v_size));
 
-  /* "proxy/heads/_swift.pyx":346
+  /* "proxy/heads/_swift.pyx":351
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:
  *     memcpy(to, from_, size)
  *     return to + size             # <<<<<<<<<<<<<<
@@ -8702,7 +8793,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":344
+  /* "proxy/heads/_swift.pyx":349
  * 
  * 
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -8716,7 +8807,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":349
+/* "proxy/heads/_swift.pyx":354
  * 
  * 
  * cdef inline char* put_bytes(char* to, bytes from_) noexcept:             # <<<<<<<<<<<<<<
@@ -8727,7 +8818,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
 static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put_bytes(char *__pyx_v_to, PyObject *__pyx_v_from_) {
   char *__pyx_r;
 
-  /* "proxy/heads/_swift.pyx":350
+  /* "proxy/heads/_swift.pyx":355
  * 
  * cdef inline char* put_bytes(char* to, bytes from_) noexcept:
  *     return put(to, PyBytes_AS_STRING(from_), PyBytes_GET_SIZE(from_))             # <<<<<<<<<<<<<<
@@ -8740,7 +8831,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put_bytes(char *__pyx_v
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":349
+  /* "proxy/heads/_swift.pyx":354
  * 
  * 
  * cdef inline char* put_bytes(char* to, bytes from_) noexcept:             # <<<<<<<<<<<<<<
@@ -8754,7 +8845,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put_bytes(char *__pyx_v
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":353
+/* "proxy/heads/_swift.pyx":358
  * 
  * 
  * cdef char* put_number(char* to, long long value) noexcept:             # <<<<<<<<<<<<<<
@@ -8769,7 +8860,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
   int __pyx_t_1;
 
 
-  /* "proxy/heads/_swift.pyx":356
+  /* "proxy/heads/_swift.pyx":361
  *     """In decimal; 0 for what is negative."""
  *     cdef char digits[NUMBER_BYTES_MAX]
  *     cdef int place = NUMBER_BYTES_MAX             # <<<<<<<<<<<<<<
@@ -8778,7 +8869,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
   __pyx_v_place = __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX;
 
-  /* "proxy/heads/_swift.pyx":357
+  /* "proxy/heads/_swift.pyx":362
  *     cdef char digits[NUMBER_BYTES_MAX]
  *     cdef int place = NUMBER_BYTES_MAX
  *     if value < 0:             # <<<<<<<<<<<<<<
@@ -8790,7 +8881,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":358
+    /* "proxy/heads/_swift.pyx":363
  *     cdef int place = NUMBER_BYTES_MAX
  *     if value < 0:
  *         value = 0             # <<<<<<<<<<<<<<
@@ -8799,7 +8890,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     __pyx_v_value = 0;
 
-    /* "proxy/heads/_swift.pyx":357
+    /* "proxy/heads/_swift.pyx":362
  *     cdef char digits[NUMBER_BYTES_MAX]
  *     cdef int place = NUMBER_BYTES_MAX
  *     if value < 0:             # <<<<<<<<<<<<<<
@@ -8808,7 +8899,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
   }
 
-  /* "proxy/heads/_swift.pyx":359
+  /* "proxy/heads/_swift.pyx":364
  *     if value < 0:
  *         value = 0
  *     while True:             # <<<<<<<<<<<<<<
@@ -8817,7 +8908,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
   while (1) {
 
-    /* "proxy/heads/_swift.pyx":360
+    /* "proxy/heads/_swift.pyx":365
  *         value = 0
  *     while True:
  *         place -= 1             # <<<<<<<<<<<<<<
@@ -8826,7 +8917,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     __pyx_v_place = (__pyx_v_place - 1);
 
-    /* "proxy/heads/_swift.pyx":361
+    /* "proxy/heads/_swift.pyx":366
  *     while True:
  *         place -= 1
  *         digits[place] = <char>(48 + value % 10)             # <<<<<<<<<<<<<<
@@ -8835,7 +8926,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     (__pyx_v_digits[__pyx_v_place]) = ((char)(48 + (__pyx_v_value % 10)));
 
-    /* "proxy/heads/_swift.pyx":362
+    /* "proxy/heads/_swift.pyx":367
  *         place -= 1
  *         digits[place] = <char>(48 + value % 10)
  *         value = value // 10             # <<<<<<<<<<<<<<
@@ -8844,7 +8935,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     __pyx_v_value = (__pyx_v_value / 10);
 
-    /* "proxy/heads/_swift.pyx":363
+    /* "proxy/heads/_swift.pyx":368
  *         digits[place] = <char>(48 + value % 10)
  *         value = value // 10
  *         if value == 0:             # <<<<<<<<<<<<<<
@@ -8856,7 +8947,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":364
+      /* "proxy/heads/_swift.pyx":369
  *         value = value // 10
  *         if value == 0:
  *             return put(to, digits + place, NUMBER_BYTES_MAX - place)             # <<<<<<<<<<<<<<
@@ -8869,7 +8960,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":363
+      /* "proxy/heads/_swift.pyx":368
  *         digits[place] = <char>(48 + value % 10)
  *         value = value // 10
  *         if value == 0:             # <<<<<<<<<<<<<<
@@ -8879,7 +8970,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
     }
   }
 
-  /* "proxy/heads/_swift.pyx":353
+  /* "proxy/heads/_swift.pyx":358
  * 
  * 
  * cdef char* put_number(char* to, long long value) noexcept:             # <<<<<<<<<<<<<<
@@ -8897,7 +8988,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":367
+/* "proxy/heads/_swift.pyx":372
  * 
  * 
  * cdef char* put_thousandths(char* to, double seconds) noexcept:             # <<<<<<<<<<<<<<
@@ -8910,7 +9001,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
   char *__pyx_r;
 
 
-  /* "proxy/heads/_swift.pyx":369
+  /* "proxy/heads/_swift.pyx":374
  * cdef char* put_thousandths(char* to, double seconds) noexcept:
  *     """Milliseconds with three decimals."""
  *     cdef long long micros = <long long>(seconds * 1000000 + 0.5)             # <<<<<<<<<<<<<<
@@ -8919,7 +9010,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   __pyx_v_micros = ((PY_LONG_LONG)((__pyx_v_seconds * 1000000.0) + 0.5));
 
-  /* "proxy/heads/_swift.pyx":370
+  /* "proxy/heads/_swift.pyx":375
  *     """Milliseconds with three decimals."""
  *     cdef long long micros = <long long>(seconds * 1000000 + 0.5)
  *     to = put_number(to, micros // 1000)             # <<<<<<<<<<<<<<
@@ -8928,7 +9019,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, (__pyx_v_micros / 0x3E8));
 
-  /* "proxy/heads/_swift.pyx":371
+  /* "proxy/heads/_swift.pyx":376
  *     cdef long long micros = <long long>(seconds * 1000000 + 0.5)
  *     to = put_number(to, micros // 1000)
  *     to[0] = b"."             # <<<<<<<<<<<<<<
@@ -8937,7 +9028,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[0]) = '.';
 
-  /* "proxy/heads/_swift.pyx":372
+  /* "proxy/heads/_swift.pyx":377
  *     to = put_number(to, micros // 1000)
  *     to[0] = b"."
  *     to[1] = <char>(48 + micros // 100 % 10)             # <<<<<<<<<<<<<<
@@ -8946,7 +9037,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[1]) = ((char)(48 + ((__pyx_v_micros / 0x64) % 10)));
 
-  /* "proxy/heads/_swift.pyx":373
+  /* "proxy/heads/_swift.pyx":378
  *     to[0] = b"."
  *     to[1] = <char>(48 + micros // 100 % 10)
  *     to[2] = <char>(48 + micros // 10 % 10)             # <<<<<<<<<<<<<<
@@ -8955,7 +9046,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[2]) = ((char)(48 + ((__pyx_v_micros / 10) % 10)));
 
-  /* "proxy/heads/_swift.pyx":374
+  /* "proxy/heads/_swift.pyx":379
  *     to[1] = <char>(48 + micros // 100 % 10)
  *     to[2] = <char>(48 + micros // 10 % 10)
  *     to[3] = <char>(48 + micros % 10)             # <<<<<<<<<<<<<<
@@ -8964,7 +9055,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[3]) = ((char)(48 + (__pyx_v_micros % 10)));
 
-  /* "proxy/heads/_swift.pyx":375
+  /* "proxy/heads/_swift.pyx":380
  *     to[2] = <char>(48 + micros // 10 % 10)
  *     to[3] = <char>(48 + micros % 10)
  *     return to + 4             # <<<<<<<<<<<<<<
@@ -8977,7 +9068,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":367
+  /* "proxy/heads/_swift.pyx":372
  * 
  * 
  * cdef char* put_thousandths(char* to, double seconds) noexcept:             # <<<<<<<<<<<<<<
@@ -8993,7 +9084,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":378
+/* "proxy/heads/_swift.pyx":383
  * 
  * 
  * cdef Span text(object value) except *:             # <<<<<<<<<<<<<<
@@ -9009,17 +9100,17 @@ static struct __pyx_t_5proxy_5heads_6_swift_Span __pyx_f_5proxy_5heads_6_swift_t
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
 
-  /* "proxy/heads/_swift.pyx":381
+  /* "proxy/heads/_swift.pyx":386
  *     """UTF-8, kept by the string itself."""
  *     cdef Span span
  *     span.at = PyUnicode_AsUTF8AndSize(value, &span.size)             # <<<<<<<<<<<<<<
  *     return span
  * 
 */
-  __pyx_t_1 = PyUnicode_AsUTF8AndSize(__pyx_v_value, (&__pyx_v_span.size)); if (unlikely(__pyx_t_1 == ((void *)NULL))) __PYX_ERR(0, 381, __pyx_L1_error)
+  __pyx_t_1 = PyUnicode_AsUTF8AndSize(__pyx_v_value, (&__pyx_v_span.size)); if (unlikely(__pyx_t_1 == ((void *)NULL))) __PYX_ERR(0, 386, __pyx_L1_error)
   __pyx_v_span.at = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":382
+  /* "proxy/heads/_swift.pyx":387
  *     cdef Span span
  *     span.at = PyUnicode_AsUTF8AndSize(value, &span.size)
  *     return span             # <<<<<<<<<<<<<<
@@ -9032,7 +9123,7 @@ static struct __pyx_t_5proxy_5heads_6_swift_Span __pyx_f_5proxy_5heads_6_swift_t
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":378
+  /* "proxy/heads/_swift.pyx":383
  * 
  * 
  * cdef Span text(object value) except *:             # <<<<<<<<<<<<<<
@@ -9050,7 +9141,7 @@ static struct __pyx_t_5proxy_5heads_6_swift_Span __pyx_f_5proxy_5heads_6_swift_t
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":385
+/* "proxy/heads/_swift.pyx":390
  * 
  * 
  * def write_request_head(             # <<<<<<<<<<<<<<
@@ -9104,74 +9195,74 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_method,&__pyx_mstate_global->__pyx_n_u_path,&__pyx_mstate_global->__pyx_n_u_host,&__pyx_mstate_global->__pyx_n_u_request_id,&__pyx_mstate_global->__pyx_n_u_left_ms,&__pyx_mstate_global->__pyx_n_u_block,&__pyx_mstate_global->__pyx_n_u_length,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 385, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 390, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  7:
         values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 385, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 390, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  6:
         values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 385, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 390, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  5:
         values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 385, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 390, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 385, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 390, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 385, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 390, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 385, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 390, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 385, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 390, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_request_head", 0) < (0)) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_request_head", 0) < (0)) __PYX_ERR(0, 390, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 7; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, i); __PYX_ERR(0, 385, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, i); __PYX_ERR(0, 390, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 7)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 390, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 390, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 390, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 390, __pyx_L3_error)
       values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 390, __pyx_L3_error)
       values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 390, __pyx_L3_error)
       values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 385, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 390, __pyx_L3_error)
     }
     __pyx_v_method = ((PyObject*)values[0]);
     __pyx_v_path = ((PyObject*)values[1]);
     __pyx_v_host = ((PyObject*)values[2]);
     __pyx_v_request_id = ((PyObject*)values[3]);
-    __pyx_v_left_ms = __Pyx_PyLong_As_PY_LONG_LONG(values[4]); if (unlikely((__pyx_v_left_ms == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 387, __pyx_L3_error)
+    __pyx_v_left_ms = __Pyx_PyLong_As_PY_LONG_LONG(values[4]); if (unlikely((__pyx_v_left_ms == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 392, __pyx_L3_error)
     __pyx_v_block = ((PyObject*)values[5]);
-    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 387, __pyx_L3_error)
+    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 392, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, __pyx_nargs); __PYX_ERR(0, 385, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, __pyx_nargs); __PYX_ERR(0, 390, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -9182,11 +9273,11 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_method), (&PyBytes_Type), 0, "method", 1))) __PYX_ERR(0, 386, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_path), (&PyBytes_Type), 0, "path", 1))) __PYX_ERR(0, 386, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_host), (&PyBytes_Type), 0, "host", 1))) __PYX_ERR(0, 386, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 386, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 387, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_method), (&PyBytes_Type), 0, "method", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_path), (&PyBytes_Type), 0, "path", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_host), (&PyBytes_Type), 0, "host", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 392, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_write_request_head(__pyx_self, __pyx_v_method, __pyx_v_path, __pyx_v_host, __pyx_v_request_id, __pyx_v_left_ms, __pyx_v_block, __pyx_v_length);
 
   /* function exit code */
@@ -9228,46 +9319,46 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("write_request_head", 0);
 
-  /* "proxy/heads/_swift.pyx":390
+  /* "proxy/heads/_swift.pyx":395
  * ):
  *     """See `writing.write_request_head`."""
  *     cdef Span id_ = text(request_id)             # <<<<<<<<<<<<<<
  *     cdef Py_ssize_t most = (
  *         len(method) + len(path) + len(host) + id_.size + len(block) + 3 * NUMBER_BYTES_MAX + 96
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 390, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 395, __pyx_L1_error)
   __pyx_v_id_ = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":392
+  /* "proxy/heads/_swift.pyx":397
  *     cdef Span id_ = text(request_id)
  *     cdef Py_ssize_t most = (
  *         len(method) + len(path) + len(host) + id_.size + len(block) + 3 * NUMBER_BYTES_MAX + 96             # <<<<<<<<<<<<<<
  *     )
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
 */
-  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_method); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 392, __pyx_L1_error)
-  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_path); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 392, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_host); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 392, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 392, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_method); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
+  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_path); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_host); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
   __pyx_v_most = ((((((__pyx_t_2 + __pyx_t_3) + __pyx_t_4) + __pyx_v_id_.size) + __pyx_t_5) + (3 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 96);
 
 
 
 
 
-  /* "proxy/heads/_swift.pyx":394
+  /* "proxy/heads/_swift.pyx":399
  *         len(method) + len(path) + len(host) + id_.size + len(block) + 3 * NUMBER_BYTES_MAX + 96
  *     )
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)             # <<<<<<<<<<<<<<
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, method)
 */
-  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 394, __pyx_L1_error)
+  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 399, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   __pyx_v_head = ((PyObject*)__pyx_t_6);
   __pyx_t_6 = 0;
 
-  /* "proxy/heads/_swift.pyx":395
+  /* "proxy/heads/_swift.pyx":400
  *     )
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)             # <<<<<<<<<<<<<<
@@ -9276,7 +9367,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_head);
 
-  /* "proxy/heads/_swift.pyx":396
+  /* "proxy/heads/_swift.pyx":401
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, method)             # <<<<<<<<<<<<<<
@@ -9285,7 +9376,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_begin, __pyx_v_method);
 
-  /* "proxy/heads/_swift.pyx":397
+  /* "proxy/heads/_swift.pyx":402
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, method)
  *     to = put(to, b" ", 1)             # <<<<<<<<<<<<<<
@@ -9294,7 +9385,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__3, 1);
 
-  /* "proxy/heads/_swift.pyx":398
+  /* "proxy/heads/_swift.pyx":403
  *     cdef char* to = put_bytes(begin, method)
  *     to = put(to, b" ", 1)
  *     to = put_bytes(to, path)             # <<<<<<<<<<<<<<
@@ -9303,7 +9394,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_path);
 
-  /* "proxy/heads/_swift.pyx":399
+  /* "proxy/heads/_swift.pyx":404
  *     to = put(to, b" ", 1)
  *     to = put_bytes(to, path)
  *     to = put(to, b" HTTP/1.1\r\nHost: ", 17)             # <<<<<<<<<<<<<<
@@ -9312,7 +9403,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_HTTP_1_1_Host, 17);
 
-  /* "proxy/heads/_swift.pyx":400
+  /* "proxy/heads/_swift.pyx":405
  *     to = put_bytes(to, path)
  *     to = put(to, b" HTTP/1.1\r\nHost: ", 17)
  *     to = put_bytes(to, host)             # <<<<<<<<<<<<<<
@@ -9321,7 +9412,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_host);
 
-  /* "proxy/heads/_swift.pyx":401
+  /* "proxy/heads/_swift.pyx":406
  *     to = put(to, b" HTTP/1.1\r\nHost: ", 17)
  *     to = put_bytes(to, host)
  *     to = put(to, b"\r\nX-Request-Id: ", 16)             # <<<<<<<<<<<<<<
@@ -9330,7 +9421,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_X_Request_Id, 16);
 
-  /* "proxy/heads/_swift.pyx":402
+  /* "proxy/heads/_swift.pyx":407
  *     to = put_bytes(to, host)
  *     to = put(to, b"\r\nX-Request-Id: ", 16)
  *     to = put(to, id_.at, id_.size)             # <<<<<<<<<<<<<<
@@ -9339,7 +9430,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_id_.at, __pyx_v_id_.size);
 
-  /* "proxy/heads/_swift.pyx":403
+  /* "proxy/heads/_swift.pyx":408
  *     to = put(to, b"\r\nX-Request-Id: ", 16)
  *     to = put(to, id_.at, id_.size)
  *     to = put(to, b"\r\nPenstock-Deadline-Ms: ", 24)             # <<<<<<<<<<<<<<
@@ -9348,7 +9439,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Deadline_Ms, 24);
 
-  /* "proxy/heads/_swift.pyx":404
+  /* "proxy/heads/_swift.pyx":409
  *     to = put(to, id_.at, id_.size)
  *     to = put(to, b"\r\nPenstock-Deadline-Ms: ", 24)
  *     to = put_number(to, left_ms)             # <<<<<<<<<<<<<<
@@ -9357,7 +9448,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_left_ms);
 
-  /* "proxy/heads/_swift.pyx":405
+  /* "proxy/heads/_swift.pyx":410
  *     to = put(to, b"\r\nPenstock-Deadline-Ms: ", 24)
  *     to = put_number(to, left_ms)
  *     to = put(to, b"\r\n", 2)             # <<<<<<<<<<<<<<
@@ -9366,7 +9457,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__4, 2);
 
-  /* "proxy/heads/_swift.pyx":406
+  /* "proxy/heads/_swift.pyx":411
  *     to = put_number(to, left_ms)
  *     to = put(to, b"\r\n", 2)
  *     to = put_bytes(to, block)             # <<<<<<<<<<<<<<
@@ -9375,7 +9466,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_block);
 
-  /* "proxy/heads/_swift.pyx":407
+  /* "proxy/heads/_swift.pyx":412
  *     to = put(to, b"\r\n", 2)
  *     to = put_bytes(to, block)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -9387,7 +9478,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   if (__pyx_t_7) {
 
 
-    /* "proxy/heads/_swift.pyx":408
+    /* "proxy/heads/_swift.pyx":413
  *     to = put_bytes(to, block)
  *     if length >= 0:
  *         to = put(to, b"Content-Length: ", 16)             # <<<<<<<<<<<<<<
@@ -9396,7 +9487,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Content_Length, 16);
 
-    /* "proxy/heads/_swift.pyx":409
+    /* "proxy/heads/_swift.pyx":414
  *     if length >= 0:
  *         to = put(to, b"Content-Length: ", 16)
  *         to = put_number(to, length)             # <<<<<<<<<<<<<<
@@ -9405,7 +9496,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_length);
 
-    /* "proxy/heads/_swift.pyx":410
+    /* "proxy/heads/_swift.pyx":415
  *         to = put(to, b"Content-Length: ", 16)
  *         to = put_number(to, length)
  *         to = put(to, b"\r\n", 2)             # <<<<<<<<<<<<<<
@@ -9414,7 +9505,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__4, 2);
 
-    /* "proxy/heads/_swift.pyx":407
+    /* "proxy/heads/_swift.pyx":412
  *     to = put(to, b"\r\n", 2)
  *     to = put_bytes(to, block)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -9423,7 +9514,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":411
+  /* "proxy/heads/_swift.pyx":416
  *         to = put_number(to, length)
  *         to = put(to, b"\r\n", 2)
  *     to = put(to, b"\r\n", 2)             # <<<<<<<<<<<<<<
@@ -9432,7 +9523,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__4, 2);
 
-  /* "proxy/heads/_swift.pyx":412
+  /* "proxy/heads/_swift.pyx":417
  *         to = put(to, b"\r\n", 2)
  *     to = put(to, b"\r\n", 2)
  *     return head[: to - begin]             # <<<<<<<<<<<<<<
@@ -9441,9 +9532,9 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   if (unlikely(__pyx_v_head == Py_None)) {
     PyErr_SetString(PyExc_TypeError, "\047NoneType\047 object is not subscriptable");
-    __PYX_ERR(0, 412, __pyx_L1_error)
+    __PYX_ERR(0, 417, __pyx_L1_error)
   }
-  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 412, __pyx_L1_error)
+  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 417, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   {
     PyObject *__pyx_temp;
@@ -9456,7 +9547,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   __pyx_t_6 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":385
+  /* "proxy/heads/_swift.pyx":390
  * 
  * 
  * def write_request_head(             # <<<<<<<<<<<<<<
@@ -9480,7 +9571,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":415
+/* "proxy/heads/_swift.pyx":420
  * 
  * 
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):             # <<<<<<<<<<<<<<
@@ -9531,53 +9622,53 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_application,&__pyx_mstate_global->__pyx_n_u_tier,&__pyx_mstate_global->__pyx_n_u_outcome,&__pyx_mstate_global->__pyx_n_u_elapsed_s,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 415, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 420, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 415, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 420, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 415, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 420, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 415, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 420, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 415, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 420, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_attempt", 0) < (0)) __PYX_ERR(0, 415, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_attempt", 0) < (0)) __PYX_ERR(0, 420, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 4; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, i); __PYX_ERR(0, 415, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, i); __PYX_ERR(0, 420, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 4)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 415, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 420, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 415, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 420, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 415, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 420, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 415, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 420, __pyx_L3_error)
     }
     __pyx_v_application = ((PyObject*)values[0]);
-    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[1]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 415, __pyx_L3_error)
+    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[1]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 420, __pyx_L3_error)
     __pyx_v_outcome = values[2];
-    __pyx_v_elapsed_s = __Pyx_PyFloat_AsDouble(values[3]); if (unlikely((__pyx_v_elapsed_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 415, __pyx_L3_error)
+    __pyx_v_elapsed_s = __Pyx_PyFloat_AsDouble(values[3]); if (unlikely((__pyx_v_elapsed_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 420, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, __pyx_nargs); __PYX_ERR(0, 415, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, __pyx_nargs); __PYX_ERR(0, 420, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -9588,7 +9679,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 415, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 420, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_2write_attempt(__pyx_self, __pyx_v_application, __pyx_v_tier, __pyx_v_outcome, __pyx_v_elapsed_s);
 
   /* function exit code */
@@ -9626,19 +9717,19 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("write_attempt", 0);
 
-  /* "proxy/heads/_swift.pyx":417
+  /* "proxy/heads/_swift.pyx":422
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):
  *     """See `writing.write_attempt`."""
  *     cdef Span name = text(application), how = text(outcome)             # <<<<<<<<<<<<<<
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 417, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 422, __pyx_L1_error)
   __pyx_v_name = __pyx_t_1;
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_outcome); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 417, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_outcome); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 422, __pyx_L1_error)
   __pyx_v_how = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":418
+  /* "proxy/heads/_swift.pyx":423
  *     """See `writing.write_attempt`."""
  *     cdef Span name = text(application), how = text(outcome)
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)             # <<<<<<<<<<<<<<
@@ -9647,19 +9738,19 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_tenths = ((PY_LONG_LONG)((__pyx_v_elapsed_s * 10000.0) + 0.5));
 
-  /* "proxy/heads/_swift.pyx":419
+  /* "proxy/heads/_swift.pyx":424
  *     cdef Span name = text(application), how = text(outcome)
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)             # <<<<<<<<<<<<<<
  *     cdef char* begin = PyBytes_AS_STRING(out)
  *     cdef char* to = put(begin, name.at, name.size)
 */
-  __pyx_t_2 = PyBytes_FromStringAndSize(NULL, (((__pyx_v_name.size + __pyx_v_how.size) + (2 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 32)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 419, __pyx_L1_error)
+  __pyx_t_2 = PyBytes_FromStringAndSize(NULL, (((__pyx_v_name.size + __pyx_v_how.size) + (2 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 32)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 424, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_2);
   __pyx_v_out = ((PyObject*)__pyx_t_2);
   __pyx_t_2 = 0;
 
-  /* "proxy/heads/_swift.pyx":420
+  /* "proxy/heads/_swift.pyx":425
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)
  *     cdef char* begin = PyBytes_AS_STRING(out)             # <<<<<<<<<<<<<<
@@ -9668,7 +9759,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_out);
 
-  /* "proxy/heads/_swift.pyx":421
+  /* "proxy/heads/_swift.pyx":426
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)
  *     cdef char* begin = PyBytes_AS_STRING(out)
  *     cdef char* to = put(begin, name.at, name.size)             # <<<<<<<<<<<<<<
@@ -9677,7 +9768,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_begin, __pyx_v_name.at, __pyx_v_name.size);
 
-  /* "proxy/heads/_swift.pyx":422
+  /* "proxy/heads/_swift.pyx":427
  *     cdef char* begin = PyBytes_AS_STRING(out)
  *     cdef char* to = put(begin, name.at, name.size)
  *     to = put(to, b";tier=", 6)             # <<<<<<<<<<<<<<
@@ -9686,7 +9777,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_tier_2, 6);
 
-  /* "proxy/heads/_swift.pyx":423
+  /* "proxy/heads/_swift.pyx":428
  *     cdef char* to = put(begin, name.at, name.size)
  *     to = put(to, b";tier=", 6)
  *     to = put_number(to, tier)             # <<<<<<<<<<<<<<
@@ -9695,7 +9786,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_tier);
 
-  /* "proxy/heads/_swift.pyx":424
+  /* "proxy/heads/_swift.pyx":429
  *     to = put(to, b";tier=", 6)
  *     to = put_number(to, tier)
  *     to = put(to, b";outcome=", 9)             # <<<<<<<<<<<<<<
@@ -9704,7 +9795,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_outcome_2, 9);
 
-  /* "proxy/heads/_swift.pyx":425
+  /* "proxy/heads/_swift.pyx":430
  *     to = put_number(to, tier)
  *     to = put(to, b";outcome=", 9)
  *     to = put(to, how.at, how.size)             # <<<<<<<<<<<<<<
@@ -9713,7 +9804,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_how.at, __pyx_v_how.size);
 
-  /* "proxy/heads/_swift.pyx":426
+  /* "proxy/heads/_swift.pyx":431
  *     to = put(to, b";outcome=", 9)
  *     to = put(to, how.at, how.size)
  *     to = put(to, b";ms=", 4)             # <<<<<<<<<<<<<<
@@ -9722,7 +9813,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_ms, 4);
 
-  /* "proxy/heads/_swift.pyx":427
+  /* "proxy/heads/_swift.pyx":432
  *     to = put(to, how.at, how.size)
  *     to = put(to, b";ms=", 4)
  *     to = put_number(to, tenths // 10)             # <<<<<<<<<<<<<<
@@ -9731,7 +9822,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, (__pyx_v_tenths / 10));
 
-  /* "proxy/heads/_swift.pyx":428
+  /* "proxy/heads/_swift.pyx":433
  *     to = put(to, b";ms=", 4)
  *     to = put_number(to, tenths // 10)
  *     to[0] = b"."             # <<<<<<<<<<<<<<
@@ -9740,7 +9831,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   (__pyx_v_to[0]) = '.';
 
-  /* "proxy/heads/_swift.pyx":429
+  /* "proxy/heads/_swift.pyx":434
  *     to = put_number(to, tenths // 10)
  *     to[0] = b"."
  *     to[1] = <char>(48 + tenths % 10)             # <<<<<<<<<<<<<<
@@ -9749,7 +9840,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   (__pyx_v_to[1]) = ((char)(48 + (__pyx_v_tenths % 10)));
 
-  /* "proxy/heads/_swift.pyx":430
+  /* "proxy/heads/_swift.pyx":435
  *     to[0] = b"."
  *     to[1] = <char>(48 + tenths % 10)
  *     return out[: to + 2 - begin]             # <<<<<<<<<<<<<<
@@ -9758,9 +9849,9 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   if (unlikely(__pyx_v_out == Py_None)) {
     PyErr_SetString(PyExc_TypeError, "\047NoneType\047 object is not subscriptable");
-    __PYX_ERR(0, 430, __pyx_L1_error)
+    __PYX_ERR(0, 435, __pyx_L1_error)
   }
-  __pyx_t_2 = PySequence_GetSlice(__pyx_v_out, 0, ((__pyx_v_to + 2) - __pyx_v_begin)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 430, __pyx_L1_error)
+  __pyx_t_2 = PySequence_GetSlice(__pyx_v_out, 0, ((__pyx_v_to + 2) - __pyx_v_begin)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 435, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_2);
   {
     PyObject *__pyx_temp;
@@ -9773,7 +9864,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
   __pyx_t_2 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":415
+  /* "proxy/heads/_swift.pyx":420
  * 
  * 
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):             # <<<<<<<<<<<<<<
@@ -9798,7 +9889,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":433
+/* "proxy/heads/_swift.pyx":438
  * 
  * 
  * def write_answer_head(             # <<<<<<<<<<<<<<
@@ -9858,116 +9949,116 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_start,&__pyx_mstate_global->__pyx_n_u_block,&__pyx_mstate_global->__pyx_n_u_request_id,&__pyx_mstate_global->__pyx_n_u_generation,&__pyx_mstate_global->__pyx_n_u_labels,&__pyx_mstate_global->__pyx_n_u_application,&__pyx_mstate_global->__pyx_n_u_tier,&__pyx_mstate_global->__pyx_n_u_attempts,&__pyx_mstate_global->__pyx_n_u_further,&__pyx_mstate_global->__pyx_n_u_rest_s,&__pyx_mstate_global->__pyx_n_u_called_s,&__pyx_mstate_global->__pyx_n_u_length,&__pyx_mstate_global->__pyx_n_u_keep_alive_2,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 433, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 438, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case 13:
         values[12] = __Pyx_ArgRef_FASTCALL(__pyx_args, 12);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case 12:
         values[11] = __Pyx_ArgRef_FASTCALL(__pyx_args, 11);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case 11:
         values[10] = __Pyx_ArgRef_FASTCALL(__pyx_args, 10);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case 10:
         values[9] = __Pyx_ArgRef_FASTCALL(__pyx_args, 9);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  9:
         values[8] = __Pyx_ArgRef_FASTCALL(__pyx_args, 8);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  8:
         values[7] = __Pyx_ArgRef_FASTCALL(__pyx_args, 7);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  7:
         values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  6:
         values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  5:
         values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 433, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 438, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_answer_head", 0) < (0)) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_answer_head", 0) < (0)) __PYX_ERR(0, 438, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 13; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, i); __PYX_ERR(0, 433, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, i); __PYX_ERR(0, 438, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 13)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[7] = __Pyx_ArgRef_FASTCALL(__pyx_args, 7);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[8] = __Pyx_ArgRef_FASTCALL(__pyx_args, 8);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[9] = __Pyx_ArgRef_FASTCALL(__pyx_args, 9);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[10] = __Pyx_ArgRef_FASTCALL(__pyx_args, 10);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[11] = __Pyx_ArgRef_FASTCALL(__pyx_args, 11);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 438, __pyx_L3_error)
       values[12] = __Pyx_ArgRef_FASTCALL(__pyx_args, 12);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 433, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 438, __pyx_L3_error)
     }
     __pyx_v_start = ((PyObject*)values[0]);
     __pyx_v_block = ((PyObject*)values[1]);
     __pyx_v_request_id = ((PyObject*)values[2]);
-    __pyx_v_generation = __Pyx_PyLong_As_PY_LONG_LONG(values[3]); if (unlikely((__pyx_v_generation == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 434, __pyx_L3_error)
+    __pyx_v_generation = __Pyx_PyLong_As_PY_LONG_LONG(values[3]); if (unlikely((__pyx_v_generation == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 439, __pyx_L3_error)
     __pyx_v_labels = ((PyObject*)values[4]);
     __pyx_v_application = ((PyObject*)values[5]);
-    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 435, __pyx_L3_error)
+    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 440, __pyx_L3_error)
     __pyx_v_attempts = ((PyObject*)values[7]);
     __pyx_v_further = ((PyObject*)values[8]);
-    __pyx_v_rest_s = __Pyx_PyFloat_AsDouble(values[9]); if (unlikely((__pyx_v_rest_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 436, __pyx_L3_error)
-    __pyx_v_called_s = __Pyx_PyFloat_AsDouble(values[10]); if (unlikely((__pyx_v_called_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 436, __pyx_L3_error)
-    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[11]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 436, __pyx_L3_error)
-    __pyx_v_keep_alive = __Pyx_PyObject_IsTrue(values[12]); if (unlikely((__pyx_v_keep_alive == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 436, __pyx_L3_error)
+    __pyx_v_rest_s = __Pyx_PyFloat_AsDouble(values[9]); if (unlikely((__pyx_v_rest_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
+    __pyx_v_called_s = __Pyx_PyFloat_AsDouble(values[10]); if (unlikely((__pyx_v_called_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
+    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[11]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
+    __pyx_v_keep_alive = __Pyx_PyObject_IsTrue(values[12]); if (unlikely((__pyx_v_keep_alive == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, __pyx_nargs); __PYX_ERR(0, 433, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, __pyx_nargs); __PYX_ERR(0, 438, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -9978,13 +10069,13 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_start), (&PyBytes_Type), 0, "start", 1))) __PYX_ERR(0, 434, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 434, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 434, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_labels), (&PyTuple_Type), 0, "labels", 1))) __PYX_ERR(0, 435, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 435, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_attempts), (&PyBytes_Type), 0, "attempts", 1))) __PYX_ERR(0, 435, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_further), (&PyBytes_Type), 0, "further", 1))) __PYX_ERR(0, 436, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_start), (&PyBytes_Type), 0, "start", 1))) __PYX_ERR(0, 439, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 439, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 439, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_labels), (&PyTuple_Type), 0, "labels", 1))) __PYX_ERR(0, 440, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 440, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_attempts), (&PyBytes_Type), 0, "attempts", 1))) __PYX_ERR(0, 440, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_further), (&PyBytes_Type), 0, "further", 1))) __PYX_ERR(0, 441, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_4write_answer_head(__pyx_self, __pyx_v_start, __pyx_v_block, __pyx_v_request_id, __pyx_v_generation, __pyx_v_labels, __pyx_v_application, __pyx_v_tier, __pyx_v_attempts, __pyx_v_further, __pyx_v_rest_s, __pyx_v_called_s, __pyx_v_length, __pyx_v_keep_alive);
 
   /* function exit code */
@@ -10034,36 +10125,36 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("write_answer_head", 0);
 
-  /* "proxy/heads/_swift.pyx":439
+  /* "proxy/heads/_swift.pyx":444
  * ):
  *     """See `writing.write_answer_head`."""
  *     cdef Span id_ = text(request_id), name = text(application), each             # <<<<<<<<<<<<<<
  *     cdef Py_ssize_t most = (
  *         len(start) + len(block) + id_.size + name.size + len(attempts) + len(further) + 6 * NUMBER_BYTES_MAX + 256
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 439, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 444, __pyx_L1_error)
   __pyx_v_id_ = __pyx_t_1;
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 439, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 444, __pyx_L1_error)
   __pyx_v_name = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":441
+  /* "proxy/heads/_swift.pyx":446
  *     cdef Span id_ = text(request_id), name = text(application), each
  *     cdef Py_ssize_t most = (
  *         len(start) + len(block) + id_.size + name.size + len(attempts) + len(further) + 6 * NUMBER_BYTES_MAX + 256             # <<<<<<<<<<<<<<
  *     )
  *     cdef str label
 */
-  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_start); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 441, __pyx_L1_error)
-  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 441, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_attempts); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 441, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_further); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 441, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_start); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
+  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_attempts); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_further); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
   __pyx_v_most = (((((((__pyx_t_2 + __pyx_t_3) + __pyx_v_id_.size) + __pyx_v_name.size) + __pyx_t_4) + __pyx_t_5) + (6 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 0x100);
 
 
 
 
 
-  /* "proxy/heads/_swift.pyx":444
+  /* "proxy/heads/_swift.pyx":449
  *     )
  *     cdef str label
  *     for label in labels:             # <<<<<<<<<<<<<<
@@ -10076,7 +10167,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
     {
       Py_ssize_t __pyx_temp = __Pyx_PyTuple_GET_SIZE(__pyx_t_6);
       #if !CYTHON_ASSUME_SAFE_SIZE
-      if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 444, __pyx_L1_error)
+      if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 449, __pyx_L1_error)
       #endif
       if (__pyx_t_5 >= __pyx_temp) break;
     }
@@ -10086,24 +10177,24 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
     __pyx_t_7 = __Pyx_PySequence_ITEM(__pyx_t_6, __pyx_t_5);
     #endif
     ++__pyx_t_5;
-    if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 444, __pyx_L1_error)
+    if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 449, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_7);
-    if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 444, __pyx_L1_error)
+    if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 449, __pyx_L1_error)
     __Pyx_XDECREF_SET(__pyx_v_label, ((PyObject*)__pyx_t_7));
     __pyx_t_7 = 0;
 
-    /* "proxy/heads/_swift.pyx":445
+    /* "proxy/heads/_swift.pyx":450
  *     cdef str label
  *     for label in labels:
  *         most += text(label).size + 2             # <<<<<<<<<<<<<<
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)
 */
-    __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 445, __pyx_L1_error)
+    __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 450, __pyx_L1_error)
     __pyx_v_most = (__pyx_v_most + (__pyx_t_1.size + 2));
 
 
-    /* "proxy/heads/_swift.pyx":444
+    /* "proxy/heads/_swift.pyx":449
  *     )
  *     cdef str label
  *     for label in labels:             # <<<<<<<<<<<<<<
@@ -10113,19 +10204,19 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   }
   __Pyx_DECREF(__pyx_t_6); __pyx_t_6 = 0;
 
-  /* "proxy/heads/_swift.pyx":446
+  /* "proxy/heads/_swift.pyx":451
  *     for label in labels:
  *         most += text(label).size + 2
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)             # <<<<<<<<<<<<<<
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, start)
 */
-  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 446, __pyx_L1_error)
+  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 451, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   __pyx_v_head = ((PyObject*)__pyx_t_6);
   __pyx_t_6 = 0;
 
-  /* "proxy/heads/_swift.pyx":447
+  /* "proxy/heads/_swift.pyx":452
  *         most += text(label).size + 2
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)             # <<<<<<<<<<<<<<
@@ -10134,7 +10225,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_head);
 
-  /* "proxy/heads/_swift.pyx":448
+  /* "proxy/heads/_swift.pyx":453
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, start)             # <<<<<<<<<<<<<<
@@ -10143,7 +10234,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_begin, __pyx_v_start);
 
-  /* "proxy/heads/_swift.pyx":449
+  /* "proxy/heads/_swift.pyx":454
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, start)
  *     to = put_bytes(to, block)             # <<<<<<<<<<<<<<
@@ -10152,7 +10243,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_block);
 
-  /* "proxy/heads/_swift.pyx":450
+  /* "proxy/heads/_swift.pyx":455
  *     cdef char* to = put_bytes(begin, start)
  *     to = put_bytes(to, block)
  *     to = put_bytes(to, further)             # <<<<<<<<<<<<<<
@@ -10161,7 +10252,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_further);
 
-  /* "proxy/heads/_swift.pyx":451
+  /* "proxy/heads/_swift.pyx":456
  *     to = put_bytes(to, block)
  *     to = put_bytes(to, further)
  *     to = put(to, b"X-Request-Id: ", 14)             # <<<<<<<<<<<<<<
@@ -10170,7 +10261,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_X_Request_Id_2, 14);
 
-  /* "proxy/heads/_swift.pyx":452
+  /* "proxy/heads/_swift.pyx":457
  *     to = put_bytes(to, further)
  *     to = put(to, b"X-Request-Id: ", 14)
  *     to = put(to, id_.at, id_.size)             # <<<<<<<<<<<<<<
@@ -10179,7 +10270,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_id_.at, __pyx_v_id_.size);
 
-  /* "proxy/heads/_swift.pyx":453
+  /* "proxy/heads/_swift.pyx":458
  *     to = put(to, b"X-Request-Id: ", 14)
  *     to = put(to, id_.at, id_.size)
  *     if generation:             # <<<<<<<<<<<<<<
@@ -10191,7 +10282,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":454
+    /* "proxy/heads/_swift.pyx":459
  *     to = put(to, id_.at, id_.size)
  *     if generation:
  *         to = put(to, b"\r\nPenstock-Table: ", 18)             # <<<<<<<<<<<<<<
@@ -10200,7 +10291,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Table, 18);
 
-    /* "proxy/heads/_swift.pyx":455
+    /* "proxy/heads/_swift.pyx":460
  *     if generation:
  *         to = put(to, b"\r\nPenstock-Table: ", 18)
  *         to = put_number(to, generation)             # <<<<<<<<<<<<<<
@@ -10209,7 +10300,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_generation);
 
-    /* "proxy/heads/_swift.pyx":453
+    /* "proxy/heads/_swift.pyx":458
  *     to = put(to, b"X-Request-Id: ", 14)
  *     to = put(to, id_.at, id_.size)
  *     if generation:             # <<<<<<<<<<<<<<
@@ -10218,7 +10309,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":456
+  /* "proxy/heads/_swift.pyx":461
  *         to = put(to, b"\r\nPenstock-Table: ", 18)
  *         to = put_number(to, generation)
  *     if labels:             # <<<<<<<<<<<<<<
@@ -10227,14 +10318,14 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   {
     Py_ssize_t __pyx_temp = __Pyx_PyTuple_GET_SIZE(__pyx_v_labels);
-    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 456, __pyx_L1_error)
+    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 461, __pyx_L1_error)
     __pyx_t_8 = (__pyx_temp != 0);
   }
 
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":457
+    /* "proxy/heads/_swift.pyx":462
  *         to = put_number(to, generation)
  *     if labels:
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)             # <<<<<<<<<<<<<<
@@ -10243,7 +10334,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Labels, 19);
 
-    /* "proxy/heads/_swift.pyx":458
+    /* "proxy/heads/_swift.pyx":463
  *     if labels:
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)
  *         for label in labels:             # <<<<<<<<<<<<<<
@@ -10256,7 +10347,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
       {
         Py_ssize_t __pyx_temp = __Pyx_PyTuple_GET_SIZE(__pyx_t_6);
         #if !CYTHON_ASSUME_SAFE_SIZE
-        if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 458, __pyx_L1_error)
+        if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 463, __pyx_L1_error)
         #endif
         if (__pyx_t_5 >= __pyx_temp) break;
       }
@@ -10266,23 +10357,23 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
       __pyx_t_7 = __Pyx_PySequence_ITEM(__pyx_t_6, __pyx_t_5);
       #endif
       ++__pyx_t_5;
-      if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 458, __pyx_L1_error)
+      if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 463, __pyx_L1_error)
       __Pyx_GOTREF(__pyx_t_7);
-      if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 458, __pyx_L1_error)
+      if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 463, __pyx_L1_error)
       __Pyx_XDECREF_SET(__pyx_v_label, ((PyObject*)__pyx_t_7));
       __pyx_t_7 = 0;
 
-      /* "proxy/heads/_swift.pyx":459
+      /* "proxy/heads/_swift.pyx":464
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)
  *         for label in labels:
  *             each = text(label)             # <<<<<<<<<<<<<<
  *             to = put(to, each.at, each.size)
  *             to = put(to, b", ", 2)
 */
-      __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 459, __pyx_L1_error)
+      __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 464, __pyx_L1_error)
       __pyx_v_each = __pyx_t_1;
 
-      /* "proxy/heads/_swift.pyx":460
+      /* "proxy/heads/_swift.pyx":465
  *         for label in labels:
  *             each = text(label)
  *             to = put(to, each.at, each.size)             # <<<<<<<<<<<<<<
@@ -10291,7 +10382,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
       __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_each.at, __pyx_v_each.size);
 
-      /* "proxy/heads/_swift.pyx":461
+      /* "proxy/heads/_swift.pyx":466
  *             each = text(label)
  *             to = put(to, each.at, each.size)
  *             to = put(to, b", ", 2)             # <<<<<<<<<<<<<<
@@ -10300,7 +10391,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
       __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__5, 2);
 
-      /* "proxy/heads/_swift.pyx":458
+      /* "proxy/heads/_swift.pyx":463
  *     if labels:
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)
  *         for label in labels:             # <<<<<<<<<<<<<<
@@ -10310,7 +10401,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
     }
     __Pyx_DECREF(__pyx_t_6); __pyx_t_6 = 0;
 
-    /* "proxy/heads/_swift.pyx":462
+    /* "proxy/heads/_swift.pyx":467
  *             to = put(to, each.at, each.size)
  *             to = put(to, b", ", 2)
  *         to -= 2             # <<<<<<<<<<<<<<
@@ -10319,7 +10410,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = (__pyx_v_to - 2);
 
-    /* "proxy/heads/_swift.pyx":456
+    /* "proxy/heads/_swift.pyx":461
  *         to = put(to, b"\r\nPenstock-Table: ", 18)
  *         to = put_number(to, generation)
  *     if labels:             # <<<<<<<<<<<<<<
@@ -10328,7 +10419,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":463
+  /* "proxy/heads/_swift.pyx":468
  *             to = put(to, b", ", 2)
  *         to -= 2
  *     if name.size:             # <<<<<<<<<<<<<<
@@ -10340,7 +10431,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":464
+    /* "proxy/heads/_swift.pyx":469
  *         to -= 2
  *     if name.size:
  *         to = put(to, b"\r\nPenstock-Application: ", 24)             # <<<<<<<<<<<<<<
@@ -10349,7 +10440,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Application, 24);
 
-    /* "proxy/heads/_swift.pyx":465
+    /* "proxy/heads/_swift.pyx":470
  *     if name.size:
  *         to = put(to, b"\r\nPenstock-Application: ", 24)
  *         to = put(to, name.at, name.size)             # <<<<<<<<<<<<<<
@@ -10358,7 +10449,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_name.at, __pyx_v_name.size);
 
-    /* "proxy/heads/_swift.pyx":463
+    /* "proxy/heads/_swift.pyx":468
  *             to = put(to, b", ", 2)
  *         to -= 2
  *     if name.size:             # <<<<<<<<<<<<<<
@@ -10367,7 +10458,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":466
+  /* "proxy/heads/_swift.pyx":471
  *         to = put(to, b"\r\nPenstock-Application: ", 24)
  *         to = put(to, name.at, name.size)
  *     if tier >= 0:             # <<<<<<<<<<<<<<
@@ -10379,7 +10470,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":467
+    /* "proxy/heads/_swift.pyx":472
  *         to = put(to, name.at, name.size)
  *     if tier >= 0:
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)             # <<<<<<<<<<<<<<
@@ -10388,7 +10479,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Tier, 17);
 
-    /* "proxy/heads/_swift.pyx":468
+    /* "proxy/heads/_swift.pyx":473
  *     if tier >= 0:
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)
  *         to = put_number(to, tier)             # <<<<<<<<<<<<<<
@@ -10397,7 +10488,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_tier);
 
-    /* "proxy/heads/_swift.pyx":466
+    /* "proxy/heads/_swift.pyx":471
  *         to = put(to, b"\r\nPenstock-Application: ", 24)
  *         to = put(to, name.at, name.size)
  *     if tier >= 0:             # <<<<<<<<<<<<<<
@@ -10406,7 +10497,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":469
+  /* "proxy/heads/_swift.pyx":474
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)
  *         to = put_number(to, tier)
  *     if attempts:             # <<<<<<<<<<<<<<
@@ -10415,14 +10506,14 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   {
     Py_ssize_t __pyx_temp = __Pyx_PyBytes_GET_SIZE(__pyx_v_attempts);
-    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 469, __pyx_L1_error)
+    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 474, __pyx_L1_error)
     __pyx_t_8 = (__pyx_temp != 0);
   }
 
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":470
+    /* "proxy/heads/_swift.pyx":475
  *         to = put_number(to, tier)
  *     if attempts:
  *         to = put(to, b"\r\nPenstock-Attempts: ", 21)             # <<<<<<<<<<<<<<
@@ -10431,7 +10522,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Attempts, 21);
 
-    /* "proxy/heads/_swift.pyx":471
+    /* "proxy/heads/_swift.pyx":476
  *     if attempts:
  *         to = put(to, b"\r\nPenstock-Attempts: ", 21)
  *         to = put_bytes(to, attempts)             # <<<<<<<<<<<<<<
@@ -10440,7 +10531,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_attempts);
 
-    /* "proxy/heads/_swift.pyx":469
+    /* "proxy/heads/_swift.pyx":474
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)
  *         to = put_number(to, tier)
  *     if attempts:             # <<<<<<<<<<<<<<
@@ -10449,7 +10540,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":472
+  /* "proxy/heads/_swift.pyx":477
  *         to = put(to, b"\r\nPenstock-Attempts: ", 21)
  *         to = put_bytes(to, attempts)
  *     to = put(to, b"\r\nServer-Timing: penstock;dur=", 30)             # <<<<<<<<<<<<<<
@@ -10458,7 +10549,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Server_Timing_penstock_dur, 30);
 
-  /* "proxy/heads/_swift.pyx":473
+  /* "proxy/heads/_swift.pyx":478
  *         to = put_bytes(to, attempts)
  *     to = put(to, b"\r\nServer-Timing: penstock;dur=", 30)
  *     to = put_thousandths(to, rest_s)             # <<<<<<<<<<<<<<
@@ -10467,7 +10558,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_thousandths(__pyx_v_to, __pyx_v_rest_s);
 
-  /* "proxy/heads/_swift.pyx":474
+  /* "proxy/heads/_swift.pyx":479
  *     to = put(to, b"\r\nServer-Timing: penstock;dur=", 30)
  *     to = put_thousandths(to, rest_s)
  *     to = put(to, b", application;dur=", 18)             # <<<<<<<<<<<<<<
@@ -10476,7 +10567,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_application_dur, 18);
 
-  /* "proxy/heads/_swift.pyx":475
+  /* "proxy/heads/_swift.pyx":480
  *     to = put_thousandths(to, rest_s)
  *     to = put(to, b", application;dur=", 18)
  *     to = put_thousandths(to, called_s)             # <<<<<<<<<<<<<<
@@ -10485,7 +10576,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_thousandths(__pyx_v_to, __pyx_v_called_s);
 
-  /* "proxy/heads/_swift.pyx":476
+  /* "proxy/heads/_swift.pyx":481
  *     to = put(to, b", application;dur=", 18)
  *     to = put_thousandths(to, called_s)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -10497,7 +10588,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":477
+    /* "proxy/heads/_swift.pyx":482
  *     to = put_thousandths(to, called_s)
  *     if length >= 0:
  *         to = put(to, b"\r\nContent-Length: ", 18)             # <<<<<<<<<<<<<<
@@ -10506,7 +10597,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Content_Length_2, 18);
 
-    /* "proxy/heads/_swift.pyx":478
+    /* "proxy/heads/_swift.pyx":483
  *     if length >= 0:
  *         to = put(to, b"\r\nContent-Length: ", 18)
  *         to = put_number(to, length)             # <<<<<<<<<<<<<<
@@ -10515,7 +10606,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_length);
 
-    /* "proxy/heads/_swift.pyx":476
+    /* "proxy/heads/_swift.pyx":481
  *     to = put(to, b", application;dur=", 18)
  *     to = put_thousandths(to, called_s)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -10524,7 +10615,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":479
+  /* "proxy/heads/_swift.pyx":484
  *         to = put(to, b"\r\nContent-Length: ", 18)
  *         to = put_number(to, length)
  *     if not keep_alive:             # <<<<<<<<<<<<<<
@@ -10536,7 +10627,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":480
+    /* "proxy/heads/_swift.pyx":485
  *         to = put_number(to, length)
  *     if not keep_alive:
  *         to = put(to, b"\r\nConnection: close", 19)             # <<<<<<<<<<<<<<
@@ -10545,7 +10636,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Connection_close, 19);
 
-    /* "proxy/heads/_swift.pyx":479
+    /* "proxy/heads/_swift.pyx":484
  *         to = put(to, b"\r\nContent-Length: ", 18)
  *         to = put_number(to, length)
  *     if not keep_alive:             # <<<<<<<<<<<<<<
@@ -10554,7 +10645,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":481
+  /* "proxy/heads/_swift.pyx":486
  *     if not keep_alive:
  *         to = put(to, b"\r\nConnection: close", 19)
  *     to = put(to, b"\r\n\r\n", 4)             # <<<<<<<<<<<<<<
@@ -10562,16 +10653,16 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_, 4);
 
-  /* "proxy/heads/_swift.pyx":482
+  /* "proxy/heads/_swift.pyx":487
  *         to = put(to, b"\r\nConnection: close", 19)
  *     to = put(to, b"\r\n\r\n", 4)
  *     return head[: to - begin]             # <<<<<<<<<<<<<<
 */
   if (unlikely(__pyx_v_head == Py_None)) {
     PyErr_SetString(PyExc_TypeError, "\047NoneType\047 object is not subscriptable");
-    __PYX_ERR(0, 482, __pyx_L1_error)
+    __PYX_ERR(0, 487, __pyx_L1_error)
   }
-  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 482, __pyx_L1_error)
+  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 487, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   {
     PyObject *__pyx_temp;
@@ -10584,7 +10675,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   __pyx_t_6 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":433
+  /* "proxy/heads/_swift.pyx":438
  * 
  * 
  * def write_answer_head(             # <<<<<<<<<<<<<<
@@ -11641,14 +11732,14 @@ static int __Pyx_modinit_Exttype___pyx_obj_5proxy_5heads_6_swift_RequestReader(_
   __pyx_vtabptr_5proxy_5heads_6_swift_RequestReader = &__pyx_vtable_5proxy_5heads_6_swift_RequestReader;
   __pyx_vtable_5proxy_5heads_6_swift_RequestReader.fields = (PyObject *(*)(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *, PyObject *, char const *, char const *, PyObject *, PyObject *))__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields;
   #if CYTHON_USE_TYPE_SPECS
-  __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5proxy_5heads_6_swift_RequestReader_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader)) __PYX_ERR(0, 195, __pyx_L1_error)
+  __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5proxy_5heads_6_swift_RequestReader_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader)) __PYX_ERR(0, 198, __pyx_L1_error)
   #else
   __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader = &__pyx_type_5proxy_5heads_6_swift_RequestReader;
   #endif
   #if !CYTHON_COMPILING_IN_LIMITED_API
   #endif
   #if !CYTHON_USE_TYPE_SPECS
-  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 195, __pyx_L1_error)
+  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 198, __pyx_L1_error)
   #endif
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount((PyObject*)__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader);
@@ -11658,9 +11749,9 @@ static int __Pyx_modinit_Exttype___pyx_obj_5proxy_5heads_6_swift_RequestReader(_
     __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader->tp_getattro = PyObject_GenericGetAttr;
   }
   #endif
-  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_vtabptr_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 195, __pyx_L1_error)
-  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_RequestReader, (PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 195, __pyx_L1_error)
-  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 195, __pyx_L1_error)
+  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_vtabptr_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 198, __pyx_L1_error)
+  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_RequestReader, (PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 198, __pyx_L1_error)
+  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_RequestReader) < (0)) __PYX_ERR(0, 198, __pyx_L1_error)
   __Pyx_RefNannyFinishContext();
   return 0;
   __pyx_L1_error:;
@@ -11679,14 +11770,14 @@ static int __Pyx_modinit_Exttype___pyx_obj_5proxy_5heads_6_swift_AnswerReader(__
   __pyx_vtabptr_5proxy_5heads_6_swift_AnswerReader = &__pyx_vtable_5proxy_5heads_6_swift_AnswerReader;
   __pyx_vtable_5proxy_5heads_6_swift_AnswerReader.fields = (PyObject *(*)(struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader *, PyObject *, char const *, char const *, int))__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields;
   #if CYTHON_USE_TYPE_SPECS
-  __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5proxy_5heads_6_swift_AnswerReader_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader)) __PYX_ERR(0, 281, __pyx_L1_error)
+  __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5proxy_5heads_6_swift_AnswerReader_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader)) __PYX_ERR(0, 286, __pyx_L1_error)
   #else
   __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader = &__pyx_type_5proxy_5heads_6_swift_AnswerReader;
   #endif
   #if !CYTHON_COMPILING_IN_LIMITED_API
   #endif
   #if !CYTHON_USE_TYPE_SPECS
-  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 281, __pyx_L1_error)
+  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
   #endif
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount((PyObject*)__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader);
@@ -11696,9 +11787,9 @@ static int __Pyx_modinit_Exttype___pyx_obj_5proxy_5heads_6_swift_AnswerReader(__
     __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader->tp_getattro = PyObject_GenericGetAttr;
   }
   #endif
-  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_vtabptr_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 281, __pyx_L1_error)
-  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_AnswerReader, (PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 281, __pyx_L1_error)
-  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 281, __pyx_L1_error)
+  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_vtabptr_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
+  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_AnswerReader, (PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
+  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
   __Pyx_RefNannyFinishContext();
   return 0;
   __pyx_L1_error:;
@@ -12044,7 +12135,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   if (__Pyx_InitAfterSharedUtility() < (0)) __PYX_ERR(0, 1, __pyx_L1_error)
   /*--- Execution code ---*/
 
-  /* "proxy/heads/_swift.pyx":27
+  /* "proxy/heads/_swift.pyx":28
  * cdef unsigned char TARGET[256]  # characters of a plain target
  * cdef int place_
  * for place_ in range(256):             # <<<<<<<<<<<<<<
@@ -12054,7 +12145,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   for (__pyx_t_2 = 0; __pyx_t_2 < 0x100; __pyx_t_2+=1) {
     __pyx_v_5proxy_5heads_6_swift_place_ = __pyx_t_2;
 
-    /* "proxy/heads/_swift.pyx":28
+    /* "proxy/heads/_swift.pyx":29
  * cdef int place_
  * for place_ in range(256):
  *     TOKEN[place_] = TARGET[place_] = 0             # <<<<<<<<<<<<<<
@@ -12065,7 +12156,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
     (__pyx_v_5proxy_5heads_6_swift_TARGET[__pyx_v_5proxy_5heads_6_swift_place_]) = 0;
   }
 
-  /* "proxy/heads/_swift.pyx":29
+  /* "proxy/heads/_swift.pyx":30
  * for place_ in range(256):
  *     TOKEN[place_] = TARGET[place_] = 0
  * for place_ in b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":             # <<<<<<<<<<<<<<
@@ -12081,7 +12172,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
     __pyx_t_3 = __pyx_t_6;
     __pyx_v_5proxy_5heads_6_swift_place_ = (__pyx_t_3[0]);
 
-    /* "proxy/heads/_swift.pyx":30
+    /* "proxy/heads/_swift.pyx":31
  *     TOKEN[place_] = TARGET[place_] = 0
  * for place_ in b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
  *     TOKEN[place_] = 1             # <<<<<<<<<<<<<<
@@ -12093,7 +12184,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
 
 
 
-  /* "proxy/heads/_swift.pyx":31
+  /* "proxy/heads/_swift.pyx":32
  * for place_ in b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
  *     TOKEN[place_] = 1
  * for place_ in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.~%:@!$&'()*+,;=?-":             # <<<<<<<<<<<<<<
@@ -12109,7 +12200,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
     __pyx_t_7 = __pyx_t_10;
     __pyx_v_5proxy_5heads_6_swift_place_ = (__pyx_t_7[0]);
 
-    /* "proxy/heads/_swift.pyx":32
+    /* "proxy/heads/_swift.pyx":33
  *     TOKEN[place_] = 1
  * for place_ in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.~%:@!$&'()*+,;=?-":
  *     TARGET[place_] = 1             # <<<<<<<<<<<<<<
@@ -12121,7 +12212,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
 
 
 
-  /* "proxy/heads/_swift.pyx":34
+  /* "proxy/heads/_swift.pyx":35
  *     TARGET[place_] = 1
  * 
  * cdef bytes GET = b"GET", POST = b"POST", HEAD = b"HEAD", DELETE = b"DELETE"             # <<<<<<<<<<<<<<
@@ -12145,19 +12236,19 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   __Pyx_DECREF_SET(__pyx_v_5proxy_5heads_6_swift_DELETE, __pyx_mstate_global->__pyx_n_b_DELETE_2);
   __Pyx_GIVEREF(__pyx_mstate_global->__pyx_n_b_DELETE_2);
 
-  /* "proxy/heads/_swift.pyx":204
+  /* "proxy/heads/_swift.pyx":207
  *         self.target_bytes_max = target_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
  *         """See `request.RequestReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_13RequestReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_RequestReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[0])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_13RequestReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_RequestReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[0])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 207, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 204, __pyx_L1_error)
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 207, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
   /* "(tree fragment)":1
@@ -12187,19 +12278,19 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_mstate_global->__pyx_n_u_setstate_cython, __pyx_t_11) < (0)) __PYX_ERR(1, 17, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":289
+  /* "proxy/heads/_swift.pyx":294
  *         self.head_bytes_max = head_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
  *         """See `answer.AnswerReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_12AnswerReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_AnswerReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 289, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_12AnswerReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_AnswerReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 294, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 289, __pyx_L1_error)
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 294, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
   /* "(tree fragment)":1
@@ -12229,49 +12320,49 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_mstate_global->__pyx_n_u_setstate_cython, __pyx_t_11) < (0)) __PYX_ERR(1, 17, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":385
+  /* "proxy/heads/_swift.pyx":390
  * 
  * 
  * def write_request_head(             # <<<<<<<<<<<<<<
  *     bytes method not None, bytes path not None, bytes host not None, str request_id not None,
  *     long long left_ms, bytes block not None, long long length,
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_1write_request_head, 0, __pyx_mstate_global->__pyx_n_u_write_request_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[6])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 385, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_1write_request_head, 0, __pyx_mstate_global->__pyx_n_u_write_request_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[6])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 390, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_request_head, __pyx_t_11) < (0)) __PYX_ERR(0, 385, __pyx_L1_error)
+  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_request_head, __pyx_t_11) < (0)) __PYX_ERR(0, 390, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":415
+  /* "proxy/heads/_swift.pyx":420
  * 
  * 
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):             # <<<<<<<<<<<<<<
  *     """See `writing.write_attempt`."""
  *     cdef Span name = text(application), how = text(outcome)
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_3write_attempt, 0, __pyx_mstate_global->__pyx_n_u_write_attempt, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[7])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 415, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_3write_attempt, 0, __pyx_mstate_global->__pyx_n_u_write_attempt, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[7])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 420, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_attempt, __pyx_t_11) < (0)) __PYX_ERR(0, 415, __pyx_L1_error)
+  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_attempt, __pyx_t_11) < (0)) __PYX_ERR(0, 420, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":433
+  /* "proxy/heads/_swift.pyx":438
  * 
  * 
  * def write_answer_head(             # <<<<<<<<<<<<<<
  *     bytes start not None, bytes block not None, str request_id not None, long long generation,
  *     tuple labels not None, str application not None, long long tier, bytes attempts not None,
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_5write_answer_head, 0, __pyx_mstate_global->__pyx_n_u_write_answer_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[8])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 433, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_5write_answer_head, 0, __pyx_mstate_global->__pyx_n_u_write_answer_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[8])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 438, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_answer_head, __pyx_t_11) < (0)) __PYX_ERR(0, 433, __pyx_L1_error)
+  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_answer_head, __pyx_t_11) < (0)) __PYX_ERR(0, 438, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
   /* "(tree fragment)":4
@@ -12522,7 +12613,7 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
   PyObject* tuple_dedup_map = PyDict_New();
   if (unlikely(!tuple_dedup_map)) return -1;
   {
-    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 11, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 204};
+    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 11, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 207};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_data, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_size, __pyx_mstate->__pyx_n_u_end, __pyx_mstate->__pyx_n_u_at, __pyx_mstate->__pyx_n_u_method, __pyx_mstate->__pyx_n_u_target_at, __pyx_mstate->__pyx_n_u_target, __pyx_mstate->__pyx_n_u_target_size, __pyx_mstate->__pyx_n_u_place};
     __pyx_mstate_global->__pyx_codeobj_tab[0] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_read, __pyx_mstate->__pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_A, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[0])) goto bad;
   }
@@ -12537,7 +12628,7 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
     __pyx_mstate_global->__pyx_codeobj_tab[2] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_1F, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[2])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 9, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 289};
+    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 9, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 294};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_data, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_size, __pyx_mstate->__pyx_n_u_end, __pyx_mstate->__pyx_n_u_at, __pyx_mstate->__pyx_n_u_first, __pyx_mstate->__pyx_n_u_status, __pyx_mstate->__pyx_n_u_place};
     __pyx_mstate_global->__pyx_codeobj_tab[3] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_read, __pyx_mstate->__pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_2, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[3])) goto bad;
   }
@@ -12552,17 +12643,17 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
     __pyx_mstate_global->__pyx_codeobj_tab[5] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_6, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[5])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 385};
+    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 390};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_method, __pyx_mstate->__pyx_n_u_path, __pyx_mstate->__pyx_n_u_host, __pyx_mstate->__pyx_n_u_request_id, __pyx_mstate->__pyx_n_u_left_ms, __pyx_mstate->__pyx_n_u_block, __pyx_mstate->__pyx_n_u_length, __pyx_mstate->__pyx_n_u_id, __pyx_mstate->__pyx_n_u_most, __pyx_mstate->__pyx_n_u_head, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_to};
     __pyx_mstate_global->__pyx_codeobj_tab[6] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_write_request_head, __pyx_mstate->__pyx_kp_b_iso88591_D_1HBc_QfBc_r_AWBb_J_q_a_IQgQ_A, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[6])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {4, 0, 0, 10, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 415};
+    const __Pyx_PyCode_New_function_description descr = {4, 0, 0, 10, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 420};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_application, __pyx_mstate->__pyx_n_u_tier, __pyx_mstate->__pyx_n_u_outcome, __pyx_mstate->__pyx_n_u_elapsed_s, __pyx_mstate->__pyx_n_u_name_2, __pyx_mstate->__pyx_n_u_how, __pyx_mstate->__pyx_n_u_tenths, __pyx_mstate->__pyx_n_u_out, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_to};
     __pyx_mstate_global->__pyx_codeobj_tab[7] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_write_attempt, __pyx_mstate->__pyx_kp_b_iso88591_T_d_1_L_F_A_avT_r_F_BbPaaccd_Cq, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[7])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {13, 0, 0, 21, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 433};
+    const __Pyx_PyCode_New_function_description descr = {13, 0, 0, 21, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 438};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_start, __pyx_mstate->__pyx_n_u_block, __pyx_mstate->__pyx_n_u_request_id, __pyx_mstate->__pyx_n_u_generation, __pyx_mstate->__pyx_n_u_labels, __pyx_mstate->__pyx_n_u_application, __pyx_mstate->__pyx_n_u_tier, __pyx_mstate->__pyx_n_u_attempts, __pyx_mstate->__pyx_n_u_further, __pyx_mstate->__pyx_n_u_rest_s, __pyx_mstate->__pyx_n_u_called_s, __pyx_mstate->__pyx_n_u_length, __pyx_mstate->__pyx_n_u_keep_alive_2, __pyx_mstate->__pyx_n_u_id, __pyx_mstate->__pyx_n_u_name_2, __pyx_mstate->__pyx_n_u_each, __pyx_mstate->__pyx_n_u_most, __pyx_mstate->__pyx_n_u_label, __pyx_mstate->__pyx_n_u_head, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_to};
     __pyx_mstate_global->__pyx_codeobj_tab[8] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_write_answer_head, __pyx_mstate->__pyx_kp_b_iso88591_D_T_1G2S_V2T_r_AZr_AYVXXZZ_mmoo, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[8])) goto bad;
   }

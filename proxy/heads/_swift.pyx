@@ -20,6 +20,7 @@ cdef enum Kind:
     OURS
     LENGTH
     ODD
+    CODED
 
 cdef unsigned char TOKEN[256]   # characters of a field's name
 cdef unsigned char TARGET[256]  # characters of a plain target
@@ -165,6 +166,8 @@ cdef Kind request_kind(const Field* field) noexcept:
         or is_(field, b"idempotency-key", 15)
     ):
         return OURS
+    if is_(field, b"content-encoding", 16) or is_(field, b"inference-header-content-length", 31):
+        return CODED
     return hop_kind(field)
 
 
@@ -238,6 +241,7 @@ cdef class RequestReader:
         cdef Field field
         cdef Kind kind
         cdef int count = 0, passed = 0, hosts = 0
+        cdef bint coded = False
         cdef long long length = -1
         cdef dict ours = {}
         cdef bytes key
@@ -249,9 +253,10 @@ cdef class RequestReader:
             if count > FIELDS_MAX or not split(&field, at, last):
                 return None
             kind = request_kind(&field)
-            if kind == PASSED:
+            if kind == PASSED or kind == CODED:
                 kept[passed] = field.line
                 passed += 1
+                coded = coded or kind == CODED
             elif kind == OURS:
                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
                 if key in ours:
@@ -275,7 +280,7 @@ cdef class RequestReader:
         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
         if PyBytes_GET_SIZE(data) - body_at > length:
             return None
-        return method, target, joined(kept, passed), ours, length, body_at
+        return method, target, joined(kept, passed), ours, length, body_at, coded
 
 
 cdef class AnswerReader:

@@ -14,6 +14,7 @@ HOST: Final = 2
 OURS: Final = 3  # speaks to the proxy
 LENGTH: Final = 4  # the body's, in bytes: `number`
 ODD: Final = 5  # for the parser
+CODED: Final = 6  # end-to-end, and may say that the body is other than plain JSON
 """What a line is, for those who read heads."""
 
 LINE_BYTES_MAX = 512

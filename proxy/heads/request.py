@@ -6,7 +6,7 @@ characters, limits passed) is left to llhttp; tests compare the two, and this fi
 
 import re
 
-from proxy.heads.lines import DROPPED, HOST, LENGTH, ODD, PASSED, Lines
+from proxy.heads.lines import CODED, DROPPED, HOST, LENGTH, ODD, PASSED, Lines
 from proxy.heads.lines import OURS as SPEAKS_TO_US
 from proxy.hop import HOP_BY_HOP
 
@@ -22,8 +22,9 @@ STARTS_HELD_MAX = 1_024
 
 _START = re.compile(rb"(GET|POST|HEAD|DELETE) (/[A-Za-z0-9/_.~%:@!$&'()*+,;=?-]*) HTTP/1\.1")
 
-RequestHead = tuple[bytes, bytes, bytes, dict[bytes, bytes], int, int]
-"""Method, target, block of end-to-end fields, fields that speak to us, the body's length, its place."""
+RequestHead = tuple[bytes, bytes, bytes, dict[bytes, bytes], int, int, bool]
+"""Method, target, block of end-to-end fields, fields that speak to us, the body's length, its place, and
+whether a field may say that the body is other than plain JSON."""
 
 
 def kind_of(key: bytes, value: bytes) -> int:
@@ -36,6 +37,8 @@ def kind_of(key: bytes, value: bytes) -> int:
         return DROPPED if value.lower() == b"keep-alive" else ODD
     if key in NOT_PASSED_ON:
         return ODD
+    if key in (b"content-encoding", b"inference-header-content-length"):
+        return CODED
     return SPEAKS_TO_US if key in OURS or key.startswith(b"penstock-") else PASSED
 
 
@@ -61,37 +64,41 @@ class RequestReader:
             return None
         block: list[bytes] = []
         ours: dict[bytes, bytes] = {}
-        length = self._read_fields(raws, block, ours)
+        length, coded = self._read_fields(raws, block, ours)
         if length < len(data) - end - 4:
             return None
         block.append(b"")
-        return start[0], start[1], b"\r\n".join(block), ours, length, end + 4
+        return start[0], start[1], b"\r\n".join(block), ours, length, end + 4, coded
 
-    def _read_fields(self, raws: list[bytes], block: list[bytes], ours: dict[bytes, bytes]) -> int:
-        """Sort the fields; the body's length, or -1 where the message is not plain."""
+    def _read_fields(
+        self, raws: list[bytes], block: list[bytes], ours: dict[bytes, bytes]
+    ) -> tuple[int, bool]:
+        """Sort the fields; the body's length, -1 where the message is not plain; and whether it is coded."""
         lines = self._lines
         hosts = 0
         length = -1
+        coded = False
         for place in range(1, len(raws)):
             line = lines.read(raws[place])
             if line is None:
-                return -1
+                return -1, False
             kind = line.kind
-            if kind == PASSED:
+            if kind in (PASSED, CODED):
                 block.append(raws[place])
+                coded = coded or kind == CODED
             elif kind == SPEAKS_TO_US:
                 if line.key in ours:
-                    return -1
+                    return -1, False
                 ours[line.key] = line.value
             elif kind == HOST:
                 hosts += 1
             elif kind == LENGTH:
                 if length >= 0:
-                    return -1
+                    return -1, False
                 length = line.number
         if hosts != 1:
-            return -1
-        return max(0, length)
+            return -1, False
+        return max(0, length), coded
 
     def _learn_start(self, raw: bytes) -> tuple[bytes, bytes] | None:
         match = _START.fullmatch(raw)

@@ -5,6 +5,7 @@ Nothing here formats or exports; `page.py` reads them when somebody asks.
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from proxy.messages import Outcome, Reply
 
@@ -36,6 +37,9 @@ class Histogram:
                 high = middle
         self.counts[low] += 1
         self.total += value
+
+
+_OK: Final = Outcome.OK
 
 
 class Cell:
@@ -110,7 +114,7 @@ class Meters:
                 cell = self._attempt_cells[tried] = Cell()
             cell.count += 1
             called_s += attempt.elapsed_s
-            if self.served is not None and attempt.outcome is Outcome.OK:
+            if self.served is not None and attempt.outcome is _OK:
                 self.served(attempt.application)
         histogram = self.request_seconds.get(name)
         if histogram is None:

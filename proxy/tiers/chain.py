@@ -8,6 +8,7 @@ besides the call itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from proxy.messages import Answer, Attempt, Failure, Outcome, Request
 from proxy.ports import Call, Clock, Cluster, Rng, Timer, Timers
@@ -16,6 +17,8 @@ from proxy.routing.choose import choose
 from proxy.routing.table import Row, Tier
 from proxy.tiers.deadline import CHANCE_S_MIN, attempt_budget
 from proxy.tiers.outcome import outcome_of, retry_after_of
+
+_OK: Final = Outcome.OK
 
 
 class Ground:
@@ -192,7 +195,7 @@ class Chain:
                 tier=self._row.priority,
                 outcome=outcome,
                 elapsed_s=now - self._started_s,
-                cause=cause or (f"status {answer.status}" if answer is not None else ""),
+                cause=cause or ("" if answer is None or outcome is _OK else f"status {answer.status}"),
             ),
         )
         if self._falls[outcome]:

@@ -1,5 +1,7 @@
 """What an answer means, and what falls through: two tables, nothing else."""
 
+from typing import Final
+
 from proxy.messages import Answer, Outcome
 
 FALLS_THROUGH: dict[Outcome, bool] = {
@@ -27,6 +29,7 @@ BLAMES: dict[Outcome, bool] = {
     Outcome.GARBAGE: True,
 }
 
+_OK: Final = Outcome.OK
 _BY_STATUS: dict[int, Outcome] = {
     401: Outcome.DENIED,
     403: Outcome.DENIED,
@@ -39,7 +42,7 @@ _BY_STATUS: dict[int, Outcome] = {
 def outcome_of(status: int) -> Outcome:
     """The outcome that a final HTTP status (200 to 599) stands for; anything else is GARBAGE."""
     if 200 <= status < 300:
-        return Outcome.OK
+        return _OK
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if 400 <= status < 500:

@@ -72,8 +72,8 @@ def test_a_prefix_keeps_values_of_two_fields_apart() -> None:
 def test_a_long_list_of_values_is_not_mapped_to_its_end() -> None:
     """The caller chooses the list's length."""
     payload = document({"s": [f"a{number}" for number in range(100_000)]})
-    map = {f"a{number}": number for number in range(2 * LABELS_MAX)}
-    assert len(labels("json-field", payload, path="s", map=map)) == LABELS_MAX
+    known = {f"a{number}": number for number in range(2 * LABELS_MAX)}
+    assert len(labels("json-field", payload, path="s", map=known)) == LABELS_MAX
 
 
 @pytest.mark.parametrize(

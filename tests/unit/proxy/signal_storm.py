@@ -41,7 +41,7 @@ def label_all(watchdog: Watchdog) -> dict[tuple[str, str], int]:
     )
     for _ in range(REQUESTS):
         assert labeling.label(Payload()) in (("1",), ("44",))
-    return labeling.counts
+    return labeling.events()
 
 
 def main() -> None:
