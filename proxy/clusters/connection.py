@@ -117,7 +117,8 @@ class Connection(asyncio.Protocol):
         if key in HOP_BY_HOP:
             self._add_hop(key, value)
         elif not key.startswith(_OURS):
-            self._headers.append((name, value))
+            # White space after a value is no part of it (RFC 9110, 5.5); llhttp strips it in front alone.
+            self._headers.append((name, value.rstrip(b" \t")))
 
     def _add_hop(self, key: bytes, value: bytes) -> None:
         if key == b"connection":

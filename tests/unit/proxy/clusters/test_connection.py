@@ -83,6 +83,13 @@ def test_fields_that_connection_names_are_dropped_too() -> None:
     assert server.answer.headers == ((b"X-Own", b"2"),)
 
 
+def test_white_space_after_a_fields_value_is_no_part_of_it() -> None:
+    """RFC 9110, 5.5: the caller would get another value than the server meant."""
+    server = Server().asked()
+    server.sends(b"HTTP/1.1 200 OK\r\nX-Own: 1 2 \t\r\nContent-Length: 0 \r\n\r\n")
+    assert server.answer.headers == ((b"X-Own", b"1 2"),)
+
+
 def test_trailers_do_not_become_fields_of_the_head() -> None:
     """What was checked in the head must not be replaced after the body (RFC 9110, 6.5.1)."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n"
