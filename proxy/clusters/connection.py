@@ -16,8 +16,9 @@ from proxy.messages import Answer, Failure, Outcome
 
 Done = Callable[[Answer | Failure], None]
 
-_OURS = (b"penstock-", b"x-request-id")
-"""Fields that the proxy itself answers with; a server's are dropped so that no field stands twice."""
+_OURS = b"penstock-"
+"""So begin the fields that the proxy itself answers with, and one is X-Request-Id: a server's are dropped so
+that no field stands twice."""
 
 
 class Connection(asyncio.Protocol):
@@ -116,7 +117,7 @@ class Connection(asyncio.Protocol):
         key = name.lower()
         if key in HOP_BY_HOP:
             self._add_hop(key, value)
-        elif not key.startswith(_OURS):
+        elif key != b"x-request-id" and not key.startswith(_OURS):
             # White space after a value is no part of it (RFC 9110, 5.5); llhttp strips it in front alone.
             self._headers.append((name, value.rstrip(b" \t")))
 

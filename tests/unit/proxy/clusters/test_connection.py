@@ -76,6 +76,12 @@ def test_hop_by_hop_fields_and_those_that_the_proxy_sets_itself_are_dropped() ->
     assert server.answer.headers == ((b"X-Own", b"2"),)
 
 
+def test_a_field_whose_name_only_begins_like_one_of_ours_is_passed_on() -> None:
+    """It is another field, and the caller may wait for it."""
+    server = Server().asked().sends(b"HTTP/1.1 204 No\r\nX-Request-Ids: 1\r\nX-Request-Id: 2\r\n\r\n")
+    assert server.answer.headers == ((b"X-Request-Ids", b"1"),)
+
+
 def test_fields_that_connection_names_are_dropped_too() -> None:
     """They are of that connection alone (RFC 9110, 7.6.1)."""
     fields = b"connection: x-mine\r\nX-Mine: 1\r\nX-Own: 2\r\nConnection: Keep-Alive, X-More\r\nx-more: 3\r\n"
