@@ -13,7 +13,7 @@ OURS = frozenset((b"x-request-id", b"prefer", b"idempotency-key"))
 """Fields that speak to the proxy; so do all that begin with `penstock-`."""
 
 
-_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"https?://[^/?#]+", re.IGNORECASE)
 """What stands before the path where a client writes to us as to a forward proxy (RFC 9112, 3.2.2)."""
 
 

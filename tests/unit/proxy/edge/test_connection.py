@@ -192,6 +192,7 @@ def test_white_space_after_a_fields_value_is_no_part_of_it() -> None:
         (b"http://h", b"/"),
         (b"http://h?x=1", b"/?x=1"),
         (b"//v2", b"//v2"),
+        (b"http:///v2", b"http:///v2"),  # without a host it is invalid (RFC 9110, 4.2.1): nothing is there
     ],
 )
 def test_a_target_in_absolute_form_is_read_as_its_path(target: bytes, path: bytes) -> None:
