@@ -3,8 +3,6 @@
 The only file that knows the names of the client. A change of them costs an edit here.
 """
 
-import weakref
-
 import msgspec
 
 from proxy.clusters.codec import encode_request
@@ -44,22 +42,13 @@ class Called(msgspec.Struct, kw_only=True):
 
 
 class ClustersUnderTest:
-    """Makes one connection a stream. `alive` counts those that still exist."""
-
-    def __init__(self) -> None:
-        self._made: weakref.WeakSet[Connection] = weakref.WeakSet()
-
-    @property
-    def alive(self) -> int:
-        """Connections that are not gone: 0 once the garbage collector has run."""
-        return len(self._made)
+    """Makes one connection a stream."""
 
     def call(self, pieces: list[bytes], *, clean: bool, tight: bool = False, weighs: bool = False) -> Called:
         """What a call comes to when a server sends `pieces`, and then ends the connection, `clean` or not."""
         released: list[bool] = []
         transport = StandInTransport()
         connection = Connection(TIGHT if tight else USUAL, lambda _, reusable: released.append(reusable))
-        self._made.add(connection)
         connection.connection_made(transport)
         called = Called(results=[], second=[], released=released, reused=False, unasked=False)
         connection.send(QUESTION, called.results.append)

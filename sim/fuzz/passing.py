@@ -60,6 +60,8 @@ def path(target: bytes) -> bytes:
     if not colon or scheme.lower() not in (b"http", b"https"):
         return target
     place = next((place for place, byte in enumerate(rest) if byte in b"/?#"), len(rest))
+    if not place:  # a host there must be (RFC 9110, 4.2.1)
+        return target
     return rest[place:] if rest[place : place + 1] == b"/" else b"/" + rest[place:]
 
 

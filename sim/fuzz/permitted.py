@@ -103,7 +103,7 @@ STRICTER = (
         "a chunk extension that is none",
         "h11 takes anything there",
         (400,),
-        _anywhere(rb"\n[0-9a-f]+([ \t]|;[^\n]*)\r?\n"),
+        _anywhere(rb"\n[0-9a-f]+([ \t]+|[ \t]*;[^\n]*)\r?\n"),
     ),
     Refusal(
         "framing in a trailer",

@@ -73,7 +73,7 @@ STRICTER = (
     Refusal(
         "a chunk extension that is none",
         "h11 takes anything there",
-        _anywhere(rb"\n[0-9a-f]+([ \t]|;[^\n]*)\r?\n"),
+        _anywhere(rb"\n[0-9a-f]+([ \t]+|[ \t]*;[^\n]*)\r?\n"),
     ),
     Refusal(
         "framing in a trailer",
@@ -92,7 +92,7 @@ LAXER = (
     Leniency(
         "odd characters in the phrase",
         "it is not passed on",
-        re.compile(r"illegal status line: bytearray\(b.HTTP/1\.[01] \d\d\d "),
+        re.compile(r"illegal status line: bytearray\(b.HTTP/\d\.\d \d\d\d "),
         _anywhere(rb""),
     ),
     Leniency(
