@@ -30,14 +30,16 @@ class Found(msgspec.Struct, frozen=True):
 class Campaign:
     """`run` it; then `found` has what fails, and `seen` what the cases came to."""
 
-    def __init__(self, seed: int, ends: tuple[str, ...] = (EDGE, CLUSTERS)) -> None:
+    def __init__(
+        self, seed: int, ends: tuple[str, ...] = (EDGE, CLUSTERS), judges: Judges | None = None
+    ) -> None:
         self.seed = seed
         self.cases = 0
         self.seen: Counter[str] = Counter()
         self.found: list[Found] = []
         self._ends = ends
         self._rng = random.Random(seed)
-        self._judges = Judges()
+        self._judges = judges or Judges()
 
     def run(self, cases: int, *, seconds: float = float("inf"), say: Callable[[str], None] = print) -> None:
         """Until so many cases are judged, the time is over, or too many fail."""

@@ -114,3 +114,9 @@ LAXER = (
         _anywhere(rb"\n0+[^\n]*\r\n(.*\n)?transfer-encoding:"),
     ),
 )
+
+REUSED = Refusal(
+    "HTTP/1.0 that stays",
+    "RFC 9112, 9.3: where it says keep-alive, and we are the client; h11 never does",
+    _anywhere(rb"(^|\r?\n\r?\n)HTTP/1\.0 .*\nconnection:[^\n]*keep-alive"),
+)

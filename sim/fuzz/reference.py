@@ -82,7 +82,7 @@ class AnswerRead(msgspec.Struct, frozen=True):
     status: int = 0
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
-    reusable: bool = False
+    reusable: bool = False  # but for what came behind
     behind: bytes = b""  # what came after it
     why: str = ""
 
@@ -114,8 +114,6 @@ def _read_answer(peer: h11.Connection) -> AnswerRead:
             assert head is not None
             fields = tuple((bytes(name), bytes(value)) for name, value in head.headers)
             behind = peer.trailing_data[0]
-            return AnswerRead(
-                head.status_code, fields, body, peer.our_state is h11.DONE and not behind, behind
-            )
+            return AnswerRead(head.status_code, fields, body, peer.our_state is h11.DONE, behind)
         elif not isinstance(event, h11.InformationalResponse):
             return AnswerRead(why="not whole")

@@ -7,7 +7,7 @@ from sim.fuzz.case import Case, Fault
 from sim.fuzz.clusters import HELD_BYTES_MAX, Called, ClustersUnderTest
 from sim.fuzz.cuts import cut
 from sim.fuzz.passing import OF_AN_ANSWER, fields_passed_on
-from sim.fuzz.permitted_answers import LAXER, STRICTER, only_empty_lines
+from sim.fuzz.permitted_answers import LAXER, REUSED, STRICTER, only_empty_lines
 from sim.fuzz.reference import AnswerRead, read_answer
 
 WEIGHED = 32
@@ -25,14 +25,15 @@ def judge_servers_stream(case: Case, clusters: ClustersUnderTest) -> str:
     if other.held_bytes_max > HELD_BYTES_MAX + 2 * max(map(len, pieces), default=0):
         raise Fault(f"{other.held_bytes_max} bytes are held")
     for each in (whole, other):
-        _judge_order(each)
+        judge_order(each)
     _judge_same(case, whole, other)
     theirs = read_answer(case.data, clean=clean)
-    _judge_against_h11(case, other, theirs)
-    return _judge_against_h11(case, whole, theirs)
+    judge_against_h11(case, other, theirs)
+    return judge_against_h11(case, whole, theirs)
 
 
-def _judge_order(called: Called) -> None:
+def judge_order(called: Called) -> None:
+    """One result, the connection given back when it is whole, and the next answer in its place."""
     if len(called.results) != 1:
         raise Fault(f"one call came to {called.results}")
     if called.released.count(True) > 1 + called.reused or called.released[-1]:
@@ -66,7 +67,8 @@ def _judge_same(case: Case, whole: Called, other: Called) -> None:
         raise Fault("cut otherwise, the connection is used again or not")
 
 
-def _judge_against_h11(case: Case, called: Called, theirs: AnswerRead) -> str:
+def judge_against_h11(case: Case, called: Called, theirs: AnswerRead) -> str:
+    """What both have read must be the same; who reads more must be allowed to."""
     result = called.results[0]
     if not isinstance(result, Answer):
         return _judge_failure(case, called, theirs)
@@ -80,7 +82,8 @@ def _judge_against_h11(case: Case, called: Called, theirs: AnswerRead) -> str:
     fields = [(name.lower(), value) for name, value in result.headers]
     if fields != fields_passed_on(theirs.headers, OF_AN_ANSWER):
         raise Fault(f"other fields: {result.headers} and {theirs.headers}")
-    if called.reused and not theirs.reusable and not only_empty_lines(theirs.behind):
+    reusable = theirs.reusable or REUSED.looks(case, theirs)
+    if called.reused and not (reusable and only_empty_lines(theirs.behind)):
         raise Fault("a connection was used again that h11 would close")
     return "the same"
 
