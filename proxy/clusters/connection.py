@@ -135,6 +135,8 @@ class Connection(asyncio.Protocol):
         self._status = self._parser.get_status_code()
         if not 100 <= self._status < 600:
             self._wrong = "a status that does not exist"
+        elif self._parser.get_http_version() not in ("1.1", "1.0"):  # llhttp reads 0.9 and 2.0 too
+            self._wrong = "another version of HTTP"
         elif self._framed and self._status < 200:  # its body would begin the answer, or swallow it
             self._wrong = "an interim answer with a body"
 

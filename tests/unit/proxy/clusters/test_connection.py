@@ -152,6 +152,8 @@ def test_a_connection_lost_before_the_whole_answer_is_a_reset(sent: bytes) -> No
         b"\x00\x01\x02\x03",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/0.9 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nyes",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 3\r\n\r\nyes",
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nyesx",
         ANSWER + ANSWER,
         ANSWER + b"HTTP/1.1 503 Busy\r\nX: mixed in\r\nContent-Length: 3\r\n\r\nn",
