@@ -25,6 +25,7 @@ def _fuzz(options: argparse.Namespace) -> int:
     ends = (EDGE, CLUSTERS) if options.end == "both" else (options.end,)
     campaign = Campaign(options.seed, ends)
     print(f"seed {options.seed}, {' and '.join(ends)}", flush=True)
+    campaign.tell = lambda found: _tell(found, options.out, options.seed)
     began = time.monotonic()
     campaign.run(options.cases, seconds=options.seconds, say=lambda line: print(line, flush=True))
     took_s = time.monotonic() - began
@@ -32,14 +33,14 @@ def _fuzz(options: argparse.Namespace) -> int:
         print(f"{count:>10}  {word}")
     print(f"{campaign.cases} cases in {took_s:.0f} s, {campaign.cases / took_s:.0f} a second, ", end="")
     print(f"{len(campaign.found)} failed; seed {options.seed}")
-    for found in campaign.found:
-        _tell(found, options.out / f"found-{options.seed}-{found.case.name.split()[-1]}{SUFFIX}")
     return bool(campaign.found)
 
 
-def _tell(found: Found, path: Path) -> None:
+def _tell(found: Found, folder: Path, seed: int) -> None:
+    path = folder / f"found-{seed}-{found.case.name.split()[-1]}{SUFFIX}"
     write_cases(path, [found.case])
-    print(f"\n{found.complaint}\n{case_text(found.case)}replay: python -m sim.fuzz --replay {path}")
+    told = f"{found.complaint}\n{case_text(found.case)}replay: python -m sim.fuzz --replay {path}\n"
+    print(told, flush=True)
 
 
 def _replay(path: Path) -> int:

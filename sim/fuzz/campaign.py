@@ -28,7 +28,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Campaign:
-    """`run` it; then `found` has what fails, and `seen` what the cases came to."""
+    """`run` it; then `found` has what fails and `seen` what the cases came to; `tell` hears of it at once."""
 
     def __init__(
         self, seed: int, ends: tuple[str, ...] = (EDGE, CLUSTERS), judges: Judges | None = None
@@ -37,6 +37,7 @@ class Campaign:
         self.cases = 0
         self.seen: Counter[str] = Counter()
         self.found: list[Found] = []
+        self.tell: Callable[[Found], None] = lambda _: None
         self._ends = ends
         self._rng = random.Random(seed)
         self._judges = judges or Judges()
@@ -71,11 +72,15 @@ class Campaign:
         small = shrunk(case, lambda each: bool(self._judges.complaint(each)))
         complaint = self._judges.complaint(small)
         name = f"found with seed {self.seed}, case {self.cases}"
-        self.found.append(Found(msgspec.structs.replace(small, name=name), complaint))
+        self._found(Found(msgspec.structs.replace(small, name=name), complaint))
+
+    def _found(self, found: Found) -> None:
+        self.found.append(found)
+        self.tell(found)
 
     def _look_for_leaks(self) -> bool:
         leak = self._judges.leak()
         if leak:
             case = Case(end=EDGE, data=b"", name=f"one of the {LEAK_EVERY} before case {self.cases} leaks")
-            self.found.append(Found(case, leak))
+            self._found(Found(case, leak))
         return bool(leak)

@@ -164,7 +164,7 @@ LAXER = (
     Leniency(
         "empty lines first",
         "RFC 9112, 2.2: a server should read over them",
-        re.compile(r"no request line received|illegal request line: bytearray\(b'(\\r|\\n)"),
+        re.compile(r"no request line received|illegal request line($|: bytearray\(b'(\\r|\\n))"),
         _unspaced,
     ),
     Leniency(
