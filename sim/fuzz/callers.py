@@ -4,7 +4,7 @@ import random
 
 from sim.fuzz.case import Case, Fault
 from sim.fuzz.cuts import cut
-from sim.fuzz.edge import HELD_BYTES_MAX, EdgeUnderTest, Heard, Passed
+from sim.fuzz.edge import HELD_BYTES_MAX, TIGHT, EdgeUnderTest, Heard, Passed
 from sim.fuzz.passing import agrees, judge_passed, judge_rendering
 from sim.fuzz.permitted import CLOSE_IN_TRAILER, ENDINGS, LAXER, STRICTER
 from sim.fuzz.reference import REFUSED, Reading, read_requests
@@ -67,14 +67,28 @@ def judge_callers_stream(case: Case, edge: EdgeUnderTest) -> str:
     heard = edge.hear(pieces, rng, tight=case.tight, weighs=weighs)
     if heard.held_bytes_max > HELD_BYTES_MAX + max(map(len, pieces), default=0):
         raise Fault(f"{heard.held_bytes_max} bytes are held")
-    other = Meaning(heard)
-    judge_same(whole, other)
+    judge_same(whole, Meaning(heard))
+    if case.tight:
+        for passed in whole.passed:
+            judge_limits(passed)
     if rng.randrange(8) == 0:
         _judge_leaving(edge.hear(pieces, rng, tight=case.tight, leaves=True), whole)
     if rng.randrange(WEIGHED) == 0:
         for passed in whole.passed:
             judge_rendering(passed)
     return judge_against_h11(case, whole)
+
+
+def judge_limits(passed: Passed) -> None:
+    """Nothing over the tight limits is passed on."""
+    head_bytes = sum(len(name) + len(value) for name, value in passed.headers)
+    if (
+        len(passed.body) > TIGHT.body_bytes_max
+        or len(passed.target) > TIGHT.target_bytes_max
+        or len(passed.headers) > TIGHT.headers_max
+        or head_bytes > TIGHT.head_bytes_max
+    ):
+        raise Fault(f"over the limits, and passed on: {passed}")
 
 
 def judge_same(one: Meaning, other: Meaning) -> None:

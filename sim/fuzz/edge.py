@@ -26,7 +26,7 @@ TIGHT = EdgeLimits(
     pipelined_bytes_max=64,
     linger_bytes_max=500,
 )
-HELD_BYTES_MAX = 8 * 1024
+HELD_BYTES_MAX = 2 * 1024
 """What a connection with the tight limits may hold: each of them once or twice, and what Python adds."""
 
 ECHO = b"request %d"

@@ -16,7 +16,7 @@ def body(rng: random.Random) -> bytes:
     if kind < 0.65:
         return b'{"inputs": [%b]}' % b",".join([b"1"] * rng.randrange(20))
     if kind < 0.75:
-        return b"GET /v2/models/inner HTTP/1.1\r\nHost: a\r\n\r\n"
+        return b"GET /v2/models/inner HTTP/1.1\r\nHost: a\r\n\r\n" * rng.choice((1, 1, 1, 2, 8, 60))
     if kind < 0.8:
         return b"0\r\n\r\nGET /v2/models/inner HTTP/1.1\r\nHost: a\r\n\r\n"
     return bytes(rng.choices(b"abc\r\n\0:; \x80", k=rng.choice((1, 2, 3, 5, 40, 90))))

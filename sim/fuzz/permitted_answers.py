@@ -61,6 +61,11 @@ STRICTER = (
         _head(rb"\ntransfer-encoding:[^\n]*chunked[ \t]+\r\n"),
     ),
     Refusal(
+        "an interim answer that says close",
+        "it closes before the answer: what follows is nobody's",
+        _head(rb"^HTTP/1\.[01] 1\d\d.*\n(proxy-)?connection:[^\n]*close"),
+    ),
+    Refusal(
         "an interim answer with a body",
         "it would begin the answer, or swallow it",
         _head(rb"^HTTP/1\.[01] 1\d\d.*\n(content-length|transfer-encoding):"),

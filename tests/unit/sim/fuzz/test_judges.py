@@ -99,6 +99,22 @@ def test_what_a_model_server_could_take_for_another_message_is_a_fault(passed: P
         judge_passed(passed)
 
 
+@pytest.mark.parametrize(
+    "passed",
+    [
+        Passed(b"GET", b"/", (), b"a" * 201),
+        Passed(b"GET", b"/" * 121, (), b""),
+        Passed(b"GET", b"/", ((b"X", b"y"),) * 13, b""),
+        Passed(b"GET", b"/", ((b"X", b"y" * 600),), b""),
+    ],
+)
+def test_what_is_over_a_limit_and_was_passed_on_is_a_fault(passed: Passed) -> None:
+    """A limit that only says so protects nobody."""
+    callers.judge_limits(Passed(b"GET", b"/" * 120, ((b"X", b"y"),) * 12, b"a" * 200))
+    with pytest.raises(Fault):
+        callers.judge_limits(passed)
+
+
 def test_a_request_that_h11_reads_otherwise_once_it_is_written_on_is_a_fault() -> None:
     """The last word has what really goes out."""
     judge_rendering(Passed(b"POST", b"/v2/models/m/infer", ((b"X", b"a"),), b"abc"))
