@@ -187,6 +187,7 @@ class _Stream:
         self._connection = connection
         self._echo = echo
         self._rng = rng
+        self._answers_share = rng.choice((0.0, 0.3, 0.8)) if rng else 1.0  # 0: only when nothing else goes on
         connection.connection_made(self.transport)
 
     def send(self, pieces: list[bytes], *, weighs: bool, leaves: bool) -> int:
@@ -216,7 +217,7 @@ class _Stream:
         if slow:
             self._connection.pause_writing()
         self._connection.data_received(piece)
-        if rng.random() < 0.5:
+        if rng.random() < self._answers_share:
             self._echo.answer_one()
         if slow:
             self._connection.resume_writing()

@@ -35,7 +35,13 @@ def only_empty_lines(behind: bytes) -> bool:
 
 def _head(pattern: bytes) -> Look:
     compiled = re.compile(pattern, re.DOTALL | re.IGNORECASE)
-    return lambda case, _: compiled.search(re.split(rb"\r?\n\r?\n", case.data)[0] + b"\r\n") is not None
+    return lambda case, _: any(compiled.search(head) for head in _heads(case.data))
+
+
+def _heads(data: bytes) -> list[bytes]:
+    """The first head, and those behind interim answers."""
+    first, *others = re.split(rb"\r?\n\r?\n", data)
+    return [each + b"\r\n" for each in (first, *others) if each is first or each.startswith(b"HTTP/")]
 
 
 def _anywhere(pattern: bytes) -> Look:

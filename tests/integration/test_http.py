@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.stubs.behaviours import Echo, Never, SilentClose
+from sim.stubs.behaviours import Echo, Never, Ok, Reset, Sequence, SilentClose
 from sim.stubs.server import StubServer
 from tests.integration.apps import RunningApp, running
 from tests.integration.callers import calling, eventually, infer
@@ -131,14 +131,36 @@ async def test_trailers_and_chunks_come_to_a_plain_body_of_a_length(proxied: Pro
 
 
 async def test_a_model_server_that_closes_its_idle_connections_costs_no_request(proxied: Proxied) -> None:
-    """It closes just when the next request is on its way: that goes over a new one, at no attempt."""
+    """Servers may, whenever they like."""
     proxied.one.behave(SilentClose())
     async with calling(proxied.app.port) as caller:
         for _ in range(50):
             response = await caller.ask(infer(b"{}"))
-            assert response.status == 200
-            assert response.attempts == [("1", 0, "ok")]
+            assert (response.status, response.attempts[0][2]) == (200, "ok")
     assert proxied.one.received == 50
+
+
+async def test_a_kept_connection_that_ends_just_as_it_is_used_again_costs_no_attempt(
+    proxied: Proxied,
+) -> None:
+    """Without a byte of an answer it is asked once more over a new one, and the caller sees nothing."""
+    proxied.one.behave(Sequence(behaviours=(Ok(), Reset()), cycle=True))
+    async with calling(proxied.app.port) as caller:
+        for _ in range(20):
+            response = await caller.ask(infer(b"{}"))
+            assert response.status == 200
+            assert [(application, tier) for application, tier, _ in response.attempts] == [("1", 0)]
+    assert proxied.one.received == 39
+    assert proxied.one.accepted == 20
+
+
+async def test_a_new_connection_that_ends_without_an_answer_is_a_failed_attempt(proxied: Proxied) -> None:
+    """It may have been the request that killed the server: it is not asked again, but parked."""
+    proxied.one.behave(Reset())
+    async with calling(proxied.app.port) as caller:
+        response = await caller.ask(infer(b"{}"))
+    assert (response.status, response.attempts) == (202, [("1", 0, "reset")])
+    assert proxied.one.received == 1
 
 
 async def test_a_model_server_that_was_restarted_costs_no_request(proxied: Proxied) -> None:
