@@ -16,11 +16,13 @@ from pathlib import Path
 
 from sim.fuzz.case import CLUSTERS, EDGE, Case
 
-FOLDER = Path(__file__).parents[2] / "tests" / "corpus" / "http"
+FOLDER = Path("tests/corpus/http")
+"""Seen from the repository, where the fuzzer is run."""
+
 SUFFIX = ".http"
 
 
-def read_corpus(folder: Path = FOLDER) -> list[Case]:
+def read_corpus(folder: Path) -> list[Case]:
     """All cases of a folder's files. Raises ValueError where one is not well-formed."""
     return [case for path in sorted(folder.glob("*" + SUFFIX)) for case in read_cases(path)]
 

@@ -1,5 +1,7 @@
 """Every case of the corpus at the end that it is for, at once and byte by byte."""
 
+from pathlib import Path
+
 import pytest
 
 from sim.fuzz.case import CLUSTERS, EDGE, Case
@@ -7,7 +9,7 @@ from sim.fuzz.corpus import read_corpus
 from sim.fuzz.judges import Judges
 from sim.fuzz.verdict import expected, verdict
 
-CORPUS = read_corpus()
+CORPUS = read_corpus(Path(__file__).parent / "http")
 
 
 def bytewise(data: bytes) -> list[bytes]:
