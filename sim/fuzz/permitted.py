@@ -170,7 +170,7 @@ LAXER = (
     Leniency(
         "several spaces in the first line",
         "RFC 9112, 3: a recipient may split at runs of white space",
-        re.compile(r"illegal request line: bytearray\(b'\w+ +\S+ +HTTP/1\.[01]'"),
+        re.compile(r"illegal request line: bytearray\(b'[\w-]+ +\S+ +HTTP/1\.[01] *'"),
         _squeezed,
     ),
     Leniency(

@@ -69,7 +69,7 @@ STRICTER = (
     Refusal(
         "an interim answer that says close",
         "it closes before the answer: what follows is nobody's",
-        _head(rb"^HTTP/1\.[01] 1\d\d.*\n(proxy-)?connection:[^\n]*close"),
+        _head(rb"^HTTP/1\.0 1\d\d|^HTTP/1\.1 1\d\d.*\n(proxy-)?connection:[^\n]*close"),
     ),
     Refusal(
         "an interim answer with a body",
