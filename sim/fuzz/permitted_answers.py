@@ -50,7 +50,7 @@ def _anywhere(pattern: bytes) -> Look:
 
 
 STRICTER = (
-    Refusal("too large", "every size is bounded", lambda case, _: case.tight or len(case.data) > 60_000),
+    Refusal("too large", "every size is bounded", lambda case, _: case.tight and len(case.data) > 200),
     Refusal("more than an answer", "whose are the bytes behind it?", lambda _, theirs: bool(theirs.behind)),
     Refusal("another version", "1.0 and 1.1 are spoken here", _head(rb"^(?!HTTP/1\.[01] )")),
     Refusal("a status that does not exist", "100 to 599 do", lambda _, theirs: theirs.status >= 600),
