@@ -60,7 +60,7 @@ COMPILED := build/compiled
 COMPILED_TESTS := tests/unit/proxy/edge tests/unit/proxy/clusters tests/unit/proxy/tiers tests/unit/proxy/qos \
 	tests/unit/proxy/test_pipeline.py tests/unit/proxy/test_timers.py tests/unit/proxy/test_labeling.py \
 	tests/unit/proxy/test_watchdog.py tests/integration/test_founding_table.py tests/integration/test_attacks.py \
-	tests/integration/test_random_streams.py tests/integration/test_admin.py
+	tests/corpus tests/integration/test_http.py tests/integration/test_admin.py
 
 compiled: $(COMPILED)/.made ## build/compiled: the proxy with its hot path compiled (needs a C compiler), and its tests
 	PENSTOCK_COMPILED=1 $(BIN)/python -m pytest -q -o pythonpath="$(COMPILED) ." $(COMPILED_TESTS)

@@ -102,10 +102,12 @@ class Connection(asyncio.Protocol):
 
     def _read_more(self, data: bytes) -> None:
         """More of a plain answer's body."""
+        if len(data) > self._missing:
+            if data[self._missing :].strip(b"\r\n"):  # empty lines are nothing (RFC 9112, 2.2)
+                self._fail(Outcome.GARBAGE, "two answers to one request")
+                return
+            data = data[: self._missing]
         self._missing -= len(data)
-        if self._missing < 0:
-            self._fail(Outcome.GARBAGE, "two answers to one request")
-            return
         self._gather(data)
         if not self._missing:
             self._in_message = False
@@ -168,8 +170,9 @@ class Connection(asyncio.Protocol):
         key = name.lower()
         if key in HOP_BY_HOP:
             self._add_hop(key, value)
-        elif not key.startswith(OURS):
-            self._headers.append((name, value))
+        elif key != b"x-request-id" and not key.startswith(OURS):
+            # White space after a value is no part of it (RFC 9110, 5.5); llhttp strips it in front alone.
+            self._headers.append((name, value.rstrip(b" \t")))
 
     def _add_hop(self, key: bytes, value: bytes) -> None:
         if key == b"connection":
@@ -186,6 +189,8 @@ class Connection(asyncio.Protocol):
         self._status = self._parser.get_status_code()
         if not 100 <= self._status < 600:
             self._wrong = "a status that does not exist"
+        elif self._parser.get_http_version() not in ("1.1", "1.0"):  # llhttp reads 0.9 and 2.0 too
+            self._wrong = "another version of HTTP"
         elif self._framed and self._status < 200:  # its body would begin the answer, or swallow it
             self._wrong = "an interim answer with a body"
 

@@ -25,7 +25,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 def plain_reader(limits: EdgeLimits) -> RequestReader:
     """Reads the heads of plain requests, for all connections of a server."""
-    return RequestReader(limits.head_bytes_max, limits.target_bytes_max)
+    return RequestReader(limits.head_bytes_max, limits.target_bytes_max, limits.headers_max)
 
 
 PIECE_BYTES = 16 * 1024

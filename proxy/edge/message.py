@@ -10,7 +10,7 @@ from proxy.messages import Answer
 from proxy.pieces import Pieces
 from proxy.problem import problem
 
-_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"https?://[^/?#]+", re.IGNORECASE)
 """What stands before the path where a client writes to us as to a forward proxy (RFC 9112, 3.2.2)."""
 
 
@@ -115,9 +115,10 @@ class Message:
             self._add_hop(key, value)
         elif key in OURS or key.startswith(b"penstock-"):
             # A list in two fields is one list (RFC 9110, 5.3); what is no list becomes one, and is refused.
+            value = value.rstrip(b" \t")
             self.ours[key] = self.ours[key] + b", " + value if key in self.ours else value
-        else:
-            self.headers.append((name, value))
+        else:  # white space after a value is no part of it (RFC 9110, 5.5); llhttp strips it in front alone
+            self.headers.append((name, value.rstrip(b" \t")))
         if self._head_bytes > self._limits.head_bytes_max or len(self.headers) > self._limits.headers_max:
             self._refuse(
                 431,
@@ -190,7 +191,7 @@ class Message:
             if value.lower() != b"chunked":
                 self._refuse(501, "the only transfer coding known here is 'chunked'")
         elif key == b"expect":
-            self.asks_to_continue = value.lower() == b"100-continue"
+            self.asks_to_continue = value.rstrip(b" \t").lower() == b"100-continue"
 
     def _too_large(self) -> None:
         self._body = b""

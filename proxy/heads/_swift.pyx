@@ -174,7 +174,7 @@ cdef Kind request_kind(const Field* field) noexcept:
 cdef Kind answer_kind(const Field* field) noexcept:
     if is_(field, b"content-length", 14):
         return LENGTH
-    if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
+    if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):
         return DROPPED
     return hop_kind(field)
 
@@ -199,8 +199,10 @@ cdef class RequestReader:
     """See `request.RequestReader`."""
 
     cdef Py_ssize_t head_bytes_max, target_bytes_max
+    cdef int fields_max
 
-    def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):
+    def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max, int fields_max):
+        self.fields_max = min(fields_max, <int>FIELDS_MAX)
         self.head_bytes_max = head_bytes_max
         self.target_bytes_max = target_bytes_max
 
@@ -250,7 +252,7 @@ cdef class RequestReader:
             at += 2
             last = line_end(at, end)
             count += 1
-            if count > FIELDS_MAX or not split(&field, at, last):
+            if count > self.fields_max or not split(&field, at, last):
                 return None
             kind = request_kind(&field)
             if kind == PASSED or kind == CODED:

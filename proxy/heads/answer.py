@@ -10,8 +10,9 @@ from proxy.heads.lines import DROPPED, LENGTH, ODD, PASSED, Lines
 from proxy.heads.request import FIELDS_MAX
 from proxy.hop import HOP_BY_HOP
 
-OURS = (b"penstock-", b"x-request-id")
-"""Fields that the proxy itself answers with; a server's are dropped so that no field stands twice."""
+OURS = b"penstock-"
+"""So begin the fields that the proxy itself answers with, and one is X-Request-Id: a server's are dropped so
+that no field stands twice."""
 
 _START = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) [\x20-\x7e]{0,80}")
 _BODILESS = (204, 304)
@@ -27,7 +28,7 @@ def kind_of(key: bytes, value: bytes) -> int:
         return LENGTH
     if key == b"connection":
         return DROPPED if value.lower() == b"keep-alive" else ODD
-    if key == b"keep-alive" or key.startswith(OURS):
+    if key in (b"keep-alive", b"x-request-id") or key.startswith(OURS):
         return DROPPED
     return ODD if key in HOP_BY_HOP else PASSED
 

@@ -17,6 +17,8 @@ OURS = frozenset((b"x-request-id", b"prefer", b"idempotency-key"))
 """Fields that speak to the proxy; so do all that begin with `penstock-`."""
 
 FIELDS_MAX = 100
+"""The parser reads what has more, up to the limits of its caller."""
+
 STARTS_HELD_MAX = 1_024
 """Request lines remembered: 8 MiB of the longest, with their targets."""
 
@@ -45,9 +47,10 @@ def kind_of(key: bytes, value: bytes) -> int:
 class RequestReader:
     """Reads plain requests; remembers what it has read of heads, for all connections of a server."""
 
-    __slots__ = ("_head_bytes_max", "_lines", "_starts", "_target_bytes_max")
+    __slots__ = ("_fields_max", "_head_bytes_max", "_lines", "_starts", "_target_bytes_max")
 
-    def __init__(self, head_bytes_max: int, target_bytes_max: int) -> None:
+    def __init__(self, head_bytes_max: int, target_bytes_max: int, fields_max: int) -> None:
+        self._fields_max = min(fields_max, FIELDS_MAX)
         self._head_bytes_max = head_bytes_max
         self._target_bytes_max = target_bytes_max
         self._lines = Lines(kind_of)
@@ -60,7 +63,7 @@ class RequestReader:
             return None
         raws = data[:end].split(b"\r\n")
         start = self._starts.get(raws[0]) or self._learn_start(raws[0])
-        if start is None or len(raws) > FIELDS_MAX + 1:
+        if start is None or len(raws) > self._fields_max + 1:
             return None
         block: list[bytes] = []
         ours: dict[bytes, bytes] = {}

@@ -76,11 +76,24 @@ def test_hop_by_hop_fields_and_those_that_the_proxy_sets_itself_are_dropped() ->
     assert server.answer.fields == ((b"X-Own", b"2"),)
 
 
+def test_a_field_whose_name_only_begins_like_one_of_ours_is_passed_on() -> None:
+    """It is another field, and the caller may wait for it."""
+    server = Server().asked().sends(b"HTTP/1.1 204 No\r\nX-Request-Ids: 1\r\nX-Request-Id: 2\r\n\r\n")
+    assert server.answer.fields == ((b"X-Request-Ids", b"1"),)
+
+
 def test_fields_that_connection_names_are_dropped_too() -> None:
     """They are of that connection alone (RFC 9110, 7.6.1)."""
     fields = b"connection: x-mine\r\nX-Mine: 1\r\nX-Own: 2\r\nConnection: Keep-Alive, X-More\r\nx-more: 3\r\n"
     server = Server().asked().sends(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n")
     assert server.answer.fields == ((b"X-Own", b"2"),)
+
+
+def test_white_space_after_a_fields_value_is_no_part_of_it() -> None:
+    """RFC 9110, 5.5: the caller would get another value than the server meant."""
+    server = Server().asked()
+    server.sends(b"HTTP/1.1 200 OK\r\nX-Own: 1 2 \t\r\nContent-Length: 0 \r\n\r\n")
+    assert server.answer.fields == ((b"X-Own", b"1 2"),)
 
 
 def test_trailers_do_not_become_fields_of_the_head() -> None:
@@ -139,6 +152,8 @@ def test_a_connection_lost_before_the_whole_answer_is_a_reset(sent: bytes) -> No
         b"\x00\x01\x02\x03",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/0.9 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nyes",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 3\r\n\r\nyes",
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nyesx",
         ANSWER + ANSWER,
         ANSWER + b"HTTP/1.1 503 Busy\r\nX: mixed in\r\nContent-Length: 3\r\n\r\nn",

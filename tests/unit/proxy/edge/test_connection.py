@@ -174,6 +174,16 @@ def test_fields_that_connection_names_are_not_passed_on() -> None:
     assert caller.service.servings[0].message.headers == [(b"X-End", b"3")]
 
 
+def test_white_space_after_a_fields_value_is_no_part_of_it() -> None:
+    """RFC 9110, 5.5: else a model server, or this proxy, compares with another word than was meant."""
+    caller = Caller()
+    caller.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nX-Mine: \t1 2 \t\r\nExpect: 100-continue \r\n")
+    caller.sends(b"Content-Length: 2 \r\n\r\n")
+    assert caller.statuses() == [100]
+    caller.sends(b"ok")
+    assert caller.service.servings[0].message.headers == [(b"X-Mine", b"1 2")]
+
+
 @pytest.mark.parametrize(
     ("target", "path"),
     [
@@ -182,6 +192,7 @@ def test_fields_that_connection_names_are_not_passed_on() -> None:
         (b"http://h", b"/"),
         (b"http://h?x=1", b"/?x=1"),
         (b"//v2", b"//v2"),
+        (b"http:///v2", b"http:///v2"),  # without a host it is invalid (RFC 9110, 4.2.1): nothing is there
     ],
 )
 def test_a_target_in_absolute_form_is_read_as_its_path(target: bytes, path: bytes) -> None:
