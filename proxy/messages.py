@@ -29,6 +29,15 @@ class Outcome(enum.Enum):
     REJECTED = "rejected"  # the caller's own error: goes back from where it happened
 
 
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """The proxy's span in a trace (W3C Trace Context); ids are numbers of 128 and 64 bits, never 0."""
+
+    trace_id: int
+    span_id: int
+    parent_id: int = 0  # the caller's span; 0 = there is none
+    flags: int = 1
+
+
 class Fallback(enum.Enum):
     """What the caller wants once no tier is left."""
 
@@ -52,6 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     fallback: Fallback = Fallback.QUEUE
     idempotency_key: str = ""
     drained: bool = False  # comes from the offline queue: the least critical class
+    trace: Trace | None = None  # where it is traced from the start
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +94,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     tier: int
     outcome: Outcome
     elapsed_s: float
+    began_s: float = 0.0  # monotonic
     cause: str = ""  # for logs: the status or what the network said
 
 

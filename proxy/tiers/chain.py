@@ -192,6 +192,7 @@ class Chain:
                 tier=self._row.priority,
                 outcome=outcome,
                 elapsed_s=now - self._started_s,
+                began_s=self._started_s,
                 cause=cause or (f"status {answer.status}" if answer is not None else ""),
             ),
         )
