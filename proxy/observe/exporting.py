@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
@@ -36,17 +37,20 @@ _ERROR = Status(StatusCode.ERROR)
 _UNSET = Status(StatusCode.UNSET)
 
 
-class LastWords(logging.Handler):
-    """What OpenTelemetry said last: the cause of a failure. Kept off stderr, where our log is JSON."""
+class FirstWords(logging.Handler):
+    """What OpenTelemetry said first since it was asked: the cause. Kept off stderr, where our log is JSON."""
 
     said = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said = record.getMessage()
+        self.said = self.said or record.getMessage()
 
 
 class JsonLines(SpanExporter):
-    """A line of JSON for each span; a batch is one write, so that lines of several processes do not mix."""
+    """A line of JSON for each span; a batch is one write, so that lines of several processes do not mix.
+
+    A file's `out` must not buffer: what a full disk does not take would come again, in pieces.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -64,7 +68,7 @@ class JsonLines(SpanExporter):
 class Watched(SpanExporter):
     """An exporter whose failures are counted, and logged when they begin and when they end."""
 
-    def __init__(self, inner: SpanExporter, *, dropped: Counter[str], words: LastWords, log: Log) -> None:
+    def __init__(self, inner: SpanExporter, *, dropped: Counter[str], words: FirstWords, log: Log) -> None:
         self._inner = inner
         self._dropped = dropped
         self._words = words
@@ -74,6 +78,7 @@ class Watched(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.taken += len(spans)
+        self._words.said = ""
         try:
             result = self._inner.export(spans)
         except (OSError, ValueError) as error:  # of a file or of stderr: full, or closed
@@ -104,7 +109,7 @@ class Exporter:
         self._options = options
         self._dropped = dropped
         dropped.update(queue=0, export=0)
-        words = LastWords()
+        words = FirstWords()
         library = logging.getLogger("opentelemetry")
         library.handlers = [words]
         library.propagate = False
@@ -171,7 +176,9 @@ def _inner(options: TraceOptions) -> SpanExporter:
     if options.to.startswith(FILE):
         path = Path(options.to.removeprefix(FILE))
         try:
-            return JsonLines(path.open("a", encoding="utf-8"))
+            return JsonLines(
+                TextIOWrapper(path.open("ab", buffering=0), encoding="utf-8", write_through=True)
+            )
         except OSError as error:
             raise FileUnusable(f"{path} ({error.strerror})") from error
     path_named = urlsplit(options.to).path.strip("/")
