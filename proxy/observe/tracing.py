@@ -20,11 +20,18 @@ CONSOLE = "console"
 FILE = "file:"
 
 TRACEPARENT = b"traceparent"
+_NAME_BYTES = len(TRACEPARENT)
 SAMPLED = 0x01
 _KEPT_FLAGS = 0x03
 """Of a caller's flags: sampled, and that its trace id is random (Trace Context, level 2)."""
 
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+
+
+_SERVED = Verdict.SERVED
+_FLAG_AT = slice(54, 55)
+_FLAGGED = frozenset((b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"))
+"""The last digit of the flags, and what it is where the sampled flag is set."""
 
 
 class TraceOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +48,9 @@ class TraceOptions(msgspec.Struct, frozen=True, kw_only=True):
     delay_s: float = 1.0  # that a span waits for others at most
     export_timeout_s: float = 5.0  # of one batch, its repetitions included
     flush_s_max: float = 2.0  # for what waits once the proxy has stopped
+
+
+Attributes = dict[str, str | int | bool | tuple[str, ...]]
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -62,7 +72,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     began_ns: int
     ended_ns: int
     failed: bool
-    attributes: dict[str, str | int | bool | tuple[str, ...]]
+    attributes: Attributes
 
 
 Sink = Callable[[list[Span]], None]
@@ -95,6 +105,7 @@ class SampledTraces:
         self, options: TraceOptions, *, clock: Clock, rng: Rng, counts: Counter[str], sink: Sink
     ) -> None:
         self._options = options
+        self._ratio = options.ratio
         self._clock = clock
         self._rng = rng
         self._counts = counts
@@ -104,9 +115,9 @@ class SampledTraces:
 
     def begin(self, request: Request) -> Request:
         given = given_traceparent(request.headers)
-        caller = None if given is None else read_traceparent(given)
-        if not is_sampled(caller, self._options.ratio, self._rng):
+        if not is_sampled(given, self._ratio, self._rng):
             return request
+        caller = None if given is None else read_traceparent(given)
         if not self._within(self._from_the_start):
             return request
         trace = new_trace(caller, self._rng)
@@ -121,6 +132,8 @@ class SampledTraces:
     def settle(self, request: Request, reply: Reply) -> None:
         trace = request.trace
         if trace is None:
+            if reply.verdict is _SERVED and len(reply.attempts) == 1:
+                return  # nearly all
             if not fell_through(request, reply) or not self._within(self._afterwards):
                 return
             given = given_traceparent(request.headers)
@@ -135,11 +148,18 @@ class SampledTraces:
         return within
 
 
-def is_sampled(caller: Caller | None, ratio: float, rng: Rng) -> bool:
-    """Whether a request is traced from the start: as its caller decided, or by a draw where none did."""
-    if caller is not None:
-        return bool(caller.flags & SAMPLED)
-    return rng.random() < ratio
+def is_sampled(given: bytes | None, ratio: float, rng: Rng) -> bool:
+    """Whether a request is traced from the start: as its caller decided, or by a draw where none did.
+
+    A traceparent is read only where it, or the draw, could say yes: nearly all requests end before.
+    """
+    if given is None:
+        return rng.random() < ratio
+    drawn = rng.random() < ratio
+    if not drawn and given[_FLAG_AT] not in _FLAGGED:
+        return False
+    caller = read_traceparent(given)
+    return drawn if caller is None else bool(caller.flags & SAMPLED)
 
 
 def fell_through(request: Request, reply: Reply) -> bool:
@@ -162,7 +182,7 @@ def given_traceparent(headers: Headers) -> bytes | None:
     """The field's value, of several all (which is no traceparent any more); None where there is none."""
     found = None
     for name, value in headers:
-        if len(name) == len(TRACEPARENT) and name.lower() == TRACEPARENT:
+        if len(name) == _NAME_BYTES and name.lower() == TRACEPARENT:
             found = value if found is None else found + b"," + value
     return found
 
@@ -201,7 +221,6 @@ def spans_of(
     now: float,
 ) -> list[Span]:
     """The request's span, and one for each attempt. `epoch_s` is the wall clock's time at the monotonic 0."""
-    chars_max = options.text_chars_max
     server = Span(
         name="infer" if request.method == b"POST" else "ask",
         server=True,
@@ -211,26 +230,32 @@ def spans_of(
         began_ns=_nanoseconds(request.arrived_s + epoch_s),
         ended_ns=_nanoseconds(now + epoch_s),
         failed=reply.answer.status >= 500,
-        attributes={
-            "http.request.method": request.method.decode(),
-            "http.response.status_code": reply.answer.status,
-            "penstock.request_id": request.id[:chars_max],
-            "penstock.model": request.model[:chars_max],
-            "penstock.labels": tuple(label[:chars_max] for label in reply.labels[: options.labels_max]),
-            "penstock.class": reply.class_name[:chars_max],
-            "penstock.verdict": reply.verdict.value,
-            "penstock.table_generation": reply.generation,
-            "penstock.attempts": len(reply.attempts),
-            "penstock.drained": request.drained,
-            **({"penstock.application": reply.application[:chars_max]} if reply.application else {}),
-            **({} if reply.tier is None else {"penstock.tier": reply.tier}),
-        },
+        attributes=_said(request, reply, options),
     )
     attempts = reply.attempts[: options.attempts_max]
-    return [server, *(_call(each, trace, chars_max, _new_id(rng, 64), epoch_s) for each in attempts)]
+    return [server, *(_call(each, trace, options, _new_id(rng, 64), epoch_s) for each in attempts)]
 
 
-def _call(attempt: Attempt, trace: Trace, chars_max: int, span_id: int, epoch_s: float) -> Span:
+def _said(request: Request, reply: Reply, options: TraceOptions) -> Attributes:
+    chars_max = options.text_chars_max
+    return {
+        "http.request.method": request.method.decode(),
+        "http.response.status_code": reply.answer.status,
+        "penstock.request_id": request.id[:chars_max],
+        "penstock.model": request.model[:chars_max],
+        "penstock.labels": tuple(label[:chars_max] for label in reply.labels[: options.labels_max]),
+        "penstock.class": reply.class_name[:chars_max],
+        "penstock.verdict": reply.verdict.value,
+        "penstock.table_generation": reply.generation,
+        "penstock.attempts": len(reply.attempts),
+        "penstock.drained": request.drained,
+        **({"penstock.application": reply.application[:chars_max]} if reply.application else {}),
+        **({} if reply.tier is None else {"penstock.tier": reply.tier}),
+    }
+
+
+def _call(attempt: Attempt, trace: Trace, options: TraceOptions, span_id: int, epoch_s: float) -> Span:
+    chars_max = options.text_chars_max
     began_s = attempt.began_s + epoch_s
     application = attempt.application[:chars_max]
     return Span(

@@ -93,13 +93,21 @@ def test_two_traceparents_are_none() -> None:
     assert read_traceparent(given) is None
 
 
-def test_the_callers_decision_is_followed_without_a_draw() -> None:
+@pytest.mark.parametrize("flags", range(256))
+def test_the_callers_decision_is_followed_whatever_is_drawn(flags: int) -> None:
     """Else a trace would have holes, or a caller that wants none would pay for one."""
     rng = random.Random(SEED)
-    before = rng.getstate()
-    assert is_sampled(Caller(1, 1, 1), 0.0, rng)
-    assert not is_sampled(Caller(1, 1, 2), 1.0, rng)
-    assert rng.getstate() == before
+    given = FOLLOW[:-2] + b"%02x" % flags
+    assert is_sampled(given, 0.0, rng) is bool(flags & 1)
+    assert is_sampled(given, 1.0, rng) is bool(flags & 1)
+
+
+@pytest.mark.parametrize("given", [b"", b"nonsense", FOLLOW + b"0", LEAVE + b"-1", FOLLOW.upper(), b"1" * 80])
+def test_a_malformed_traceparent_decides_nothing(given: bytes) -> None:
+    """It is as if there were none: the draw decides."""
+    rng = random.Random(SEED)
+    assert not is_sampled(given, 0.0, rng)
+    assert is_sampled(given, 1.0, rng)
 
 
 def test_of_those_that_say_nothing_the_ratio_is_drawn() -> None:
