@@ -29,6 +29,7 @@ HOT_PATH = [
     "proxy/hop.py",
     "proxy/labeling.py",
     "proxy/observe/meters.py",
+    "proxy/observe/tracing.py",
     "proxy/pieces.py",
     "proxy/pipeline.py",
     "proxy/qos/breaker.py",

@@ -86,7 +86,14 @@ class App:
         clock, rng, meters = LiveClock(), random.Random(options.seed), Meters()
         self._options = options
         self._engine = engine = Engine(
-            loaded=loaded, queue=queue, client=options.client, clock=clock, rng=rng, log=log, meters=meters
+            loaded=loaded,
+            queue=queue,
+            client=options.client,
+            clock=clock,
+            rng=rng,
+            log=log,
+            meters=meters,
+            traces=options.traces,
         )
         self._service = Service(
             pipeline=engine.pipeline,
@@ -130,7 +137,7 @@ class App:
         """Requests first, then tickets, then all that served them; how many requests were cut off."""
         cut_off = await self._server.drain(self._options.drain_s)
         await self._office.stop()
-        self._engine.stop()
+        await self._engine.stop()
         return cut_off
 
 

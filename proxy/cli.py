@@ -4,11 +4,13 @@ import importlib
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from proxy.edge.limits import EdgeLimits
 from proxy.errors import PenstockError
+from proxy.observe.tracing import CONSOLE, FILE, OFF, TraceOptions
 from proxy.options import PROCESSES_MAX
 
 _NOT_HERE = "'penstock worker' needs the model packages: pip install 'penstock[workers]'"
@@ -51,9 +53,30 @@ class AddressType(click.ParamType["tuple[str, int]"]):
         return host, int(port)
 
 
+class TracesType(click.ParamType["str"]):
+    """Where traces go: `off`, `console`, `file:PATH`, or an http(s) URL."""
+
+    name = "url|file:path|console|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if text in (OFF, CONSOLE) or (text.startswith(FILE) and text != FILE):
+            return text
+        try:
+            url = urlsplit(text)
+            known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            known = False
+        if not known:
+            self.fail(f"{text!r} is not the URL of a collector, 'file:PATH', 'console' or 'off'", param, ctx)
+        return text
+
+
 TABLE = click.Path(path_type=Path)
 ADDRESS = AddressType()
+TRACES = TracesType()
 _EDGE = EdgeLimits()
+_TRACES = TraceOptions()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -87,6 +110,18 @@ def commands() -> None:
     default="info",
     help="Of the log on stderr; JSON unless that is a terminal.",
 )
+@click.option(
+    "--traces",
+    type=TRACES,
+    default=_TRACES.to,
+    help="Of some requests: to an OTLP/HTTP collector (http://localhost:4318), a file, stderr, or nowhere.",
+)
+@click.option(
+    "--trace-ratio",
+    type=click.FloatRange(0, 1),
+    default=_TRACES.ratio,
+    help="Of requests without a traceparent; callers decide for theirs; what fell through is traced too.",
+)
 def serve(
     table: Path,
     listen: tuple[str, int],
@@ -97,6 +132,8 @@ def serve(
     connections_max: int,
     drain_s: float,
     log_level: str,
+    traces: str,
+    trace_ratio: float,
 ) -> None:
     """Serve TABLE. Prints 'penstock ready …' when it accepts traffic; SIGHUP reloads, SIGTERM drains."""
     from proxy.app import serve as serve_app
@@ -112,6 +149,7 @@ def serve(
             log_level=log_level,
             drain_s=drain_s,
             edge=EdgeLimits(body_bytes_max=body_bytes_max, connections_max=connections_max),
+            traces=TraceOptions(to=traces, ratio=trace_ratio),
         )
     )
 

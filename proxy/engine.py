@@ -5,16 +5,21 @@ Decides nothing. Takes no requests of its own accord: the data side, the drain, 
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from proxy.clusters.http import HttpCluster
 from proxy.clusters.limits import ClientLimits
 from proxy.loading import Loaded
 from proxy.observe.meters import Meters
+from proxy.observe.tracing import OFF, SampledTraces, TraceOptions
 from proxy.pipeline import Pipeline, Pressing
-from proxy.ports import Clock, Log, OfflineQueue, Rng
+from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Rng, Tracer
 from proxy.qos.permits import PermitsOf, own_permits
 from proxy.snapshot import SnapshotBuilder
 from proxy.timers import Wheel
+
+if TYPE_CHECKING:
+    from proxy.observe.exporting import Exporter
 
 SWEEP_S = 5.0
 """How often idle connections to model servers are looked through, and the ends of log bursts."""
@@ -36,7 +41,9 @@ class Engine:
         permits_of: PermitsOf = own_permits,
         pressure: Pressing | None = None,
         generation: int | None = None,
+        traces: TraceOptions,
     ) -> None:
+        """Raises FileUnusable where traces cannot be written."""
         self._loop = loop = asyncio.get_running_loop()
         timers = Wheel(
             now=clock.now, alarm=loop.call_later, report=lambda e: log.error("timer_broke", error=repr(e))
@@ -49,9 +56,16 @@ class Engine:
             clock=clock, timers=timers, rng=rng, clusters=self._clusters, permits_of=permits_of
         )
         self.meters = meters
+        self._exporter: Exporter | None = None
         snapshot = self.builder.build(loaded.table, loaded.labeling, None, generation)
         self.pipeline = Pipeline(
-            snapshot=snapshot, queue=queue, clock=clock, meters=meters, log=log, pressure=pressure
+            snapshot=snapshot,
+            queue=queue,
+            clock=clock,
+            meters=meters,
+            log=log,
+            pressure=pressure,
+            tracer=self._tracer(traces, clock, rng, log),
         )
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -65,12 +79,23 @@ class Engine:
         for cluster in self._clusters.values():
             cluster.retain(urls)
 
-    def stop(self) -> None:
-        """Close every connection to a model server."""
+    async def stop(self) -> None:
+        """Close every connection to a model server, and export the traces that wait."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         for cluster in self._clusters.values():
             cluster.close()
+        if self._exporter is not None:
+            await self._exporter.close()
+
+    def _tracer(self, traces: TraceOptions, clock: Clock, rng: Rng, log: Log) -> Tracer:
+        if traces.to == OFF:
+            return NO_TRACES
+        from proxy.observe.exporting import Exporter  # noqa: PLC0415 - heavy, and most proxies trace nothing
+
+        meters = self.meters
+        self._exporter = exporter = Exporter(traces, dropped=meters.spans_dropped, log=log)
+        return SampledTraces(traces, clock=clock, rng=rng, counts=meters.traces, sink=exporter.put)
 
     def _sweep(self) -> None:
         for cluster in self._clusters.values():

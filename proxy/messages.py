@@ -4,6 +4,7 @@ from labelers.fields import Headers
 from proxy.answer import Answer, Failure
 from proxy.reply import Attempt, Label, Reply
 from proxy.request import Request, Target
+from proxy.trace import Trace
 from proxy.verdicts import Fallback, Outcome, Verdict
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "Reply",
     "Request",
     "Target",
+    "Trace",
     "Verdict",
 ]

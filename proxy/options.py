@@ -6,6 +6,7 @@ import msgspec
 
 from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
+from proxy.observe.tracing import TraceOptions
 from proxy.offline.drain import DrainLimits
 
 Address = tuple[str, int]
@@ -27,3 +28,4 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     edge: EdgeLimits = EdgeLimits()
     client: ClientLimits = ClientLimits()
     drain: DrainLimits = DrainLimits()
+    traces: TraceOptions = TraceOptions()

@@ -17,7 +17,7 @@ from labelers import Payload
 from proxy.messages import Answer, Attempt, Fallback, Label, Outcome, Reply, Request, Verdict
 from proxy.observe.burst import Burst
 from proxy.observe.meters import Meters
-from proxy.ports import Clock, Log, OfflineQueue
+from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Tracer
 from proxy.problem import problem
 from proxy.qos.gate import Bar
 from proxy.routing.table import Plan
@@ -73,6 +73,7 @@ class Pipeline:
         meters: Meters,
         log: Log,
         pressure: Pressing | None = None,
+        tracer: Tracer = NO_TRACES,
     ) -> None:
         self.snapshot = snapshot
         self.queue = queue
@@ -82,6 +83,7 @@ class Pipeline:
         self.log = log
         self.failures = Burst("attempt_failed", clock=clock, log=log)  # by application and outcome
         self.pressure = pressure or Pressure()
+        self.tracer = tracer
 
     def pressed(self) -> bool:
         """Whether online requests want all that there is: then the drain must not take any of it."""
@@ -99,13 +101,13 @@ class Pipeline:
 
     def take(self, request: Request, done: Done) -> "Exchange":
         """Route an inference request; `done` is called once (perhaps before this returns)."""
-        exchange = Exchange(self, request, done)
+        exchange = Exchange(self, self.tracer.begin(request), done)
         exchange.begin()
         return exchange
 
     def ask(self, request: Request, done: Done) -> "Exchange":
         """Put a question about a model to the applications, in table order, until one knows it."""
-        exchange = Exchange(self, request, done)
+        exchange = Exchange(self, self.tracer.begin(request), done)
         exchange.begin_catalog()
         return exchange
 
@@ -157,8 +159,10 @@ class Exchange:
         if self._chain is not None:
             self._chain.cancel()
             self._look_back(self._chain)
-        self._pipeline.meters.settle(self._reply(Verdict.ABANDONED, Answer(status=499)), self._elapsed_s())
+        reply = self._reply(Verdict.ABANDONED, Answer(status=499))
+        self._pipeline.meters.settle(reply, self._elapsed_s())
         self._chain = None
+        self._pipeline.tracer.settle(self._request, reply)
 
     def _descend(self, falls: dict[Outcome, bool], then: Callable[[Answer | None], None]) -> None:
         request = self._request
@@ -253,6 +257,7 @@ class Exchange:
         if done is not None:
             self._pipeline.meters.settle(reply, self._elapsed_s())
             done(reply)
+            self._pipeline.tracer.settle(self._request, reply)  # the caller has its answer: nobody waits
 
     def _look_back(self, chain: Chain) -> None:
         """Count what was passed over, and log what failed, with its cause: the caller is not told that."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from labelers import Payload
-from proxy.messages import Answer, Failure, Request, Target
+from proxy.messages import Answer, Failure, Reply, Request, Target
 from proxy.tickets import Claim, Envelope, Put, QueueStats, Ticket, TicketStatus
 
 
@@ -163,6 +163,31 @@ class OfflineQueue(Protocol):
     def close(self) -> asyncio.Future[None]:
         """Finish the writes that have begun, then let go of the store."""
         ...
+
+
+class Tracer(Protocol):
+    """Traces of some requests (`observe/tracing.py`). Called for every request, so cheap for most."""
+
+    def begin(self, request: Request) -> Request:
+        """The request as it goes on; one that is traced from the start tells model servers so."""
+        ...
+
+    def settle(self, request: Request, reply: Reply) -> None:
+        """The request, as `begin` gave it, ended so. Never waits."""
+        ...
+
+
+class NoTraces:
+    """`Tracer` where none are wanted."""
+
+    def begin(self, request: Request) -> Request:
+        return request
+
+    def settle(self, request: Request, reply: Reply) -> None:
+        """Nothing is traced."""
+
+
+NO_TRACES: Tracer = NoTraces()
 
 
 class Log(Protocol):

@@ -13,16 +13,24 @@ Label = str
 class Attempt:
     """One row tried, as `Penstock-Attempts` reports it. Never changed."""
 
-    __slots__ = ("application", "cause", "elapsed_s", "outcome", "tier")
+    __slots__ = ("application", "began_s", "cause", "elapsed_s", "outcome", "tier")
 
     def __init__(
-        self, *, application: str, tier: int, outcome: Outcome, elapsed_s: float, cause: str = ""
+        self,
+        *,
+        application: str,
+        tier: int,
+        outcome: Outcome,
+        elapsed_s: float,
+        began_s: float = 0.0,  # monotonic
+        cause: str = "",  # for logs: what the network said, or the status
     ) -> None:
         self.application: Final = application
         self.tier: Final = tier
         self.outcome: Final = outcome
         self.elapsed_s: Final = elapsed_s
-        self.cause: Final = cause  # for logs: the status or what the network said
+        self.began_s: Final = began_s
+        self.cause: Final = cause
 
 
 @final

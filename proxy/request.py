@@ -3,6 +3,7 @@
 from typing import Final, final
 
 from labelers.fields import Headers, block_of, headers_of
+from proxy.trace import Trace
 from proxy.verdicts import Fallback
 
 
@@ -22,7 +23,7 @@ class Request:
             "id",
             "idempotency_key",
         ),
-        *("method", "model", "target", "version"),
+        *("method", "model", "target", "trace", "version"),
     )
 
     def __init__(
@@ -42,6 +43,7 @@ class Request:
         fallback: Fallback = Fallback.QUEUE,
         idempotency_key: str = "",
         drained: bool = False,  # comes from the offline queue: the least critical class
+        trace: Trace | None = None,  # where it is traced from the start
     ) -> None:
         self.id: Final = id
         self.method: Final = method
@@ -56,11 +58,31 @@ class Request:
         self.fallback: Final = fallback
         self.idempotency_key: Final = idempotency_key
         self.drained: Final = drained
+        self.trace: Final = trace
 
     @property
     def headers(self) -> Headers:
         """The end-to-end header fields, decoded."""
         return headers_of(self.block)
+
+    def traced(self, trace: Trace, block: bytes) -> "Request":
+        """The same in a trace, with header fields that say so."""
+        return Request(
+            id=self.id,
+            method=self.method,
+            target=self.target,
+            model=self.model,
+            version=self.version,
+            block=block,
+            coded=self.coded,
+            body=self.body,
+            arrived_s=self.arrived_s,
+            deadline_s=self.deadline_s,
+            fallback=self.fallback,
+            idempotency_key=self.idempotency_key,
+            drained=self.drained,
+            trace=trace,
+        )
 
 
 @final

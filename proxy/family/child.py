@@ -110,6 +110,7 @@ class Child:
             permits_of=self._permits,
             pressure=ledger,
             generation=begin.edition.generation,
+            traces=begin.traces,
         )
         self._set_drained(begin.edition.drained)
         service = Service(
@@ -136,7 +137,7 @@ class Child:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._engine.stop()
+        await self._engine.stop()
         await self._queue.close()
         self._channel.send(Broke(self._broke) if self._broke else Ended(cut_off, self._counts()))
         return 1 if self._broke else 0

@@ -9,6 +9,7 @@ import msgspec
 
 from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
+from proxy.observe.tracing import TraceOptions
 from proxy.options import Address
 
 
@@ -27,6 +28,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: dict[tuple[str, str], int]
     faults: dict[int, int]
     tickets: dict[str, int]
+    traces: dict[str, int]
+    spans_dropped: dict[str, int]
     request_seconds: dict[str, Buckets]
     overhead_seconds: Buckets
     connections: int
@@ -57,6 +60,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     seed: int | None
     edge: EdgeLimits
     client: ClientLimits
+    traces: TraceOptions
 
 
 class NewTable(msgspec.Struct, frozen=True, tag=True):

@@ -69,6 +69,7 @@ class Supervisor:
             meters=self.meters,
             permits_of=self._permits,
             pressure=self._ledger,
+            traces=options.traces,
         )
         self._keepers = [
             Keeper(column, self, clock=clock, log=log) for column in range(1, options.processes + 1)
@@ -118,7 +119,7 @@ class Supervisor:
             self._gatherer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._gatherer
-        self._engine.stop()
+        await self._engine.stop()
         if self._reservation is not None:
             self._reservation.release()
         await self._cleaning.aclose()
@@ -197,6 +198,7 @@ class Supervisor:
             seed=options.seed,
             edge=options.edge,
             client=options.client,
+            traces=options.traces,
         )
 
     def built(self) -> None:

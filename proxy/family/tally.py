@@ -24,6 +24,8 @@ class Sum:
             (meters.passed_over, counts.passed_over),
             (meters.faults, counts.faults),
             (meters.tickets, counts.tickets),
+            (meters.traces, counts.traces),
+            (meters.spans_dropped, counts.spans_dropped),
             (self.labelers, counts.labelers),
         ):
             _add(mine, more)
@@ -46,6 +48,8 @@ def counts_of(meters: Meters, labelers: Mapping[tuple[str, str], int]) -> Counts
         passed_over=meters.passed_over,
         faults=meters.faults,
         tickets=meters.tickets,
+        traces=meters.traces,
+        spans_dropped=meters.spans_dropped,
         request_seconds={name: _buckets(each) for name, each in meters.request_seconds.items()},
         overhead_seconds=_buckets(meters.overhead_seconds),
         connections=meters.connections,

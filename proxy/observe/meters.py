@@ -65,7 +65,9 @@ class Meters:
         "passed_over",
         "request_seconds",
         "served",
+        "spans_dropped",
         "tickets",
+        "traces",
     )
 
     def __init__(self, served: Callable[[str], None] | None = None) -> None:
@@ -78,6 +80,8 @@ class Meters:
         self.passed_over: Counter[tuple[str, str]] = Counter()  # application, reason
         self.faults: Counter[int] = Counter()  # status of requests refused before routing
         self.tickets: Counter[str] = Counter()  # how parking ended
+        self.traces: Counter[str] = Counter()  # traced, or left out by the limit
+        self.spans_dropped: Counter[str] = Counter()  # by reason
         self.request_seconds: dict[str, Histogram] = {}  # by class
         self.overhead_seconds = Histogram()
         self.connections = 0

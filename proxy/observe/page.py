@@ -68,6 +68,10 @@ class Page:
         yield _counter("faults", "Requests refused before routing.", ("status",), faults)
         tickets = {(how,): count for how, count in meters.tickets.items()}
         yield _counter("tickets", "Requests parked, or why not.", ("result",), tickets)
+        traces = {(result,): count for result, count in meters.traces.items()}
+        yield _counter("traces", "Requests chosen for a trace, and what became of it.", ("result",), traces)
+        dropped = {(reason,): count for reason, count in meters.spans_dropped.items()}
+        yield _counter("spans_dropped", "Spans that no collector got.", ("reason",), dropped)
         by_class = {(name,): histogram for name, histogram in meters.request_seconds.items()}
         yield _histogram("request_seconds", "From arrival to reply.", ("class",), by_class)
         overhead = {(): meters.overhead_seconds}

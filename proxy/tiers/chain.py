@@ -195,6 +195,7 @@ class Chain:
                 tier=self._row.priority,
                 outcome=outcome,
                 elapsed_s=now - self._started_s,
+                began_s=self._started_s,
                 cause=cause or ("" if answer is None or outcome is _OK else f"status {answer.status}"),
             ),
         )

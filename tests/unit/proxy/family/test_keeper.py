@@ -15,6 +15,7 @@ from proxy.family.keeper import Keeper, KeeperLimits
 from proxy.family.messages import Began, Begin, Broke, Counts, Edition, Ended, NewTable, Told
 from proxy.family.tally import counts_of
 from proxy.observe.meters import Meters
+from proxy.observe.tracing import TraceOptions
 from tests.stand_ins.log import RecordingLog
 
 COUNTS = counts_of(Meters(), {})
@@ -58,6 +59,7 @@ class StandInFamily:
             seed=None,
             edge=EdgeLimits(),
             client=ClientLimits(),
+            traces=TraceOptions(),
         )
 
     def built(self) -> None:

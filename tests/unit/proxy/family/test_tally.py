@@ -25,6 +25,8 @@ def meters() -> Meters:
     meters.passed_over["b", "rate"] = 4
     meters.faults[413] = 2
     meters.tickets["accepted"] = 3
+    meters.traces["traced"] = 7
+    meters.spans_dropped.update(queue=8, export=0)
     meters.connections = 5
     return meters
 
@@ -45,6 +47,8 @@ def test_the_sum_of_two_is_twice_each() -> None:
     assert total.meters.passed_over == {("b", "rate"): 8}
     assert total.meters.faults == {413: 4}
     assert total.meters.tickets == {"accepted": 6}
+    assert total.meters.traces == {"traced": 14}
+    assert total.meters.spans_dropped == {"queue": 16, "export": 0}
     assert total.meters.connections == 10
     assert total.labelers == {("json-field", "ok"): 12, ("json-field", "raised"): 0}
     assert sum(total.meters.request_seconds["urgent"].counts) == 2
