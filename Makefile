@@ -57,7 +57,7 @@ endif
 
 # The hot path compiled by mypyc, in a folder of its own, and the tests of what is in it: the plain files' twins.
 COMPILED := build/compiled
-COMPILED_TESTS := tests/unit/proxy/edge tests/unit/proxy/clusters tests/unit/proxy/tiers tests/unit/proxy/qos \
+COMPILED_TESTS := tests/unit/proxy/heads tests/unit/proxy/edge tests/unit/proxy/clusters tests/unit/proxy/tiers tests/unit/proxy/qos \
 	tests/unit/proxy/test_pipeline.py tests/unit/proxy/test_timers.py tests/unit/proxy/test_labeling.py \
 	tests/unit/proxy/test_watchdog.py tests/integration/test_founding_table.py tests/integration/test_attacks.py \
 	tests/corpus tests/integration/test_http.py tests/integration/test_admin.py

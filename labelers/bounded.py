@@ -3,15 +3,17 @@
 They are called without the watchdog, which could not break them off, and give their labels canonical.
 """
 
+from abc import ABC, abstractmethod
+
 from labelers.api import Payload
 
 
-class Bounded:
+class Bounded(ABC):
     """The base of such labelers."""
 
+    @abstractmethod
     def labels(self, payload: Payload) -> tuple[str, ...]:
         """The labels, canonical, each once. Raises `PayloadError` and `BadYield`."""
-        raise NotImplementedError
 
     def __call__(self, payload: Payload) -> tuple[str, ...]:
         """The same, as of any labeler."""

@@ -8,8 +8,7 @@ task and no await: about 3 µs a labeler besides what the labeler does.
 import math
 from collections import Counter
 from collections.abc import Sequence
-
-import msgspec
+from dataclasses import dataclass
 
 from labelers import Payload
 from labelers.bounded import Bounded
@@ -37,7 +36,8 @@ Counts = Counter[tuple[str, str]]
 BURST_EVENT = "labeler_failed"
 
 
-class Labeler(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Labeler:
     """A labeler with what the table says about it."""
 
     use: str

@@ -265,3 +265,10 @@ def test_the_files_looked_at_are_those_of_the_project() -> None:
     """A walk that finds nothing would find nothing wrong."""
     paths = {source.path for source in _sources()}
     assert {"proxy/pipeline.py", "tests/test_tidy.py", "pyproject.toml", ".ci/run", "Makefile"} <= paths
+
+
+def test_no_compiled_file_defines_a_struct() -> None:
+    """Compiled by mypyc it drops what it says to its base: a frozen msgspec value would not be frozen."""
+    compiled = re.findall(r'"((?:proxy|labelers)/[a-z_/]+\.py)"', (ROOT / "setup.py").read_text())
+    assert "proxy/pipeline.py" in compiled
+    assert not [path for path in compiled if "(msgspec.Struct" in (ROOT / path).read_text()]

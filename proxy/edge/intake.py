@@ -2,9 +2,8 @@
 
 import math
 import re
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
-
-import msgspec
 
 from proxy.edge.message import Message
 from proxy.messages import Answer, Fallback, Request
@@ -22,38 +21,29 @@ _TICKET_PATH = re.compile(rb"/v1/tickets/([A-Za-z0-9_-]{1,128})(?:\?.*)?")
 _TOKEN = re.compile(rb"[\x21-\x7e]+")
 
 
-class Infer(msgspec.Struct, frozen=True):
-    """Route this request."""
-
-    request: Request
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """A question about a model: metadata or readiness."""
-
-    request: Request
-
-
-class OfTicket(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class OfTicket:
     """Look a ticket up, or cancel it."""
 
     ticket: str
     cancel: bool
 
 
-class About(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class About:
     """A question about the proxy itself: `""` (metadata), `live` or `ready`."""
 
     what: str
 
 
-Wish = Infer | Ask | OfTicket | About | Answer
-"""What a message asks for; an `Answer` refuses it."""
+Wish = Request | OfTicket | About | Answer
+"""What a message asks for: a request is routed (POST) or asks about a model (GET); an answer refuses."""
 
 _ABOUT = {b"/v2": "", b"/v2/": "", b"/v2/health/live": "live", b"/v2/health/ready": "ready"}
 
 
-class Named(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Named:
     """What the path of a model names: the model, perhaps its version, and what is wanted of it."""
 
     model: str
@@ -124,10 +114,7 @@ def _of_model(message: Message, named: Named, request_id: str) -> Wish:
         return _wrong_method(message, "POST")
     if not infer and message.method not in _READS:
         return _wrong_method(message, "GET")
-    request = _request(message, named, request_id)
-    if isinstance(request, Answer):
-        return request
-    return Infer(request) if infer else Ask(request)
+    return _request(message, named, request_id)
 
 
 def _request(message: Message, named: Named, request_id: str) -> Request | Answer:

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from proxy.edge.identity import RequestIds
-from proxy.edge.intake import About, Ask, Infer, Intake, OfTicket, request_id
+from proxy.edge.intake import About, Intake, OfTicket, request_id
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer, encode_reply
 from proxy.edge.ticketing import cancel_answer, ticket_answer
@@ -93,10 +93,9 @@ class Service:
     def _serve(self, turn: "Turn") -> Serving | None:
         wish = self._intake.read_wish(turn.message, turn.request_id)
         match wish:
-            case Infer(request):
-                return self._pipeline.take(request, turn.reply)
-            case Ask(request):
-                return self._pipeline.ask(request, turn.reply)
+            case Request():
+                send = self._pipeline.take if wish.method == b"POST" else self._pipeline.ask
+                return send(wish, turn.reply)
             case OfTicket(ticket, cancel):
                 self._serve_ticket(ticket, cancel, turn)
             case About(what):

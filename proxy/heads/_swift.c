@@ -1740,10 +1740,11 @@ struct __pyx_obj_5proxy_5heads_6_swift_RequestReader {
   struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader *__pyx_vtab;
   Py_ssize_t head_bytes_max;
   Py_ssize_t target_bytes_max;
+  int fields_max;
 };
 
 
-/* "proxy/heads/_swift.pyx":286
+/* "proxy/heads/_swift.pyx":288
  * 
  * 
  * cdef class AnswerReader:             # <<<<<<<<<<<<<<
@@ -1772,7 +1773,7 @@ struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader {
 static struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader *__pyx_vtabptr_5proxy_5heads_6_swift_RequestReader;
 
 
-/* "proxy/heads/_swift.pyx":286
+/* "proxy/heads/_swift.pyx":288
  * 
  * 
  * cdef class AnswerReader:             # <<<<<<<<<<<<<<
@@ -2601,34 +2602,16 @@ static void __pyx_insert_code_object(int code_line, __Pyx_CachedCodeObjectType* 
 static void __Pyx_AddTraceback(const char *funcname, int c_line,
                                int py_line, const char *filename);
 
-/* PyObjectCallMethod1.proto */
-static CYTHON_INLINE PyObject* __Pyx_PyObject_CallMethod1(PyObject* obj, PyObject* method_name, PyObject* arg);
-
-/* CheckUnpickleChecksumError.export */
-static void __Pyx_RaiseUnpickleChecksumError(long checksum, long checksum1, long checksum2, long checksum3, const char *members);
-
 /* GCCDiagnostics.proto */
 #if !defined(__INTEL_COMPILER) && defined(__GNUC__) && (__GNUC__ > 4 || (__GNUC__ == 4 && __GNUC_MINOR__ >= 6))
 #define __Pyx_HAS_GCC_DIAGNOSTIC
 #endif
 
-/* UpdateUnpickledDict.export */
-static int __Pyx_UpdateUnpickledDict(PyObject *obj, PyObject *state, Py_ssize_t index);
+/* PyObjectCallMethod1.proto */
+static CYTHON_INLINE PyObject* __Pyx_PyObject_CallMethod1(PyObject* obj, PyObject* method_name, PyObject* arg);
 
-/* CheckUnpickleChecksum.proto */
-static CYTHON_INLINE int __Pyx_CheckUnpickleChecksum(long checksum, long checksum1, long checksum2, long checksum3, const char *members);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE int __Pyx_PyLong_As_int(PyObject *);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE unsigned char __Pyx_PyLong_As_unsigned_char(PyObject *);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE PY_LONG_LONG __Pyx_PyLong_As_PY_LONG_LONG(PyObject *);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE long __Pyx_PyLong_As_long(PyObject *);
+/* CheckUnpickleChecksumError.export */
+static void __Pyx_RaiseUnpickleChecksumError(long checksum, long checksum1, long checksum2, long checksum3, const char *members);
 
 /* PyObjectVectorcallKwds.proto (used by PyObjectVectorcallMethodKwds) */
 #if CYTHON_VECTORCALL
@@ -2648,16 +2631,34 @@ static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *con
 #endif
 
 /* CIntToPy.proto */
-static CYTHON_INLINE PyObject* __Pyx_PyLong_From_unsigned_char(unsigned char value);
+static CYTHON_INLINE PyObject* __Pyx_PyLong_From_int(int value);
+
+/* CIntFromPy.proto */
+static CYTHON_INLINE int __Pyx_PyLong_As_int(PyObject *);
+
+/* CIntFromPy.proto */
+static CYTHON_INLINE unsigned char __Pyx_PyLong_As_unsigned_char(PyObject *);
+
+/* CIntFromPy.proto */
+static CYTHON_INLINE PY_LONG_LONG __Pyx_PyLong_As_PY_LONG_LONG(PyObject *);
+
+/* CIntFromPy.proto */
+static CYTHON_INLINE long __Pyx_PyLong_As_long(PyObject *);
 
 /* CIntToPy.proto */
-static CYTHON_INLINE PyObject* __Pyx_PyLong_From_int(int value);
+static CYTHON_INLINE PyObject* __Pyx_PyLong_From_unsigned_char(unsigned char value);
 
 /* CIntToPy.proto */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_PY_LONG_LONG(PY_LONG_LONG value);
 
+/* UpdateUnpickledDict.export */
+static int __Pyx_UpdateUnpickledDict(PyObject *obj, PyObject *state, Py_ssize_t index);
+
 /* CIntToPy.proto */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value);
+
+/* CheckUnpickleChecksum.proto */
+static CYTHON_INLINE int __Pyx_CheckUnpickleChecksum(long checksum, long checksum1, long checksum2, long checksum3, const char *members);
 
 /* GetRuntimeVersion.proto */
 #if __PYX_LIMITED_VERSION_HEX < 0x030b0000
@@ -2749,7 +2750,7 @@ static int __Pyx_State_RemoveModule(void*);
 #define __PYX_ABI_MODULE_NAME "_cython_" CYTHON_ABI
 #define __PYX_TYPE_MODULE_PREFIX __PYX_ABI_MODULE_NAME "."
 
-static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNUSED struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, PyObject *__pyx_v_data, char const *__pyx_v_at, char const *__pyx_v_end, PyObject *__pyx_v_method, PyObject *__pyx_v_target); /* proto*/
+static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, PyObject *__pyx_v_data, char const *__pyx_v_at, char const *__pyx_v_end, PyObject *__pyx_v_method, PyObject *__pyx_v_target); /* proto*/
 static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUSED struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader *__pyx_v_self, PyObject *__pyx_v_data, char const *__pyx_v_at, char const *__pyx_v_end, int __pyx_v_status); /* proto*/
 
 /* Module declarations from "libc.string" */
@@ -2852,11 +2853,11 @@ static const char __pyx_k_proxy_authorization[] = "proxy-authorization";
 static const char __pyx_k_Penstock_Application[] = "\r\nPenstock-Application: ";
 static const char __pyx_k_Penstock_Deadline_Ms[] = "\r\nPenstock-Deadline-Ms: ";
 static const char __pyx_k_Server_Timing_penstock_dur[] = "\r\nServer-Timing: penstock;dur=";
-static const char __pyx_k_head_bytes_max_target_bytes_max[] = "head_bytes_max, target_bytes_max";
 static const char __pyx_k_inference_header_content_length[] = "inference-header-content-length";
 static const char __pyx_k_The_twin_of_request_py_answer_py[] = "The twin of `request.py`, `answer.py` and `writing.py`: the same results, from one pass over the bytes.\n\nNever reads outside the bytes it is given, writes only into bytes that it has just made, of a size counted first.\n";
+static const char __pyx_k_fields_max_head_bytes_max_target[] = "fields_max, head_bytes_max, target_bytes_max";
 /* #### Code section: decls ### */
-static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max, Py_ssize_t __pyx_v_target_bytes_max); /* proto */
+static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max, Py_ssize_t __pyx_v_target_bytes_max, int __pyx_v_fields_max); /* proto */
 static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, PyObject *__pyx_v_data); /* proto */
 static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self); /* proto */
 static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_6__setstate_cython__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, PyObject *__pyx_v___pyx_state); /* proto */
@@ -2959,7 +2960,7 @@ namespace {
     __Pyx_CachedCFunction __pyx_umethod_PyDict_Type_pop;
     __Pyx_CachedCFunction __pyx_umethod_PyDict_Type_values;
     PyObject *__pyx_codeobj_tab[11];
-    PyObject *__pyx_string_tab[116];
+    PyObject *__pyx_string_tab[117];
     PyObject *__pyx_number_tab[2];
 /* #### Code section: module_state_contents ### */
 /* CommonTypesMetaclass.module_state_decls */
@@ -3059,69 +3060,70 @@ static __pyx_mstatetype * const __pyx_mstate_global = &__pyx_mstate_global_stati
 #define __pyx_n_u_each __pyx_string_tab[52]
 #define __pyx_n_u_elapsed_s __pyx_string_tab[53]
 #define __pyx_n_u_end __pyx_string_tab[54]
-#define __pyx_n_u_first __pyx_string_tab[55]
-#define __pyx_n_u_further __pyx_string_tab[56]
-#define __pyx_n_u_generation __pyx_string_tab[57]
-#define __pyx_n_u_head __pyx_string_tab[58]
-#define __pyx_n_u_head_bytes_max __pyx_string_tab[59]
-#define __pyx_n_u_host __pyx_string_tab[60]
-#define __pyx_n_u_how __pyx_string_tab[61]
-#define __pyx_n_u_id __pyx_string_tab[62]
-#define __pyx_n_u_items __pyx_string_tab[63]
-#define __pyx_n_u_keep_alive_2 __pyx_string_tab[64]
-#define __pyx_n_u_label __pyx_string_tab[65]
-#define __pyx_n_u_labels __pyx_string_tab[66]
-#define __pyx_n_u_left_ms __pyx_string_tab[67]
-#define __pyx_n_u_length __pyx_string_tab[68]
-#define __pyx_n_u_method __pyx_string_tab[69]
-#define __pyx_n_u_most __pyx_string_tab[70]
-#define __pyx_n_u_name_2 __pyx_string_tab[71]
-#define __pyx_n_u_out __pyx_string_tab[72]
-#define __pyx_n_u_outcome __pyx_string_tab[73]
-#define __pyx_n_u_path __pyx_string_tab[74]
-#define __pyx_n_u_place __pyx_string_tab[75]
-#define __pyx_n_u_pop __pyx_string_tab[76]
-#define __pyx_n_u_proxy_heads__swift __pyx_string_tab[77]
-#define __pyx_n_u_read __pyx_string_tab[78]
-#define __pyx_n_u_request_id __pyx_string_tab[79]
-#define __pyx_n_u_rest_s __pyx_string_tab[80]
-#define __pyx_n_u_self __pyx_string_tab[81]
-#define __pyx_n_u_setdefault __pyx_string_tab[82]
-#define __pyx_n_u_size __pyx_string_tab[83]
-#define __pyx_n_u_start __pyx_string_tab[84]
-#define __pyx_n_u_state __pyx_string_tab[85]
-#define __pyx_n_u_status __pyx_string_tab[86]
-#define __pyx_n_u_target __pyx_string_tab[87]
-#define __pyx_n_u_target_at __pyx_string_tab[88]
-#define __pyx_n_u_target_bytes_max __pyx_string_tab[89]
-#define __pyx_n_u_target_size __pyx_string_tab[90]
-#define __pyx_n_u_tenths __pyx_string_tab[91]
-#define __pyx_n_u_tier __pyx_string_tab[92]
-#define __pyx_n_u_to __pyx_string_tab[93]
-#define __pyx_n_u_update __pyx_string_tab[94]
-#define __pyx_n_u_use_setstate __pyx_string_tab[95]
-#define __pyx_n_u_values __pyx_string_tab[96]
-#define __pyx_n_u_write_answer_head __pyx_string_tab[97]
-#define __pyx_n_u_write_attempt __pyx_string_tab[98]
-#define __pyx_n_u_write_request_head __pyx_string_tab[99]
-#define __pyx_n_b_DELETE_2 __pyx_string_tab[100]
-#define __pyx_n_b_GET_2 __pyx_string_tab[101]
-#define __pyx_n_b_HEAD_2 __pyx_string_tab[102]
-#define __pyx_n_b_POST_2 __pyx_string_tab[103]
-#define __pyx_kp_b_keep_alive __pyx_string_tab[104]
-#define __pyx_kp_b_iso88591_6 __pyx_string_tab[105]
-#define __pyx_kp_b_iso88591_1F __pyx_string_tab[106]
-#define __pyx_kp_b_iso88591_T_d_1_L_F_A_avT_r_F_BbPaaccd_Cq __pyx_string_tab[107]
-#define __pyx_kp_b_iso88591_q_0_kQR_xq_7_a_nA_1 __pyx_string_tab[108]
-#define __pyx_kp_b_iso88591_q_0_kQR_7_q0_a_1 __pyx_string_tab[109]
-#define __pyx_kp_b_iso88591_Q_q_l_vWE_Q_q_q_q_T_G1_T_A __pyx_string_tab[110]
-#define __pyx_kp_b_iso88591_d_q_l_vWE_Q_q_q_q_d_7_WA_d_7_Q __pyx_string_tab[111]
-#define __pyx_kp_b_iso88591_D_1HBc_QfBc_r_AWBb_J_q_a_IQgQ_A __pyx_string_tab[112]
-#define __pyx_kp_b_iso88591_D_T_1G2S_V2T_r_AZr_AYVXXZZ_mmoo __pyx_string_tab[113]
-#define __pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_A __pyx_string_tab[114]
-#define __pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_2 __pyx_string_tab[115]
-#define __pyx_int_190691712 __pyx_number_tab[0]
-#define __pyx_int_235494006 __pyx_number_tab[1]
+#define __pyx_n_u_fields_max __pyx_string_tab[55]
+#define __pyx_n_u_first __pyx_string_tab[56]
+#define __pyx_n_u_further __pyx_string_tab[57]
+#define __pyx_n_u_generation __pyx_string_tab[58]
+#define __pyx_n_u_head __pyx_string_tab[59]
+#define __pyx_n_u_head_bytes_max __pyx_string_tab[60]
+#define __pyx_n_u_host __pyx_string_tab[61]
+#define __pyx_n_u_how __pyx_string_tab[62]
+#define __pyx_n_u_id __pyx_string_tab[63]
+#define __pyx_n_u_items __pyx_string_tab[64]
+#define __pyx_n_u_keep_alive_2 __pyx_string_tab[65]
+#define __pyx_n_u_label __pyx_string_tab[66]
+#define __pyx_n_u_labels __pyx_string_tab[67]
+#define __pyx_n_u_left_ms __pyx_string_tab[68]
+#define __pyx_n_u_length __pyx_string_tab[69]
+#define __pyx_n_u_method __pyx_string_tab[70]
+#define __pyx_n_u_most __pyx_string_tab[71]
+#define __pyx_n_u_name_2 __pyx_string_tab[72]
+#define __pyx_n_u_out __pyx_string_tab[73]
+#define __pyx_n_u_outcome __pyx_string_tab[74]
+#define __pyx_n_u_path __pyx_string_tab[75]
+#define __pyx_n_u_place __pyx_string_tab[76]
+#define __pyx_n_u_pop __pyx_string_tab[77]
+#define __pyx_n_u_proxy_heads__swift __pyx_string_tab[78]
+#define __pyx_n_u_read __pyx_string_tab[79]
+#define __pyx_n_u_request_id __pyx_string_tab[80]
+#define __pyx_n_u_rest_s __pyx_string_tab[81]
+#define __pyx_n_u_self __pyx_string_tab[82]
+#define __pyx_n_u_setdefault __pyx_string_tab[83]
+#define __pyx_n_u_size __pyx_string_tab[84]
+#define __pyx_n_u_start __pyx_string_tab[85]
+#define __pyx_n_u_state __pyx_string_tab[86]
+#define __pyx_n_u_status __pyx_string_tab[87]
+#define __pyx_n_u_target __pyx_string_tab[88]
+#define __pyx_n_u_target_at __pyx_string_tab[89]
+#define __pyx_n_u_target_bytes_max __pyx_string_tab[90]
+#define __pyx_n_u_target_size __pyx_string_tab[91]
+#define __pyx_n_u_tenths __pyx_string_tab[92]
+#define __pyx_n_u_tier __pyx_string_tab[93]
+#define __pyx_n_u_to __pyx_string_tab[94]
+#define __pyx_n_u_update __pyx_string_tab[95]
+#define __pyx_n_u_use_setstate __pyx_string_tab[96]
+#define __pyx_n_u_values __pyx_string_tab[97]
+#define __pyx_n_u_write_answer_head __pyx_string_tab[98]
+#define __pyx_n_u_write_attempt __pyx_string_tab[99]
+#define __pyx_n_u_write_request_head __pyx_string_tab[100]
+#define __pyx_n_b_DELETE_2 __pyx_string_tab[101]
+#define __pyx_n_b_GET_2 __pyx_string_tab[102]
+#define __pyx_n_b_HEAD_2 __pyx_string_tab[103]
+#define __pyx_n_b_POST_2 __pyx_string_tab[104]
+#define __pyx_kp_b_keep_alive __pyx_string_tab[105]
+#define __pyx_kp_b_iso88591_6 __pyx_string_tab[106]
+#define __pyx_kp_b_iso88591_1F __pyx_string_tab[107]
+#define __pyx_kp_b_iso88591_T_d_1_L_F_A_avT_r_F_BbPaaccd_Cq __pyx_string_tab[108]
+#define __pyx_kp_b_iso88591_q_0_kQR_xq_7_a_nA_1 __pyx_string_tab[109]
+#define __pyx_kp_b_iso88591_q_0_kQR_7_q0_a_1 __pyx_string_tab[110]
+#define __pyx_kp_b_iso88591_Q_q_l_vWE_Q_q_q_q_T_G1_T_A __pyx_string_tab[111]
+#define __pyx_kp_b_iso88591_7t1_q_l_vWE_Q_q_q_q_d_7_WA_d_7 __pyx_string_tab[112]
+#define __pyx_kp_b_iso88591_D_1HBc_QfBc_r_AWBb_J_q_a_IQgQ_A __pyx_string_tab[113]
+#define __pyx_kp_b_iso88591_D_T_1G2S_V2T_r_AZr_AYVXXZZ_mmoo __pyx_string_tab[114]
+#define __pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_A __pyx_string_tab[115]
+#define __pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_2 __pyx_string_tab[116]
+#define __pyx_int_76782944 __pyx_number_tab[0]
+#define __pyx_int_190691712 __pyx_number_tab[1]
 /* #### Code section: module_state_clear ### */
 #if CYTHON_USE_MODULE_STATE
 static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
@@ -3145,7 +3147,7 @@ static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
   Py_CLEAR(clear_module_state->__pyx_umethod_PyDict_Type_pop.method);
   Py_CLEAR(clear_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<11; ++i) { Py_CLEAR(clear_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<116; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<117; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
   for (int i=0; i<2; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_clear_contents ### */
 /* CommonTypesMetaclass.module_state_clear */
@@ -3178,7 +3180,7 @@ static CYTHON_SMALL_CODE int __pyx_m_traverse(PyObject *m, visitproc visit, void
   Py_VISIT(traverse_module_state->__pyx_umethod_PyDict_Type_pop.method);
   Py_VISIT(traverse_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<11; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<116; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<117; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
   for (int i=0; i<2; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_traverse_contents ### */
 /* CommonTypesMetaclass.module_state_traverse */
@@ -4920,7 +4922,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
  * cdef Kind answer_kind(const Field* field) noexcept:
  *     if is_(field, b"content-length", 14):             # <<<<<<<<<<<<<<
  *         return LENGTH
- *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
+ *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):
 */
   __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_is_(__pyx_v_field, __pyx_k_content_length, 14);
 
@@ -4931,7 +4933,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
  * cdef Kind answer_kind(const Field* field) noexcept:
  *     if is_(field, b"content-length", 14):
  *         return LENGTH             # <<<<<<<<<<<<<<
- *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
+ *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):
  *         return DROPPED
 */
     {
@@ -4945,14 +4947,14 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
  * cdef Kind answer_kind(const Field* field) noexcept:
  *     if is_(field, b"content-length", 14):             # <<<<<<<<<<<<<<
  *         return LENGTH
- *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
+ *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):
 */
   }
 
   /* "proxy/heads/_swift.pyx":177
  *     if is_(field, b"content-length", 14):
  *         return LENGTH
- *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):             # <<<<<<<<<<<<<<
+ *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):             # <<<<<<<<<<<<<<
  *         return DROPPED
  *     return hop_kind(field)
 */
@@ -4976,7 +4978,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
 
     goto __pyx_L5_bool_binop_done;
   }
-  __pyx_t_2 = __pyx_f_5proxy_5heads_6_swift_begins(__pyx_v_field, __pyx_k_x_request_id, 12);
+  __pyx_t_2 = __pyx_f_5proxy_5heads_6_swift_is_(__pyx_v_field, __pyx_k_x_request_id, 12);
 
 
   __pyx_t_1 = __pyx_t_2;
@@ -4987,7 +4989,7 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
 
     /* "proxy/heads/_swift.pyx":178
  *         return LENGTH
- *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
+ *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):
  *         return DROPPED             # <<<<<<<<<<<<<<
  *     return hop_kind(field)
  * 
@@ -5001,14 +5003,14 @@ static enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_f_5proxy_5heads_6_swift_ans
     /* "proxy/heads/_swift.pyx":177
  *     if is_(field, b"content-length", 14):
  *         return LENGTH
- *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):             # <<<<<<<<<<<<<<
+ *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):             # <<<<<<<<<<<<<<
  *         return DROPPED
  *     return hop_kind(field)
 */
   }
 
   /* "proxy/heads/_swift.pyx":179
- *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or begins(field, b"x-request-id", 12):
+ *     if is_(field, b"keep-alive", 10) or begins(field, b"penstock-", 9) or is_(field, b"x-request-id", 12):
  *         return DROPPED
  *     return hop_kind(field)             # <<<<<<<<<<<<<<
  * 
@@ -5215,12 +5217,12 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_joined(struct __pyx_t_5proxy_5hea
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":203
- *     cdef Py_ssize_t head_bytes_max, target_bytes_max
+/* "proxy/heads/_swift.pyx":204
+ *     cdef int fields_max
  * 
- *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):             # <<<<<<<<<<<<<<
+ *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max, int fields_max):             # <<<<<<<<<<<<<<
+ *         self.fields_max = min(fields_max, <int>FIELDS_MAX)
  *         self.head_bytes_max = head_bytes_max
- *         self.target_bytes_max = target_bytes_max
 */
 
 /* Python wrapper */
@@ -5240,11 +5242,12 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
 ) {
   Py_ssize_t __pyx_v_head_bytes_max;
   Py_ssize_t __pyx_v_target_bytes_max;
+  int __pyx_v_fields_max;
   #if !CYTHON_VECTORCALL_TPNEW
   CYTHON_UNUSED Py_ssize_t __pyx_nargs;
   #endif
   CYTHON_UNUSED PyObject *const *__pyx_kwvalues;
-  PyObject* values[2] = {0,0};
+  PyObject* values[3] = {0,0,0};
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
@@ -5260,41 +5263,48 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   #endif
   __pyx_kwvalues = __Pyx_KwValues_FASTCALL_TPNEW(__pyx_args, __pyx_nargs);
   {
-    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_head_bytes_max,&__pyx_mstate_global->__pyx_n_u_target_bytes_max,0};
+    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_head_bytes_max,&__pyx_mstate_global->__pyx_n_u_target_bytes_max,&__pyx_mstate_global->__pyx_n_u_fields_max,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL_TPNEW(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 203, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 204, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
+        case  3:
+        values[2] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 2);
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 204, __pyx_L3_error)
+        CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 203, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 204, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 203, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 204, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 203, __pyx_L3_error)
-      for (Py_ssize_t i = __pyx_nargs; i < 2; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 2, 2, i); __PYX_ERR(0, 203, __pyx_L3_error) }
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 204, __pyx_L3_error)
+      for (Py_ssize_t i = __pyx_nargs; i < 3; i++) {
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 3, 3, i); __PYX_ERR(0, 204, __pyx_L3_error) }
       }
-    } else if (unlikely(__pyx_nargs != 2)) {
+    } else if (unlikely(__pyx_nargs != 3)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 203, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 204, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 203, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 204, __pyx_L3_error)
+      values[2] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 2);
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 204, __pyx_L3_error)
     }
-    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L3_error)
-    __pyx_v_target_bytes_max = __Pyx_PyIndex_AsSsize_t(values[1]); if (unlikely((__pyx_v_target_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L3_error)
+    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L3_error)
+    __pyx_v_target_bytes_max = __Pyx_PyIndex_AsSsize_t(values[1]); if (unlikely((__pyx_v_target_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L3_error)
+    __pyx_v_fields_max = __Pyx_PyLong_As_int(values[2]); if (unlikely((__pyx_v_fields_max == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("__init__", 1, 2, 2, __pyx_nargs); __PYX_ERR(0, 203, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("__init__", 1, 3, 3, __pyx_nargs); __PYX_ERR(0, 204, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -5305,7 +5315,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return -1;
   __pyx_L4_argument_unpacking_done:;
-  __pyx_r = __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(((struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self), __pyx_v_head_bytes_max, __pyx_v_target_bytes_max);
+  __pyx_r = __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(((struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self), __pyx_v_head_bytes_max, __pyx_v_target_bytes_max, __pyx_v_fields_max);
 
   /* function exit code */
   for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
@@ -5313,24 +5323,53 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   }
 
 
+
   __Pyx_RefNannyFinishContext();
   return __pyx_r;
 }
 
-static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max, Py_ssize_t __pyx_v_target_bytes_max) {
+static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max, Py_ssize_t __pyx_v_target_bytes_max, int __pyx_v_fields_max) {
   int __pyx_r;
+  int __pyx_t_1;
+  int __pyx_t_2;
+  int __pyx_t_3;
+  int __pyx_t_4;
 
-  /* "proxy/heads/_swift.pyx":204
+  /* "proxy/heads/_swift.pyx":205
  * 
- *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):
+ *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max, int fields_max):
+ *         self.fields_max = min(fields_max, <int>FIELDS_MAX)             # <<<<<<<<<<<<<<
+ *         self.head_bytes_max = head_bytes_max
+ *         self.target_bytes_max = target_bytes_max
+*/
+
+  __pyx_t_1 = ((int)__pyx_e_5proxy_5heads_6_swift_FIELDS_MAX);
+
+  __pyx_t_2 = __pyx_v_fields_max;
+  __pyx_t_4 = (__pyx_t_1 < __pyx_t_2);
+
+  if (__pyx_t_4) {
+
+    __pyx_t_3 = __pyx_t_1;
+  } else {
+
+    __pyx_t_3 = __pyx_t_2;
+  }
+
+  __pyx_v_self->fields_max = __pyx_t_3;
+
+
+  /* "proxy/heads/_swift.pyx":206
+ *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max, int fields_max):
+ *         self.fields_max = min(fields_max, <int>FIELDS_MAX)
  *         self.head_bytes_max = head_bytes_max             # <<<<<<<<<<<<<<
  *         self.target_bytes_max = target_bytes_max
  * 
 */
   __pyx_v_self->head_bytes_max = __pyx_v_head_bytes_max;
 
-  /* "proxy/heads/_swift.pyx":205
- *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):
+  /* "proxy/heads/_swift.pyx":207
+ *         self.fields_max = min(fields_max, <int>FIELDS_MAX)
  *         self.head_bytes_max = head_bytes_max
  *         self.target_bytes_max = target_bytes_max             # <<<<<<<<<<<<<<
  * 
@@ -5338,12 +5377,12 @@ static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_
 */
   __pyx_v_self->target_bytes_max = __pyx_v_target_bytes_max;
 
-  /* "proxy/heads/_swift.pyx":203
- *     cdef Py_ssize_t head_bytes_max, target_bytes_max
+  /* "proxy/heads/_swift.pyx":204
+ *     cdef int fields_max
  * 
- *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max):             # <<<<<<<<<<<<<<
+ *     def __init__(self, Py_ssize_t head_bytes_max, Py_ssize_t target_bytes_max, int fields_max):             # <<<<<<<<<<<<<<
+ *         self.fields_max = min(fields_max, <int>FIELDS_MAX)
  *         self.head_bytes_max = head_bytes_max
- *         self.target_bytes_max = target_bytes_max
 */
 
   /* function exit code */
@@ -5352,7 +5391,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_13RequestReader___init__(struct __pyx_
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":207
+/* "proxy/heads/_swift.pyx":209
  *         self.target_bytes_max = target_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -5400,32 +5439,32 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_data,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 207, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 209, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 207, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 209, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 207, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 209, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 1; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 207, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 209, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 1)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 207, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 209, __pyx_L3_error)
     }
     __pyx_v_data = ((PyObject*)values[0]);
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 207, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 209, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -5436,7 +5475,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 207, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 209, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(((struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self), __pyx_v_data);
 
   /* function exit code */
@@ -5480,7 +5519,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("read", 0);
 
-  /* "proxy/heads/_swift.pyx":209
+  /* "proxy/heads/_swift.pyx":211
  *     def read(self, bytes data not None):
  *         """See `request.RequestReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)             # <<<<<<<<<<<<<<
@@ -5489,7 +5528,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":210
+  /* "proxy/heads/_swift.pyx":212
  *         """See `request.RequestReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)             # <<<<<<<<<<<<<<
@@ -5498,7 +5537,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_size = PyBytes_GET_SIZE(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":211
+  /* "proxy/heads/_swift.pyx":213
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)             # <<<<<<<<<<<<<<
@@ -5507,7 +5546,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_end = __pyx_f_5proxy_5heads_6_swift_head_end(__pyx_v_begin, __pyx_v_size);
 
-  /* "proxy/heads/_swift.pyx":212
+  /* "proxy/heads/_swift.pyx":214
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -5533,7 +5572,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":213
+    /* "proxy/heads/_swift.pyx":215
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None             # <<<<<<<<<<<<<<
@@ -5550,7 +5589,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":212
+    /* "proxy/heads/_swift.pyx":214
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -5559,7 +5598,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   }
 
-  /* "proxy/heads/_swift.pyx":214
+  /* "proxy/heads/_swift.pyx":216
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None
  *         cdef const char* at = line_end(begin, end)             # <<<<<<<<<<<<<<
@@ -5568,7 +5607,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_at = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_begin, __pyx_v_end);
 
-  /* "proxy/heads/_swift.pyx":215
+  /* "proxy/heads/_swift.pyx":217
  *             return None
  *         cdef const char* at = line_end(begin, end)
  *         cdef bytes method = None             # <<<<<<<<<<<<<<
@@ -5578,7 +5617,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   __Pyx_INCREF(Py_None);
   __pyx_v_method = ((PyObject*)Py_None);
 
-  /* "proxy/heads/_swift.pyx":216
+  /* "proxy/heads/_swift.pyx":218
  *         cdef const char* at = line_end(begin, end)
  *         cdef bytes method = None
  *         cdef Py_ssize_t target_at = 0             # <<<<<<<<<<<<<<
@@ -5587,7 +5626,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_target_at = 0;
 
-  /* "proxy/heads/_swift.pyx":217
+  /* "proxy/heads/_swift.pyx":219
  *         cdef bytes method = None
  *         cdef Py_ssize_t target_at = 0
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:             # <<<<<<<<<<<<<<
@@ -5613,7 +5652,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":218
+    /* "proxy/heads/_swift.pyx":220
  *         cdef Py_ssize_t target_at = 0
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:
  *             method, target_at = GET, 4             # <<<<<<<<<<<<<<
@@ -5628,7 +5667,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":217
+    /* "proxy/heads/_swift.pyx":219
  *         cdef bytes method = None
  *         cdef Py_ssize_t target_at = 0
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:             # <<<<<<<<<<<<<<
@@ -5638,7 +5677,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":219
+  /* "proxy/heads/_swift.pyx":221
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:
  *             method, target_at = GET, 4
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5664,7 +5703,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":220
+    /* "proxy/heads/_swift.pyx":222
  *             method, target_at = GET, 4
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:
  *             method, target_at = POST, 5             # <<<<<<<<<<<<<<
@@ -5679,7 +5718,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":219
+    /* "proxy/heads/_swift.pyx":221
  *         if at - begin > 4 and memcmp(begin, b"GET ", 4) == 0:
  *             method, target_at = GET, 4
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5689,7 +5728,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":221
+  /* "proxy/heads/_swift.pyx":223
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:
  *             method, target_at = POST, 5
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5715,7 +5754,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":222
+    /* "proxy/heads/_swift.pyx":224
  *             method, target_at = POST, 5
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:
  *             method, target_at = HEAD, 5             # <<<<<<<<<<<<<<
@@ -5730,7 +5769,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":221
+    /* "proxy/heads/_swift.pyx":223
  *         elif at - begin > 5 and memcmp(begin, b"POST ", 5) == 0:
  *             method, target_at = POST, 5
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:             # <<<<<<<<<<<<<<
@@ -5740,7 +5779,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":223
+  /* "proxy/heads/_swift.pyx":225
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:
  *             method, target_at = HEAD, 5
  *         elif at - begin > 7 and memcmp(begin, b"DELETE ", 7) == 0:             # <<<<<<<<<<<<<<
@@ -5766,7 +5805,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":224
+    /* "proxy/heads/_swift.pyx":226
  *             method, target_at = HEAD, 5
  *         elif at - begin > 7 and memcmp(begin, b"DELETE ", 7) == 0:
  *             method, target_at = DELETE, 7             # <<<<<<<<<<<<<<
@@ -5781,7 +5820,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     __pyx_t_3 = 0;
     __pyx_v_target_at = __pyx_t_4;
 
-    /* "proxy/heads/_swift.pyx":223
+    /* "proxy/heads/_swift.pyx":225
  *         elif at - begin > 5 and memcmp(begin, b"HEAD ", 5) == 0:
  *             method, target_at = HEAD, 5
  *         elif at - begin > 7 and memcmp(begin, b"DELETE ", 7) == 0:             # <<<<<<<<<<<<<<
@@ -5791,7 +5830,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     goto __pyx_L6;
   }
 
-  /* "proxy/heads/_swift.pyx":226
+  /* "proxy/heads/_swift.pyx":228
  *             method, target_at = DELETE, 7
  *         else:
  *             return None             # <<<<<<<<<<<<<<
@@ -5811,7 +5850,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   }
   __pyx_L6:;
 
-  /* "proxy/heads/_swift.pyx":227
+  /* "proxy/heads/_swift.pyx":229
  *         else:
  *             return None
  *         cdef const char* target = begin + target_at             # <<<<<<<<<<<<<<
@@ -5820,7 +5859,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_target = (__pyx_v_begin + __pyx_v_target_at);
 
-  /* "proxy/heads/_swift.pyx":228
+  /* "proxy/heads/_swift.pyx":230
  *             return None
  *         cdef const char* target = begin + target_at
  *         cdef Py_ssize_t target_size = at - target - 9             # <<<<<<<<<<<<<<
@@ -5829,7 +5868,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   __pyx_v_target_size = ((__pyx_v_at - __pyx_v_target) - 9);
 
-  /* "proxy/heads/_swift.pyx":229
+  /* "proxy/heads/_swift.pyx":231
  *         cdef const char* target = begin + target_at
  *         cdef Py_ssize_t target_size = at - target - 9
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:             # <<<<<<<<<<<<<<
@@ -5865,7 +5904,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":230
+    /* "proxy/heads/_swift.pyx":232
  *         cdef Py_ssize_t target_size = at - target - 9
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:
  *             return None             # <<<<<<<<<<<<<<
@@ -5882,7 +5921,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":229
+    /* "proxy/heads/_swift.pyx":231
  *         cdef const char* target = begin + target_at
  *         cdef Py_ssize_t target_size = at - target - 9
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:             # <<<<<<<<<<<<<<
@@ -5891,7 +5930,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   }
 
-  /* "proxy/heads/_swift.pyx":231
+  /* "proxy/heads/_swift.pyx":233
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:
  *             return None
  *         if target[0] != b"/":             # <<<<<<<<<<<<<<
@@ -5903,7 +5942,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":232
+    /* "proxy/heads/_swift.pyx":234
  *             return None
  *         if target[0] != b"/":
  *             return None             # <<<<<<<<<<<<<<
@@ -5920,7 +5959,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":231
+    /* "proxy/heads/_swift.pyx":233
  *         if target_size < 1 or target_size > self.target_bytes_max or memcmp(at - 9, b" HTTP/1.1", 9) != 0:
  *             return None
  *         if target[0] != b"/":             # <<<<<<<<<<<<<<
@@ -5929,7 +5968,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
 */
   }
 
-  /* "proxy/heads/_swift.pyx":234
+  /* "proxy/heads/_swift.pyx":236
  *             return None
  *         cdef Py_ssize_t place
  *         for place in range(target_size):             # <<<<<<<<<<<<<<
@@ -5943,7 +5982,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
     __pyx_v_place = __pyx_t_6;
 
-    /* "proxy/heads/_swift.pyx":235
+    /* "proxy/heads/_swift.pyx":237
  *         cdef Py_ssize_t place
  *         for place in range(target_size):
  *             if not TARGET[<unsigned char>target[place]]:             # <<<<<<<<<<<<<<
@@ -5955,7 +5994,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":236
+      /* "proxy/heads/_swift.pyx":238
  *         for place in range(target_size):
  *             if not TARGET[<unsigned char>target[place]]:
  *                 return None             # <<<<<<<<<<<<<<
@@ -5972,7 +6011,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":235
+      /* "proxy/heads/_swift.pyx":237
  *         cdef Py_ssize_t place
  *         for place in range(target_size):
  *             if not TARGET[<unsigned char>target[place]]:             # <<<<<<<<<<<<<<
@@ -5983,16 +6022,16 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   }
 
 
-  /* "proxy/heads/_swift.pyx":237
+  /* "proxy/heads/_swift.pyx":239
  *             if not TARGET[<unsigned char>target[place]]:
  *                 return None
  *         return self.fields(data, at, end, method, PyBytes_FromStringAndSize(target, target_size))             # <<<<<<<<<<<<<<
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, bytes method, bytes target):
 */
-  __pyx_t_3 = PyBytes_FromStringAndSize(__pyx_v_target, __pyx_v_target_size); if (unlikely(!__pyx_t_3)) __PYX_ERR(0, 237, __pyx_L1_error)
+  __pyx_t_3 = PyBytes_FromStringAndSize(__pyx_v_target, __pyx_v_target_size); if (unlikely(!__pyx_t_3)) __PYX_ERR(0, 239, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_3);
-  __pyx_t_7 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_method, ((PyObject*)__pyx_t_3)); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 237, __pyx_L1_error)
+  __pyx_t_7 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_RequestReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_method, ((PyObject*)__pyx_t_3)); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 239, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_7);
   __Pyx_DECREF(__pyx_t_3); __pyx_t_3 = 0;
   {
@@ -6006,7 +6045,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   __pyx_t_7 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":207
+  /* "proxy/heads/_swift.pyx":209
  *         self.target_bytes_max = target_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -6035,7 +6074,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":239
+/* "proxy/heads/_swift.pyx":241
  *         return self.fields(data, at, end, method, PyBytes_FromStringAndSize(target, target_size))
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, bytes method, bytes target):             # <<<<<<<<<<<<<<
@@ -6043,7 +6082,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_2read(struct __p
  *         cdef Field field
 */
 
-static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNUSED struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, PyObject *__pyx_v_data, char const *__pyx_v_at, char const *__pyx_v_end, PyObject *__pyx_v_method, PyObject *__pyx_v_target) {
+static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v_self, PyObject *__pyx_v_data, char const *__pyx_v_at, char const *__pyx_v_end, PyObject *__pyx_v_method, PyObject *__pyx_v_target) {
   struct __pyx_t_5proxy_5heads_6_swift_Span __pyx_v_kept[__pyx_e_5proxy_5heads_6_swift_FIELDS_MAX];
   struct __pyx_t_5proxy_5heads_6_swift_Field __pyx_v_field;
   enum __pyx_t_5proxy_5heads_6_swift_Kind __pyx_v_kind;
@@ -6072,7 +6111,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   __Pyx_RefNannySetupContext("fields", 0);
 
 
-  /* "proxy/heads/_swift.pyx":243
+  /* "proxy/heads/_swift.pyx":245
  *         cdef Field field
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0, hosts = 0             # <<<<<<<<<<<<<<
@@ -6083,7 +6122,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   __pyx_v_passed = 0;
   __pyx_v_hosts = 0;
 
-  /* "proxy/heads/_swift.pyx":244
+  /* "proxy/heads/_swift.pyx":246
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0, hosts = 0
  *         cdef bint coded = False             # <<<<<<<<<<<<<<
@@ -6092,7 +6131,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
   __pyx_v_coded = 0;
 
-  /* "proxy/heads/_swift.pyx":245
+  /* "proxy/heads/_swift.pyx":247
  *         cdef int count = 0, passed = 0, hosts = 0
  *         cdef bint coded = False
  *         cdef long long length = -1             # <<<<<<<<<<<<<<
@@ -6101,19 +6140,19 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
   __pyx_v_length = -1LL;
 
-  /* "proxy/heads/_swift.pyx":246
+  /* "proxy/heads/_swift.pyx":248
  *         cdef bint coded = False
  *         cdef long long length = -1
  *         cdef dict ours = {}             # <<<<<<<<<<<<<<
  *         cdef bytes key
  *         cdef const char* last
 */
-  __pyx_t_1 = __Pyx_PyDict_NewPresized(0); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 246, __pyx_L1_error)
+  __pyx_t_1 = __Pyx_PyDict_NewPresized(0); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 248, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
   __pyx_v_ours = ((PyObject*)__pyx_t_1);
   __pyx_t_1 = 0;
 
-  /* "proxy/heads/_swift.pyx":249
+  /* "proxy/heads/_swift.pyx":251
  *         cdef bytes key
  *         cdef const char* last
  *         while at < end:             # <<<<<<<<<<<<<<
@@ -6126,7 +6165,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 
     if (!__pyx_t_2) break;
 
-    /* "proxy/heads/_swift.pyx":250
+    /* "proxy/heads/_swift.pyx":252
  *         cdef const char* last
  *         while at < end:
  *             at += 2             # <<<<<<<<<<<<<<
@@ -6135,32 +6174,32 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
     __pyx_v_at = (__pyx_v_at + 2);
 
-    /* "proxy/heads/_swift.pyx":251
+    /* "proxy/heads/_swift.pyx":253
  *         while at < end:
  *             at += 2
  *             last = line_end(at, end)             # <<<<<<<<<<<<<<
  *             count += 1
- *             if count > FIELDS_MAX or not split(&field, at, last):
+ *             if count > self.fields_max or not split(&field, at, last):
 */
     __pyx_v_last = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_at, __pyx_v_end);
 
-    /* "proxy/heads/_swift.pyx":252
+    /* "proxy/heads/_swift.pyx":254
  *             at += 2
  *             last = line_end(at, end)
  *             count += 1             # <<<<<<<<<<<<<<
- *             if count > FIELDS_MAX or not split(&field, at, last):
+ *             if count > self.fields_max or not split(&field, at, last):
  *                 return None
 */
     __pyx_v_count = (__pyx_v_count + 1);
 
-    /* "proxy/heads/_swift.pyx":253
+    /* "proxy/heads/_swift.pyx":255
  *             last = line_end(at, end)
  *             count += 1
- *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
+ *             if count > self.fields_max or not split(&field, at, last):             # <<<<<<<<<<<<<<
  *                 return None
  *             kind = request_kind(&field)
 */
-    __pyx_t_3 = (__pyx_v_count > __pyx_e_5proxy_5heads_6_swift_FIELDS_MAX);
+    __pyx_t_3 = (__pyx_v_count > __pyx_v_self->fields_max);
 
     if (!__pyx_t_3) {
 
@@ -6179,9 +6218,9 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
     if (__pyx_t_2) {
 
 
-      /* "proxy/heads/_swift.pyx":254
+      /* "proxy/heads/_swift.pyx":256
  *             count += 1
- *             if count > FIELDS_MAX or not split(&field, at, last):
+ *             if count > self.fields_max or not split(&field, at, last):
  *                 return None             # <<<<<<<<<<<<<<
  *             kind = request_kind(&field)
  *             if kind == PASSED or kind == CODED:
@@ -6196,17 +6235,17 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":253
+      /* "proxy/heads/_swift.pyx":255
  *             last = line_end(at, end)
  *             count += 1
- *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
+ *             if count > self.fields_max or not split(&field, at, last):             # <<<<<<<<<<<<<<
  *                 return None
  *             kind = request_kind(&field)
 */
     }
 
-    /* "proxy/heads/_swift.pyx":255
- *             if count > FIELDS_MAX or not split(&field, at, last):
+    /* "proxy/heads/_swift.pyx":257
+ *             if count > self.fields_max or not split(&field, at, last):
  *                 return None
  *             kind = request_kind(&field)             # <<<<<<<<<<<<<<
  *             if kind == PASSED or kind == CODED:
@@ -6214,7 +6253,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
     __pyx_v_kind = __pyx_f_5proxy_5heads_6_swift_request_kind((&__pyx_v_field));
 
-    /* "proxy/heads/_swift.pyx":256
+    /* "proxy/heads/_swift.pyx":258
  *                 return None
  *             kind = request_kind(&field)
  *             if kind == PASSED or kind == CODED:             # <<<<<<<<<<<<<<
@@ -6225,7 +6264,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       case __pyx_e_5proxy_5heads_6_swift_PASSED:
       case __pyx_e_5proxy_5heads_6_swift_CODED:
 
-      /* "proxy/heads/_swift.pyx":257
+      /* "proxy/heads/_swift.pyx":259
  *             kind = request_kind(&field)
  *             if kind == PASSED or kind == CODED:
  *                 kept[passed] = field.line             # <<<<<<<<<<<<<<
@@ -6237,7 +6276,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       (__pyx_v_kept[__pyx_v_passed]) = __pyx_t_4;
 
 
-      /* "proxy/heads/_swift.pyx":258
+      /* "proxy/heads/_swift.pyx":260
  *             if kind == PASSED or kind == CODED:
  *                 kept[passed] = field.line
  *                 passed += 1             # <<<<<<<<<<<<<<
@@ -6246,7 +6285,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       __pyx_v_passed = (__pyx_v_passed + 1);
 
-      /* "proxy/heads/_swift.pyx":259
+      /* "proxy/heads/_swift.pyx":261
  *                 kept[passed] = field.line
  *                 passed += 1
  *                 coded = coded or kind == CODED             # <<<<<<<<<<<<<<
@@ -6267,7 +6306,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       __pyx_L8_bool_binop_done:;
       __pyx_v_coded = __pyx_t_2;
 
-      /* "proxy/heads/_swift.pyx":256
+      /* "proxy/heads/_swift.pyx":258
  *                 return None
  *             kind = request_kind(&field)
  *             if kind == PASSED or kind == CODED:             # <<<<<<<<<<<<<<
@@ -6277,30 +6316,30 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       break;
       case __pyx_e_5proxy_5heads_6_swift_OURS:
 
-      /* "proxy/heads/_swift.pyx":261
+      /* "proxy/heads/_swift.pyx":263
  *                 coded = coded or kind == CODED
  *             elif kind == OURS:
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)             # <<<<<<<<<<<<<<
  *                 if key in ours:
  *                     return None
 */
-      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.key, __pyx_v_field.key_size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 261, __pyx_L1_error)
+      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.key, __pyx_v_field.key_size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 263, __pyx_L1_error)
       __Pyx_GOTREF(__pyx_t_1);
       __Pyx_XDECREF_SET(__pyx_v_key, ((PyObject*)__pyx_t_1));
       __pyx_t_1 = 0;
 
-      /* "proxy/heads/_swift.pyx":262
+      /* "proxy/heads/_swift.pyx":264
  *             elif kind == OURS:
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
  *                 if key in ours:             # <<<<<<<<<<<<<<
  *                     return None
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)
 */
-      __pyx_t_2 = (__Pyx_PyDict_ContainsTF(__pyx_v_key, __pyx_v_ours, Py_EQ)); if (unlikely((__pyx_t_2 < 0))) __PYX_ERR(0, 262, __pyx_L1_error)
+      __pyx_t_2 = (__Pyx_PyDict_ContainsTF(__pyx_v_key, __pyx_v_ours, Py_EQ)); if (unlikely((__pyx_t_2 < 0))) __PYX_ERR(0, 264, __pyx_L1_error)
       if (__pyx_t_2) {
 
 
-        /* "proxy/heads/_swift.pyx":263
+        /* "proxy/heads/_swift.pyx":265
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
  *                 if key in ours:
  *                     return None             # <<<<<<<<<<<<<<
@@ -6317,7 +6356,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":262
+        /* "proxy/heads/_swift.pyx":264
  *             elif kind == OURS:
  *                 key = PyBytes_FromStringAndSize(field.key, field.key_size)
  *                 if key in ours:             # <<<<<<<<<<<<<<
@@ -6326,19 +6365,19 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       }
 
-      /* "proxy/heads/_swift.pyx":264
+      /* "proxy/heads/_swift.pyx":266
  *                 if key in ours:
  *                     return None
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)             # <<<<<<<<<<<<<<
  *             elif kind == HOST:
  *                 hosts += 1
 */
-      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.value.at, __pyx_v_field.value.size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 264, __pyx_L1_error)
+      __pyx_t_1 = PyBytes_FromStringAndSize(__pyx_v_field.value.at, __pyx_v_field.value.size); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 266, __pyx_L1_error)
       __Pyx_GOTREF(__pyx_t_1);
-      if (unlikely((PyDict_SetItem(__pyx_v_ours, __pyx_v_key, __pyx_t_1) < 0))) __PYX_ERR(0, 264, __pyx_L1_error)
+      if (unlikely((PyDict_SetItem(__pyx_v_ours, __pyx_v_key, __pyx_t_1) < 0))) __PYX_ERR(0, 266, __pyx_L1_error)
       __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
 
-      /* "proxy/heads/_swift.pyx":260
+      /* "proxy/heads/_swift.pyx":262
  *                 passed += 1
  *                 coded = coded or kind == CODED
  *             elif kind == OURS:             # <<<<<<<<<<<<<<
@@ -6348,7 +6387,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       break;
       case __pyx_e_5proxy_5heads_6_swift_HOST:
 
-      /* "proxy/heads/_swift.pyx":266
+      /* "proxy/heads/_swift.pyx":268
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)
  *             elif kind == HOST:
  *                 hosts += 1             # <<<<<<<<<<<<<<
@@ -6357,7 +6396,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       __pyx_v_hosts = (__pyx_v_hosts + 1);
 
-      /* "proxy/heads/_swift.pyx":265
+      /* "proxy/heads/_swift.pyx":267
  *                     return None
  *                 ours[key] = PyBytes_FromStringAndSize(field.value.at, field.value.size)
  *             elif kind == HOST:             # <<<<<<<<<<<<<<
@@ -6367,7 +6406,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       break;
       case __pyx_e_5proxy_5heads_6_swift_LENGTH:
 
-      /* "proxy/heads/_swift.pyx":268
+      /* "proxy/heads/_swift.pyx":270
  *                 hosts += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -6379,7 +6418,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       if (__pyx_t_2) {
 
 
-        /* "proxy/heads/_swift.pyx":269
+        /* "proxy/heads/_swift.pyx":271
  *             elif kind == LENGTH:
  *                 if length >= 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -6396,7 +6435,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":268
+        /* "proxy/heads/_swift.pyx":270
  *                 hosts += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -6405,7 +6444,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       }
 
-      /* "proxy/heads/_swift.pyx":270
+      /* "proxy/heads/_swift.pyx":272
  *                 if length >= 0:
  *                     return None
  *                 length = number(&field)             # <<<<<<<<<<<<<<
@@ -6414,7 +6453,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       __pyx_v_length = __pyx_f_5proxy_5heads_6_swift_number((&__pyx_v_field));
 
-      /* "proxy/heads/_swift.pyx":271
+      /* "proxy/heads/_swift.pyx":273
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -6426,7 +6465,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       if (__pyx_t_2) {
 
 
-        /* "proxy/heads/_swift.pyx":272
+        /* "proxy/heads/_swift.pyx":274
  *                 length = number(&field)
  *                 if length < 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -6443,7 +6482,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":271
+        /* "proxy/heads/_swift.pyx":273
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -6452,7 +6491,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
       }
 
-      /* "proxy/heads/_swift.pyx":267
+      /* "proxy/heads/_swift.pyx":269
  *             elif kind == HOST:
  *                 hosts += 1
  *             elif kind == LENGTH:             # <<<<<<<<<<<<<<
@@ -6462,7 +6501,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       break;
       case __pyx_e_5proxy_5heads_6_swift_ODD:
 
-      /* "proxy/heads/_swift.pyx":274
+      /* "proxy/heads/_swift.pyx":276
  *                     return None
  *             elif kind == ODD:
  *                 return None             # <<<<<<<<<<<<<<
@@ -6479,7 +6518,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":273
+      /* "proxy/heads/_swift.pyx":275
  *                 if length < 0:
  *                     return None
  *             elif kind == ODD:             # <<<<<<<<<<<<<<
@@ -6490,7 +6529,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
       default: break;
     }
 
-    /* "proxy/heads/_swift.pyx":275
+    /* "proxy/heads/_swift.pyx":277
  *             elif kind == ODD:
  *                 return None
  *             at = last             # <<<<<<<<<<<<<<
@@ -6500,7 +6539,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
     __pyx_v_at = __pyx_v_last;
   }
 
-  /* "proxy/heads/_swift.pyx":276
+  /* "proxy/heads/_swift.pyx":278
  *                 return None
  *             at = last
  *         if hosts != 1:             # <<<<<<<<<<<<<<
@@ -6512,7 +6551,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   if (__pyx_t_2) {
 
 
-    /* "proxy/heads/_swift.pyx":277
+    /* "proxy/heads/_swift.pyx":279
  *             at = last
  *         if hosts != 1:
  *             return None             # <<<<<<<<<<<<<<
@@ -6529,7 +6568,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":276
+    /* "proxy/heads/_swift.pyx":278
  *                 return None
  *             at = last
  *         if hosts != 1:             # <<<<<<<<<<<<<<
@@ -6538,7 +6577,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
   }
 
-  /* "proxy/heads/_swift.pyx":278
+  /* "proxy/heads/_swift.pyx":280
  *         if hosts != 1:
  *             return None
  *         if length < 0:             # <<<<<<<<<<<<<<
@@ -6550,7 +6589,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   if (__pyx_t_2) {
 
 
-    /* "proxy/heads/_swift.pyx":279
+    /* "proxy/heads/_swift.pyx":281
  *             return None
  *         if length < 0:
  *             length = 0             # <<<<<<<<<<<<<<
@@ -6559,7 +6598,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
     __pyx_v_length = 0;
 
-    /* "proxy/heads/_swift.pyx":278
+    /* "proxy/heads/_swift.pyx":280
  *         if hosts != 1:
  *             return None
  *         if length < 0:             # <<<<<<<<<<<<<<
@@ -6568,7 +6607,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
   }
 
-  /* "proxy/heads/_swift.pyx":280
+  /* "proxy/heads/_swift.pyx":282
  *         if length < 0:
  *             length = 0
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4             # <<<<<<<<<<<<<<
@@ -6577,7 +6616,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
   __pyx_v_body_at = ((__pyx_v_end - PyBytes_AS_STRING(__pyx_v_data)) + 4);
 
-  /* "proxy/heads/_swift.pyx":281
+  /* "proxy/heads/_swift.pyx":283
  *             length = 0
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if PyBytes_GET_SIZE(data) - body_at > length:             # <<<<<<<<<<<<<<
@@ -6589,7 +6628,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   if (__pyx_t_2) {
 
 
-    /* "proxy/heads/_swift.pyx":282
+    /* "proxy/heads/_swift.pyx":284
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if PyBytes_GET_SIZE(data) - body_at > length:
  *             return None             # <<<<<<<<<<<<<<
@@ -6606,7 +6645,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":281
+    /* "proxy/heads/_swift.pyx":283
  *             length = 0
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if PyBytes_GET_SIZE(data) - body_at > length:             # <<<<<<<<<<<<<<
@@ -6615,40 +6654,40 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
 */
   }
 
-  /* "proxy/heads/_swift.pyx":283
+  /* "proxy/heads/_swift.pyx":285
  *         if PyBytes_GET_SIZE(data) - body_at > length:
  *             return None
  *         return method, target, joined(kept, passed), ours, length, body_at, coded             # <<<<<<<<<<<<<<
  * 
  * 
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 283, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 285, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
-  __pyx_t_5 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 283, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 285, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_5);
-  __pyx_t_6 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 283, __pyx_L1_error)
+  __pyx_t_6 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 285, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
-  __pyx_t_7 = __Pyx_PyBool_FromLong(__pyx_v_coded); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 283, __pyx_L1_error)
+  __pyx_t_7 = __Pyx_PyBool_FromLong(__pyx_v_coded); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 285, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_7);
-  __pyx_t_8 = PyTuple_New(7); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 283, __pyx_L1_error)
+  __pyx_t_8 = PyTuple_New(7); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 285, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_8);
   __Pyx_INCREF(__pyx_v_method);
   __Pyx_GIVEREF(__pyx_v_method);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 0, __pyx_v_method) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 0, __pyx_v_method) != (0)) __PYX_ERR(0, 285, __pyx_L1_error);
   __Pyx_INCREF(__pyx_v_target);
   __Pyx_GIVEREF(__pyx_v_target);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 1, __pyx_v_target) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 1, __pyx_v_target) != (0)) __PYX_ERR(0, 285, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_1);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 2, __pyx_t_1) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 2, __pyx_t_1) != (0)) __PYX_ERR(0, 285, __pyx_L1_error);
   __Pyx_INCREF(__pyx_v_ours);
   __Pyx_GIVEREF(__pyx_v_ours);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 3, __pyx_v_ours) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 3, __pyx_v_ours) != (0)) __PYX_ERR(0, 285, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_5);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 4, __pyx_t_5) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 4, __pyx_t_5) != (0)) __PYX_ERR(0, 285, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_6);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 5, __pyx_t_6) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 5, __pyx_t_6) != (0)) __PYX_ERR(0, 285, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_7);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 6, __pyx_t_7) != (0)) __PYX_ERR(0, 283, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 6, __pyx_t_7) != (0)) __PYX_ERR(0, 285, __pyx_L1_error);
   __pyx_t_1 = 0;
   __pyx_t_5 = 0;
   __pyx_t_6 = 0;
@@ -6664,7 +6703,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_13RequestReader_fields(CYTHON_UNU
   __pyx_t_8 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":239
+  /* "proxy/heads/_swift.pyx":241
  *         return self.fields(data, at, end, method, PyBytes_FromStringAndSize(target, target_size))
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, bytes method, bytes target):             # <<<<<<<<<<<<<<
@@ -6758,8 +6797,9 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
   PyObject *__pyx_t_2 = NULL;
   PyObject *__pyx_t_3 = NULL;
   PyObject *__pyx_t_4 = NULL;
-  int __pyx_t_5;
+  PyObject *__pyx_t_5 = NULL;
   int __pyx_t_6;
+  int __pyx_t_7;
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
@@ -6769,7 +6809,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
  *     cdef object _dict
  *     cdef bint use_setstate
  *     with CRITICAL_SECTION(self):             # <<<<<<<<<<<<<<
- *         state = (self.head_bytes_max, self.target_bytes_max)
+ *         state = (self.fields_max, self.head_bytes_max, self.target_bytes_max)
  *         _dict = getattr(self, '__dict__', None)
 */
   {
@@ -6782,43 +6822,48 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
         /* "(tree fragment)":6
  *     cdef bint use_setstate
  *     with CRITICAL_SECTION(self):
- *         state = (self.head_bytes_max, self.target_bytes_max)             # <<<<<<<<<<<<<<
+ *         state = (self.fields_max, self.head_bytes_max, self.target_bytes_max)             # <<<<<<<<<<<<<<
  *         _dict = getattr(self, '__dict__', None)
  *     if _dict is not None and _dict:
 */
-        __pyx_t_2 = PyLong_FromSsize_t(__pyx_v_self->head_bytes_max); if (unlikely(!__pyx_t_2)) __PYX_ERR(1, 6, __pyx_L4_error)
+        __pyx_t_2 = __Pyx_PyLong_From_int(__pyx_v_self->fields_max); if (unlikely(!__pyx_t_2)) __PYX_ERR(1, 6, __pyx_L4_error)
         __Pyx_GOTREF(__pyx_t_2);
-        __pyx_t_3 = PyLong_FromSsize_t(__pyx_v_self->target_bytes_max); if (unlikely(!__pyx_t_3)) __PYX_ERR(1, 6, __pyx_L4_error)
+        __pyx_t_3 = PyLong_FromSsize_t(__pyx_v_self->head_bytes_max); if (unlikely(!__pyx_t_3)) __PYX_ERR(1, 6, __pyx_L4_error)
         __Pyx_GOTREF(__pyx_t_3);
-        __pyx_t_4 = PyTuple_New(2); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 6, __pyx_L4_error)
+        __pyx_t_4 = PyLong_FromSsize_t(__pyx_v_self->target_bytes_max); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 6, __pyx_L4_error)
         __Pyx_GOTREF(__pyx_t_4);
+        __pyx_t_5 = PyTuple_New(3); if (unlikely(!__pyx_t_5)) __PYX_ERR(1, 6, __pyx_L4_error)
+        __Pyx_GOTREF(__pyx_t_5);
         __Pyx_GIVEREF(__pyx_t_2);
-        if (__Pyx_PyTuple_SET_ITEM(__pyx_t_4, 0, __pyx_t_2) != (0)) __PYX_ERR(1, 6, __pyx_L4_error);
+        if (__Pyx_PyTuple_SET_ITEM(__pyx_t_5, 0, __pyx_t_2) != (0)) __PYX_ERR(1, 6, __pyx_L4_error);
         __Pyx_GIVEREF(__pyx_t_3);
-        if (__Pyx_PyTuple_SET_ITEM(__pyx_t_4, 1, __pyx_t_3) != (0)) __PYX_ERR(1, 6, __pyx_L4_error);
+        if (__Pyx_PyTuple_SET_ITEM(__pyx_t_5, 1, __pyx_t_3) != (0)) __PYX_ERR(1, 6, __pyx_L4_error);
+        __Pyx_GIVEREF(__pyx_t_4);
+        if (__Pyx_PyTuple_SET_ITEM(__pyx_t_5, 2, __pyx_t_4) != (0)) __PYX_ERR(1, 6, __pyx_L4_error);
         __pyx_t_2 = 0;
         __pyx_t_3 = 0;
-        __pyx_v_state = ((PyObject*)__pyx_t_4);
         __pyx_t_4 = 0;
+        __pyx_v_state = ((PyObject*)__pyx_t_5);
+        __pyx_t_5 = 0;
 
         /* "(tree fragment)":7
  *     with CRITICAL_SECTION(self):
- *         state = (self.head_bytes_max, self.target_bytes_max)
+ *         state = (self.fields_max, self.head_bytes_max, self.target_bytes_max)
  *         _dict = getattr(self, '__dict__', None)             # <<<<<<<<<<<<<<
  *     if _dict is not None and _dict:
  *         state += (_dict,)
 */
-        __pyx_t_4 = __Pyx_GetAttr3(((PyObject *)__pyx_v_self), __pyx_mstate_global->__pyx_n_u_dict, Py_None); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 7, __pyx_L4_error)
-        __Pyx_GOTREF(__pyx_t_4);
-        __pyx_v__dict = __pyx_t_4;
-        __pyx_t_4 = 0;
+        __pyx_t_5 = __Pyx_GetAttr3(((PyObject *)__pyx_v_self), __pyx_mstate_global->__pyx_n_u_dict, Py_None); if (unlikely(!__pyx_t_5)) __PYX_ERR(1, 7, __pyx_L4_error)
+        __Pyx_GOTREF(__pyx_t_5);
+        __pyx_v__dict = __pyx_t_5;
+        __pyx_t_5 = 0;
       }
 
       /* "(tree fragment)":5
  *     cdef object _dict
  *     cdef bint use_setstate
  *     with CRITICAL_SECTION(self):             # <<<<<<<<<<<<<<
- *         state = (self.head_bytes_max, self.target_bytes_max)
+ *         state = (self.fields_max, self.head_bytes_max, self.target_bytes_max)
  *         _dict = getattr(self, '__dict__', None)
 */
       /*finally:*/ {
@@ -6836,27 +6881,27 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
   }
 
   /* "(tree fragment)":8
- *         state = (self.head_bytes_max, self.target_bytes_max)
+ *         state = (self.fields_max, self.head_bytes_max, self.target_bytes_max)
  *         _dict = getattr(self, '__dict__', None)
  *     if _dict is not None and _dict:             # <<<<<<<<<<<<<<
  *         state += (_dict,)
  *         use_setstate = True
 */
-  __pyx_t_6 = (__pyx_v__dict != Py_None);
-  if (__pyx_t_6) {
+  __pyx_t_7 = (__pyx_v__dict != Py_None);
+  if (__pyx_t_7) {
 
   } else {
 
-    __pyx_t_5 = __pyx_t_6;
+    __pyx_t_6 = __pyx_t_7;
 
     goto __pyx_L7_bool_binop_done;
   }
-  __pyx_t_6 = __Pyx_PyObject_IsTrue(__pyx_v__dict); if (unlikely((__pyx_t_6 < 0))) __PYX_ERR(1, 8, __pyx_L1_error)
+  __pyx_t_7 = __Pyx_PyObject_IsTrue(__pyx_v__dict); if (unlikely((__pyx_t_7 < 0))) __PYX_ERR(1, 8, __pyx_L1_error)
 
-  __pyx_t_5 = __pyx_t_6;
+  __pyx_t_6 = __pyx_t_7;
 
   __pyx_L7_bool_binop_done:;
-  if (__pyx_t_5) {
+  if (__pyx_t_6) {
 
 
     /* "(tree fragment)":9
@@ -6871,11 +6916,11 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
     __Pyx_INCREF(__pyx_v__dict);
     __Pyx_GIVEREF(__pyx_v__dict);
     if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 0, __pyx_v__dict) != (0)) __PYX_ERR(1, 9, __pyx_L1_error);
-    __pyx_t_4 = PyNumber_InPlaceAdd(__pyx_v_state, __pyx_t_1); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 9, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_4);
+    __pyx_t_5 = PyNumber_InPlaceAdd(__pyx_v_state, __pyx_t_1); if (unlikely(!__pyx_t_5)) __PYX_ERR(1, 9, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_5);
     __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
-    __Pyx_DECREF_SET(__pyx_v_state, ((PyObject*)__pyx_t_4));
-    __pyx_t_4 = 0;
+    __Pyx_DECREF_SET(__pyx_v_state, ((PyObject*)__pyx_t_5));
+    __pyx_t_5 = 0;
 
     /* "(tree fragment)":10
  *     if _dict is not None and _dict:
@@ -6887,7 +6932,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
     __pyx_v_use_setstate = 1;
 
     /* "(tree fragment)":8
- *         state = (self.head_bytes_max, self.target_bytes_max)
+ *         state = (self.fields_max, self.head_bytes_max, self.target_bytes_max)
  *         _dict = getattr(self, '__dict__', None)
  *     if _dict is not None and _dict:             # <<<<<<<<<<<<<<
  *         state += (_dict,)
@@ -6901,7 +6946,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
  *     else:
  *         use_setstate = False             # <<<<<<<<<<<<<<
  *     if use_setstate:
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, None), state
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, None), state
 */
   /*else*/ {
     __pyx_v_use_setstate = 0;
@@ -6912,7 +6957,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
  *     else:
  *         use_setstate = False
  *     if use_setstate:             # <<<<<<<<<<<<<<
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, None), state
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, None), state
  *     else:
 */
   if (__pyx_v_use_setstate) {
@@ -6920,82 +6965,33 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
     /* "(tree fragment)":14
  *         use_setstate = False
  *     if use_setstate:
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, None), state             # <<<<<<<<<<<<<<
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, None), state             # <<<<<<<<<<<<<<
  *     else:
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, state)
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, state)
 */
-    __Pyx_GetModuleGlobalName(__pyx_t_4, __pyx_mstate_global->__pyx_n_u_pyx_unpickle_RequestReader); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 14, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_4);
+    __Pyx_GetModuleGlobalName(__pyx_t_5, __pyx_mstate_global->__pyx_n_u_pyx_unpickle_RequestReader); if (unlikely(!__pyx_t_5)) __PYX_ERR(1, 14, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_5);
     __pyx_t_1 = PyTuple_New(3); if (unlikely(!__pyx_t_1)) __PYX_ERR(1, 14, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_1);
     __Pyx_INCREF(((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self))));
     __Pyx_GIVEREF(((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self))));
     if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 0, ((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self)))) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
-    __Pyx_INCREF(__pyx_mstate_global->__pyx_int_235494006);
-    __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_235494006);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 1, __pyx_mstate_global->__pyx_int_235494006) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
+    __Pyx_INCREF(__pyx_mstate_global->__pyx_int_76782944);
+    __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_76782944);
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 1, __pyx_mstate_global->__pyx_int_76782944) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
     __Pyx_INCREF(Py_None);
     __Pyx_GIVEREF(Py_None);
     if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 2, Py_None) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
-    __pyx_t_3 = PyTuple_New(3); if (unlikely(!__pyx_t_3)) __PYX_ERR(1, 14, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_3);
-    __Pyx_GIVEREF(__pyx_t_4);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_3, 0, __pyx_t_4) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
-    __Pyx_GIVEREF(__pyx_t_1);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_3, 1, __pyx_t_1) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
-    __Pyx_INCREF(__pyx_v_state);
-    __Pyx_GIVEREF(__pyx_v_state);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_3, 2, __pyx_v_state) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
-    __pyx_t_4 = 0;
-    __pyx_t_1 = 0;
-    {
-      PyObject *__pyx_temp;
-      {
-        __pyx_temp = __pyx_r;
-        __pyx_r = __pyx_t_3;
-      }
-      __Pyx_XDECREF(__pyx_temp);
-    }
-    __pyx_t_3 = 0;
-    goto __pyx_L0;
-
-    /* "(tree fragment)":13
- *     else:
- *         use_setstate = False
- *     if use_setstate:             # <<<<<<<<<<<<<<
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, None), state
- *     else:
-*/
-  }
-
-  /* "(tree fragment)":16
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, None), state
- *     else:
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, state)             # <<<<<<<<<<<<<<
- * def __setstate_cython__(self, __pyx_state):
- *     __pyx_unpickle_RequestReader__set_state(self, __pyx_state)
-*/
-  /*else*/ {
-    __Pyx_GetModuleGlobalName(__pyx_t_3, __pyx_mstate_global->__pyx_n_u_pyx_unpickle_RequestReader); if (unlikely(!__pyx_t_3)) __PYX_ERR(1, 16, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_3);
-    __pyx_t_1 = PyTuple_New(3); if (unlikely(!__pyx_t_1)) __PYX_ERR(1, 16, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_1);
-    __Pyx_INCREF(((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self))));
-    __Pyx_GIVEREF(((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self))));
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 0, ((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self)))) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
-    __Pyx_INCREF(__pyx_mstate_global->__pyx_int_235494006);
-    __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_235494006);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 1, __pyx_mstate_global->__pyx_int_235494006) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
-    __Pyx_INCREF(__pyx_v_state);
-    __Pyx_GIVEREF(__pyx_v_state);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 2, __pyx_v_state) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
-    __pyx_t_4 = PyTuple_New(2); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 16, __pyx_L1_error)
+    __pyx_t_4 = PyTuple_New(3); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 14, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_4);
-    __Pyx_GIVEREF(__pyx_t_3);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_4, 0, __pyx_t_3) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
+    __Pyx_GIVEREF(__pyx_t_5);
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_4, 0, __pyx_t_5) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
     __Pyx_GIVEREF(__pyx_t_1);
-    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_4, 1, __pyx_t_1) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
-    __pyx_t_3 = 0;
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_4, 1, __pyx_t_1) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
+    __Pyx_INCREF(__pyx_v_state);
+    __Pyx_GIVEREF(__pyx_v_state);
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_4, 2, __pyx_v_state) != (0)) __PYX_ERR(1, 14, __pyx_L1_error);
+    __pyx_t_5 = 0;
     __pyx_t_1 = 0;
     {
       PyObject *__pyx_temp;
@@ -7006,6 +7002,55 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
       __Pyx_XDECREF(__pyx_temp);
     }
     __pyx_t_4 = 0;
+    goto __pyx_L0;
+
+    /* "(tree fragment)":13
+ *     else:
+ *         use_setstate = False
+ *     if use_setstate:             # <<<<<<<<<<<<<<
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, None), state
+ *     else:
+*/
+  }
+
+  /* "(tree fragment)":16
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, None), state
+ *     else:
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, state)             # <<<<<<<<<<<<<<
+ * def __setstate_cython__(self, __pyx_state):
+ *     __pyx_unpickle_RequestReader__set_state(self, __pyx_state)
+*/
+  /*else*/ {
+    __Pyx_GetModuleGlobalName(__pyx_t_4, __pyx_mstate_global->__pyx_n_u_pyx_unpickle_RequestReader); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 16, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_4);
+    __pyx_t_1 = PyTuple_New(3); if (unlikely(!__pyx_t_1)) __PYX_ERR(1, 16, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_1);
+    __Pyx_INCREF(((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self))));
+    __Pyx_GIVEREF(((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self))));
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 0, ((PyObject *)Py_TYPE(((PyObject *)__pyx_v_self)))) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
+    __Pyx_INCREF(__pyx_mstate_global->__pyx_int_76782944);
+    __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_76782944);
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 1, __pyx_mstate_global->__pyx_int_76782944) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
+    __Pyx_INCREF(__pyx_v_state);
+    __Pyx_GIVEREF(__pyx_v_state);
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_1, 2, __pyx_v_state) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
+    __pyx_t_5 = PyTuple_New(2); if (unlikely(!__pyx_t_5)) __PYX_ERR(1, 16, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_5);
+    __Pyx_GIVEREF(__pyx_t_4);
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_5, 0, __pyx_t_4) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
+    __Pyx_GIVEREF(__pyx_t_1);
+    if (__Pyx_PyTuple_SET_ITEM(__pyx_t_5, 1, __pyx_t_1) != (0)) __PYX_ERR(1, 16, __pyx_L1_error);
+    __pyx_t_4 = 0;
+    __pyx_t_1 = 0;
+    {
+      PyObject *__pyx_temp;
+      {
+        __pyx_temp = __pyx_r;
+        __pyx_r = __pyx_t_5;
+      }
+      __Pyx_XDECREF(__pyx_temp);
+    }
+    __pyx_t_5 = 0;
     goto __pyx_L0;
   }
 
@@ -7021,6 +7066,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
   __Pyx_XDECREF(__pyx_t_2);
   __Pyx_XDECREF(__pyx_t_3);
   __Pyx_XDECREF(__pyx_t_4);
+  __Pyx_XDECREF(__pyx_t_5);
   __Pyx_AddTraceback("proxy.heads._swift.RequestReader.__reduce_cython__", __pyx_clineno, __pyx_lineno, __pyx_filename);
   __pyx_r = NULL;
   __pyx_L0:;
@@ -7034,7 +7080,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_4__reduce_cython
 
 /* "(tree fragment)":17
  *     else:
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, state)
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, state)
  * def __setstate_cython__(self, __pyx_state):             # <<<<<<<<<<<<<<
  *     __pyx_unpickle_RequestReader__set_state(self, __pyx_state)
 */
@@ -7135,7 +7181,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_6__setstate_cyth
   __Pyx_RefNannySetupContext("__setstate_cython__", 0);
 
   /* "(tree fragment)":18
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, state)
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, state)
  * def __setstate_cython__(self, __pyx_state):
  *     __pyx_unpickle_RequestReader__set_state(self, __pyx_state)             # <<<<<<<<<<<<<<
 */
@@ -7153,7 +7199,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_6__setstate_cyth
 
   /* "(tree fragment)":17
  *     else:
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, state)
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, state)
  * def __setstate_cython__(self, __pyx_state):             # <<<<<<<<<<<<<<
  *     __pyx_unpickle_RequestReader__set_state(self, __pyx_state)
 */
@@ -7172,7 +7218,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_13RequestReader_6__setstate_cyth
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":291
+/* "proxy/heads/_swift.pyx":293
  *     cdef Py_ssize_t head_bytes_max
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max):             # <<<<<<<<<<<<<<
@@ -7218,32 +7264,32 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_head_bytes_max,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL_TPNEW(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 291, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 293, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 291, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 293, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 291, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 293, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 1; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, i); __PYX_ERR(0, 291, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, i); __PYX_ERR(0, 293, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 1)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL_TPNEW(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 291, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 293, __pyx_L3_error)
     }
-    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 291, __pyx_L3_error)
+    __pyx_v_head_bytes_max = __Pyx_PyIndex_AsSsize_t(values[0]); if (unlikely((__pyx_v_head_bytes_max == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(0, 293, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 291, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("__init__", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 293, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -7268,7 +7314,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
 static int __pyx_pf_5proxy_5heads_6_swift_12AnswerReader___init__(struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader *__pyx_v_self, Py_ssize_t __pyx_v_head_bytes_max) {
   int __pyx_r;
 
-  /* "proxy/heads/_swift.pyx":292
+  /* "proxy/heads/_swift.pyx":294
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max):
  *         self.head_bytes_max = head_bytes_max             # <<<<<<<<<<<<<<
@@ -7277,7 +7323,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_12AnswerReader___init__(struct __pyx_o
 */
   __pyx_v_self->head_bytes_max = __pyx_v_head_bytes_max;
 
-  /* "proxy/heads/_swift.pyx":291
+  /* "proxy/heads/_swift.pyx":293
  *     cdef Py_ssize_t head_bytes_max
  * 
  *     def __init__(self, Py_ssize_t head_bytes_max):             # <<<<<<<<<<<<<<
@@ -7291,7 +7337,7 @@ static int __pyx_pf_5proxy_5heads_6_swift_12AnswerReader___init__(struct __pyx_o
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":294
+/* "proxy/heads/_swift.pyx":296
  *         self.head_bytes_max = head_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -7339,32 +7385,32 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_data,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 294, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 296, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 294, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 296, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 294, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "read", 0) < (0)) __PYX_ERR(0, 296, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 1; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 294, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, i); __PYX_ERR(0, 296, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 1)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 294, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 296, __pyx_L3_error)
     }
     __pyx_v_data = ((PyObject*)values[0]);
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 294, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("read", 1, 1, 1, __pyx_nargs); __PYX_ERR(0, 296, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -7375,7 +7421,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 294, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_data), (&PyBytes_Type), 0, "data", 1))) __PYX_ERR(0, 296, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(((struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader *)__pyx_v_self), __pyx_v_data);
 
   /* function exit code */
@@ -7416,7 +7462,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("read", 0);
 
-  /* "proxy/heads/_swift.pyx":296
+  /* "proxy/heads/_swift.pyx":298
  *     def read(self, bytes data not None):
  *         """See `answer.AnswerReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)             # <<<<<<<<<<<<<<
@@ -7425,7 +7471,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":297
+  /* "proxy/heads/_swift.pyx":299
  *         """See `answer.AnswerReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)             # <<<<<<<<<<<<<<
@@ -7434,7 +7480,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_size = PyBytes_GET_SIZE(__pyx_v_data);
 
-  /* "proxy/heads/_swift.pyx":298
+  /* "proxy/heads/_swift.pyx":300
  *         cdef const char* begin = PyBytes_AS_STRING(data)
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)             # <<<<<<<<<<<<<<
@@ -7443,7 +7489,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_end = __pyx_f_5proxy_5heads_6_swift_head_end(__pyx_v_begin, __pyx_v_size);
 
-  /* "proxy/heads/_swift.pyx":299
+  /* "proxy/heads/_swift.pyx":301
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -7469,7 +7515,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":300
+    /* "proxy/heads/_swift.pyx":302
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None             # <<<<<<<<<<<<<<
@@ -7486,7 +7532,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":299
+    /* "proxy/heads/_swift.pyx":301
  *         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
  *         cdef const char* end = head_end(begin, size)
  *         if end == NULL or end - begin > self.head_bytes_max:             # <<<<<<<<<<<<<<
@@ -7495,7 +7541,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   }
 
-  /* "proxy/heads/_swift.pyx":301
+  /* "proxy/heads/_swift.pyx":303
  *         if end == NULL or end - begin > self.head_bytes_max:
  *             return None
  *         cdef const char* at = line_end(begin, end)             # <<<<<<<<<<<<<<
@@ -7504,7 +7550,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_at = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_begin, __pyx_v_end);
 
-  /* "proxy/heads/_swift.pyx":302
+  /* "proxy/heads/_swift.pyx":304
  *             return None
  *         cdef const char* at = line_end(begin, end)
  *         cdef Py_ssize_t first = at - begin             # <<<<<<<<<<<<<<
@@ -7513,7 +7559,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_first = (__pyx_v_at - __pyx_v_begin);
 
-  /* "proxy/heads/_swift.pyx":303
+  /* "proxy/heads/_swift.pyx":305
  *         cdef const char* at = line_end(begin, end)
  *         cdef Py_ssize_t first = at - begin
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":             # <<<<<<<<<<<<<<
@@ -7559,7 +7605,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":304
+    /* "proxy/heads/_swift.pyx":306
  *         cdef Py_ssize_t first = at - begin
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":
  *             return None             # <<<<<<<<<<<<<<
@@ -7576,7 +7622,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":303
+    /* "proxy/heads/_swift.pyx":305
  *         cdef const char* at = line_end(begin, end)
  *         cdef Py_ssize_t first = at - begin
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":             # <<<<<<<<<<<<<<
@@ -7585,7 +7631,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   }
 
-  /* "proxy/heads/_swift.pyx":305
+  /* "proxy/heads/_swift.pyx":307
  *         if first < 13 or first > 93 or memcmp(begin, b"HTTP/1.1 ", 9) != 0 or begin[12] != b" ":
  *             return None
  *         cdef int status = 0, place             # <<<<<<<<<<<<<<
@@ -7594,7 +7640,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   __pyx_v_status = 0;
 
-  /* "proxy/heads/_swift.pyx":306
+  /* "proxy/heads/_swift.pyx":308
  *             return None
  *         cdef int status = 0, place
  *         for place in range(9, 12):             # <<<<<<<<<<<<<<
@@ -7604,7 +7650,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   for (__pyx_t_3 = 9; __pyx_t_3 < 12; __pyx_t_3+=1) {
     __pyx_v_place = __pyx_t_3;
 
-    /* "proxy/heads/_swift.pyx":307
+    /* "proxy/heads/_swift.pyx":309
  *         cdef int status = 0, place
  *         for place in range(9, 12):
  *             if begin[place] < b"0" or begin[place] > b"9":             # <<<<<<<<<<<<<<
@@ -7630,7 +7676,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":308
+      /* "proxy/heads/_swift.pyx":310
  *         for place in range(9, 12):
  *             if begin[place] < b"0" or begin[place] > b"9":
  *                 return None             # <<<<<<<<<<<<<<
@@ -7647,7 +7693,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":307
+      /* "proxy/heads/_swift.pyx":309
  *         cdef int status = 0, place
  *         for place in range(9, 12):
  *             if begin[place] < b"0" or begin[place] > b"9":             # <<<<<<<<<<<<<<
@@ -7656,7 +7702,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
     }
 
-    /* "proxy/heads/_swift.pyx":309
+    /* "proxy/heads/_swift.pyx":311
  *             if begin[place] < b"0" or begin[place] > b"9":
  *                 return None
  *             status = status * 10 + (begin[place] - 48)             # <<<<<<<<<<<<<<
@@ -7666,7 +7712,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     __pyx_v_status = ((__pyx_v_status * 10) + ((__pyx_v_begin[__pyx_v_place]) - 48));
   }
 
-  /* "proxy/heads/_swift.pyx":310
+  /* "proxy/heads/_swift.pyx":312
  *                 return None
  *             status = status * 10 + (begin[place] - 48)
  *         if status < 200 or status > 599 or status == 204 or status == 304:             # <<<<<<<<<<<<<<
@@ -7709,7 +7755,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":311
+    /* "proxy/heads/_swift.pyx":313
  *             status = status * 10 + (begin[place] - 48)
  *         if status < 200 or status > 599 or status == 204 or status == 304:
  *             return None             # <<<<<<<<<<<<<<
@@ -7726,7 +7772,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":310
+    /* "proxy/heads/_swift.pyx":312
  *                 return None
  *             status = status * 10 + (begin[place] - 48)
  *         if status < 200 or status > 599 or status == 204 or status == 304:             # <<<<<<<<<<<<<<
@@ -7735,7 +7781,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
 */
   }
 
-  /* "proxy/heads/_swift.pyx":312
+  /* "proxy/heads/_swift.pyx":314
  *         if status < 200 or status > 599 or status == 204 or status == 304:
  *             return None
  *         for place in range(13, <int>first):             # <<<<<<<<<<<<<<
@@ -7749,7 +7795,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   for (__pyx_t_5 = 13; __pyx_t_5 < __pyx_t_4; __pyx_t_5+=1) {
     __pyx_v_place = __pyx_t_5;
 
-    /* "proxy/heads/_swift.pyx":313
+    /* "proxy/heads/_swift.pyx":315
  *             return None
  *         for place in range(13, <int>first):
  *             if begin[place] < 32 or begin[place] > 126:             # <<<<<<<<<<<<<<
@@ -7775,7 +7821,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":314
+      /* "proxy/heads/_swift.pyx":316
  *         for place in range(13, <int>first):
  *             if begin[place] < 32 or begin[place] > 126:
  *                 return None             # <<<<<<<<<<<<<<
@@ -7792,7 +7838,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":313
+      /* "proxy/heads/_swift.pyx":315
  *             return None
  *         for place in range(13, <int>first):
  *             if begin[place] < 32 or begin[place] > 126:             # <<<<<<<<<<<<<<
@@ -7803,14 +7849,14 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   }
 
 
-  /* "proxy/heads/_swift.pyx":315
+  /* "proxy/heads/_swift.pyx":317
  *             if begin[place] < 32 or begin[place] > 126:
  *                 return None
  *         return self.fields(data, at, end, status)             # <<<<<<<<<<<<<<
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, int status):
 */
-  __pyx_t_6 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_AnswerReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_status); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 315, __pyx_L1_error)
+  __pyx_t_6 = ((struct __pyx_vtabstruct_5proxy_5heads_6_swift_AnswerReader *)__pyx_v_self->__pyx_vtab)->fields(__pyx_v_self, __pyx_v_data, __pyx_v_at, __pyx_v_end, __pyx_v_status); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 317, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   {
     PyObject *__pyx_temp;
@@ -7823,7 +7869,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   __pyx_t_6 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":294
+  /* "proxy/heads/_swift.pyx":296
  *         self.head_bytes_max = head_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
@@ -7849,7 +7895,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_2read(struct __py
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":317
+/* "proxy/heads/_swift.pyx":319
  *         return self.fields(data, at, end, status)
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, int status):             # <<<<<<<<<<<<<<
@@ -7882,7 +7928,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   __Pyx_RefNannySetupContext("fields", 0);
 
 
-  /* "proxy/heads/_swift.pyx":321
+  /* "proxy/heads/_swift.pyx":323
  *         cdef Field field
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0             # <<<<<<<<<<<<<<
@@ -7892,7 +7938,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   __pyx_v_count = 0;
   __pyx_v_passed = 0;
 
-  /* "proxy/heads/_swift.pyx":322
+  /* "proxy/heads/_swift.pyx":324
  *         cdef Kind kind
  *         cdef int count = 0, passed = 0
  *         cdef long long length = -1             # <<<<<<<<<<<<<<
@@ -7901,7 +7947,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
   __pyx_v_length = -1LL;
 
-  /* "proxy/heads/_swift.pyx":324
+  /* "proxy/heads/_swift.pyx":326
  *         cdef long long length = -1
  *         cdef const char* last
  *         while at < end:             # <<<<<<<<<<<<<<
@@ -7914,7 +7960,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 
     if (!__pyx_t_1) break;
 
-    /* "proxy/heads/_swift.pyx":325
+    /* "proxy/heads/_swift.pyx":327
  *         cdef const char* last
  *         while at < end:
  *             at += 2             # <<<<<<<<<<<<<<
@@ -7923,7 +7969,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_at = (__pyx_v_at + 2);
 
-    /* "proxy/heads/_swift.pyx":326
+    /* "proxy/heads/_swift.pyx":328
  *         while at < end:
  *             at += 2
  *             last = line_end(at, end)             # <<<<<<<<<<<<<<
@@ -7932,7 +7978,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_last = __pyx_f_5proxy_5heads_6_swift_line_end(__pyx_v_at, __pyx_v_end);
 
-    /* "proxy/heads/_swift.pyx":327
+    /* "proxy/heads/_swift.pyx":329
  *             at += 2
  *             last = line_end(at, end)
  *             count += 1             # <<<<<<<<<<<<<<
@@ -7941,7 +7987,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_count = (__pyx_v_count + 1);
 
-    /* "proxy/heads/_swift.pyx":328
+    /* "proxy/heads/_swift.pyx":330
  *             last = line_end(at, end)
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
@@ -7967,7 +8013,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":329
+      /* "proxy/heads/_swift.pyx":331
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):
  *                 return None             # <<<<<<<<<<<<<<
@@ -7984,7 +8030,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":328
+      /* "proxy/heads/_swift.pyx":330
  *             last = line_end(at, end)
  *             count += 1
  *             if count > FIELDS_MAX or not split(&field, at, last):             # <<<<<<<<<<<<<<
@@ -7993,7 +8039,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     }
 
-    /* "proxy/heads/_swift.pyx":330
+    /* "proxy/heads/_swift.pyx":332
  *             if count > FIELDS_MAX or not split(&field, at, last):
  *                 return None
  *             kind = answer_kind(&field)             # <<<<<<<<<<<<<<
@@ -8002,7 +8048,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
     __pyx_v_kind = __pyx_f_5proxy_5heads_6_swift_answer_kind((&__pyx_v_field));
 
-    /* "proxy/heads/_swift.pyx":331
+    /* "proxy/heads/_swift.pyx":333
  *                 return None
  *             kind = answer_kind(&field)
  *             if kind == PASSED:             # <<<<<<<<<<<<<<
@@ -8012,7 +8058,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     switch (__pyx_v_kind) {
       case __pyx_e_5proxy_5heads_6_swift_PASSED:
 
-      /* "proxy/heads/_swift.pyx":332
+      /* "proxy/heads/_swift.pyx":334
  *             kind = answer_kind(&field)
  *             if kind == PASSED:
  *                 kept[passed] = field.line             # <<<<<<<<<<<<<<
@@ -8024,7 +8070,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       (__pyx_v_kept[__pyx_v_passed]) = __pyx_t_3;
 
 
-      /* "proxy/heads/_swift.pyx":333
+      /* "proxy/heads/_swift.pyx":335
  *             if kind == PASSED:
  *                 kept[passed] = field.line
  *                 passed += 1             # <<<<<<<<<<<<<<
@@ -8033,7 +8079,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       __pyx_v_passed = (__pyx_v_passed + 1);
 
-      /* "proxy/heads/_swift.pyx":331
+      /* "proxy/heads/_swift.pyx":333
  *                 return None
  *             kind = answer_kind(&field)
  *             if kind == PASSED:             # <<<<<<<<<<<<<<
@@ -8043,7 +8089,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       break;
       case __pyx_e_5proxy_5heads_6_swift_LENGTH:
 
-      /* "proxy/heads/_swift.pyx":335
+      /* "proxy/heads/_swift.pyx":337
  *                 passed += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -8055,7 +8101,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       if (__pyx_t_1) {
 
 
-        /* "proxy/heads/_swift.pyx":336
+        /* "proxy/heads/_swift.pyx":338
  *             elif kind == LENGTH:
  *                 if length >= 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -8072,7 +8118,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":335
+        /* "proxy/heads/_swift.pyx":337
  *                 passed += 1
  *             elif kind == LENGTH:
  *                 if length >= 0:             # <<<<<<<<<<<<<<
@@ -8081,7 +8127,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       }
 
-      /* "proxy/heads/_swift.pyx":337
+      /* "proxy/heads/_swift.pyx":339
  *                 if length >= 0:
  *                     return None
  *                 length = number(&field)             # <<<<<<<<<<<<<<
@@ -8090,7 +8136,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       __pyx_v_length = __pyx_f_5proxy_5heads_6_swift_number((&__pyx_v_field));
 
-      /* "proxy/heads/_swift.pyx":338
+      /* "proxy/heads/_swift.pyx":340
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -8102,7 +8148,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       if (__pyx_t_1) {
 
 
-        /* "proxy/heads/_swift.pyx":339
+        /* "proxy/heads/_swift.pyx":341
  *                 length = number(&field)
  *                 if length < 0:
  *                     return None             # <<<<<<<<<<<<<<
@@ -8119,7 +8165,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
         }
         goto __pyx_L0;
 
-        /* "proxy/heads/_swift.pyx":338
+        /* "proxy/heads/_swift.pyx":340
  *                     return None
  *                 length = number(&field)
  *                 if length < 0:             # <<<<<<<<<<<<<<
@@ -8128,7 +8174,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
       }
 
-      /* "proxy/heads/_swift.pyx":334
+      /* "proxy/heads/_swift.pyx":336
  *                 kept[passed] = field.line
  *                 passed += 1
  *             elif kind == LENGTH:             # <<<<<<<<<<<<<<
@@ -8138,7 +8184,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       break;
       case __pyx_e_5proxy_5heads_6_swift_ODD:
 
-      /* "proxy/heads/_swift.pyx":341
+      /* "proxy/heads/_swift.pyx":343
  *                     return None
  *             elif kind == ODD:
  *                 return None             # <<<<<<<<<<<<<<
@@ -8155,7 +8201,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":340
+      /* "proxy/heads/_swift.pyx":342
  *                 if length < 0:
  *                     return None
  *             elif kind == ODD:             # <<<<<<<<<<<<<<
@@ -8166,7 +8212,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
       default: break;
     }
 
-    /* "proxy/heads/_swift.pyx":342
+    /* "proxy/heads/_swift.pyx":344
  *             elif kind == ODD:
  *                 return None
  *             at = last             # <<<<<<<<<<<<<<
@@ -8176,7 +8222,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     __pyx_v_at = __pyx_v_last;
   }
 
-  /* "proxy/heads/_swift.pyx":343
+  /* "proxy/heads/_swift.pyx":345
  *                 return None
  *             at = last
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4             # <<<<<<<<<<<<<<
@@ -8185,7 +8231,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
   __pyx_v_body_at = ((__pyx_v_end - PyBytes_AS_STRING(__pyx_v_data)) + 4);
 
-  /* "proxy/heads/_swift.pyx":344
+  /* "proxy/heads/_swift.pyx":346
  *             at = last
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if length < PyBytes_GET_SIZE(data) - body_at:             # <<<<<<<<<<<<<<
@@ -8197,7 +8243,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":345
+    /* "proxy/heads/_swift.pyx":347
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if length < PyBytes_GET_SIZE(data) - body_at:
  *             return None             # <<<<<<<<<<<<<<
@@ -8214,7 +8260,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
     }
     goto __pyx_L0;
 
-    /* "proxy/heads/_swift.pyx":344
+    /* "proxy/heads/_swift.pyx":346
  *             at = last
  *         cdef Py_ssize_t body_at = end - PyBytes_AS_STRING(data) + 4
  *         if length < PyBytes_GET_SIZE(data) - body_at:             # <<<<<<<<<<<<<<
@@ -8223,31 +8269,31 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
 */
   }
 
-  /* "proxy/heads/_swift.pyx":346
+  /* "proxy/heads/_swift.pyx":348
  *         if length < PyBytes_GET_SIZE(data) - body_at:
  *             return None
  *         return status, joined(kept, passed), length, body_at             # <<<<<<<<<<<<<<
  * 
  * 
 */
-  __pyx_t_4 = __Pyx_PyLong_From_int(__pyx_v_status); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 346, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyLong_From_int(__pyx_v_status); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 348, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
-  __pyx_t_5 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 346, __pyx_L1_error)
+  __pyx_t_5 = __pyx_f_5proxy_5heads_6_swift_joined(__pyx_v_kept, __pyx_v_passed); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 348, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_5);
-  __pyx_t_6 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 346, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyLong_From_PY_LONG_LONG(__pyx_v_length); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 348, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
-  __pyx_t_7 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 346, __pyx_L1_error)
+  __pyx_t_7 = PyLong_FromSsize_t(__pyx_v_body_at); if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 348, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_7);
-  __pyx_t_8 = PyTuple_New(4); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 346, __pyx_L1_error)
+  __pyx_t_8 = PyTuple_New(4); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 348, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_8);
   __Pyx_GIVEREF(__pyx_t_4);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 0, __pyx_t_4) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 0, __pyx_t_4) != (0)) __PYX_ERR(0, 348, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_5);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 1, __pyx_t_5) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 1, __pyx_t_5) != (0)) __PYX_ERR(0, 348, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_6);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 2, __pyx_t_6) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 2, __pyx_t_6) != (0)) __PYX_ERR(0, 348, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_7);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 3, __pyx_t_7) != (0)) __PYX_ERR(0, 346, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_8, 3, __pyx_t_7) != (0)) __PYX_ERR(0, 348, __pyx_L1_error);
   __pyx_t_4 = 0;
   __pyx_t_5 = 0;
   __pyx_t_6 = 0;
@@ -8263,7 +8309,7 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields(CYTHON_UNUS
   __pyx_t_8 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":317
+  /* "proxy/heads/_swift.pyx":319
  *         return self.fields(data, at, end, status)
  * 
  *     cdef tuple fields(self, bytes data, const char* at, const char* end, int status):             # <<<<<<<<<<<<<<
@@ -8760,7 +8806,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_6__setstate_cytho
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":349
+/* "proxy/heads/_swift.pyx":351
  * 
  * 
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -8771,7 +8817,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_12AnswerReader_6__setstate_cytho
 static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, char const *__pyx_v_from_, Py_ssize_t __pyx_v_size) {
   char *__pyx_r;
 
-  /* "proxy/heads/_swift.pyx":350
+  /* "proxy/heads/_swift.pyx":352
  * 
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:
  *     memcpy(to, from_, size)             # <<<<<<<<<<<<<<
@@ -8780,7 +8826,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
 */
   (void)(memcpy(__pyx_v_to, __pyx_v_from_, __pyx_v_size));
 
-  /* "proxy/heads/_swift.pyx":351
+  /* "proxy/heads/_swift.pyx":353
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:
  *     memcpy(to, from_, size)
  *     return to + size             # <<<<<<<<<<<<<<
@@ -8793,7 +8839,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":349
+  /* "proxy/heads/_swift.pyx":351
  * 
  * 
  * cdef inline char* put(char* to, const char* from_, Py_ssize_t size) noexcept:             # <<<<<<<<<<<<<<
@@ -8807,7 +8853,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":354
+/* "proxy/heads/_swift.pyx":356
  * 
  * 
  * cdef inline char* put_bytes(char* to, bytes from_) noexcept:             # <<<<<<<<<<<<<<
@@ -8818,7 +8864,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put(char *__pyx_v_to, c
 static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put_bytes(char *__pyx_v_to, PyObject *__pyx_v_from_) {
   char *__pyx_r;
 
-  /* "proxy/heads/_swift.pyx":355
+  /* "proxy/heads/_swift.pyx":357
  * 
  * cdef inline char* put_bytes(char* to, bytes from_) noexcept:
  *     return put(to, PyBytes_AS_STRING(from_), PyBytes_GET_SIZE(from_))             # <<<<<<<<<<<<<<
@@ -8831,7 +8877,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put_bytes(char *__pyx_v
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":354
+  /* "proxy/heads/_swift.pyx":356
  * 
  * 
  * cdef inline char* put_bytes(char* to, bytes from_) noexcept:             # <<<<<<<<<<<<<<
@@ -8845,7 +8891,7 @@ static CYTHON_INLINE char *__pyx_f_5proxy_5heads_6_swift_put_bytes(char *__pyx_v
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":358
+/* "proxy/heads/_swift.pyx":360
  * 
  * 
  * cdef char* put_number(char* to, long long value) noexcept:             # <<<<<<<<<<<<<<
@@ -8860,7 +8906,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
   int __pyx_t_1;
 
 
-  /* "proxy/heads/_swift.pyx":361
+  /* "proxy/heads/_swift.pyx":363
  *     """In decimal; 0 for what is negative."""
  *     cdef char digits[NUMBER_BYTES_MAX]
  *     cdef int place = NUMBER_BYTES_MAX             # <<<<<<<<<<<<<<
@@ -8869,7 +8915,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
   __pyx_v_place = __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX;
 
-  /* "proxy/heads/_swift.pyx":362
+  /* "proxy/heads/_swift.pyx":364
  *     cdef char digits[NUMBER_BYTES_MAX]
  *     cdef int place = NUMBER_BYTES_MAX
  *     if value < 0:             # <<<<<<<<<<<<<<
@@ -8881,7 +8927,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
   if (__pyx_t_1) {
 
 
-    /* "proxy/heads/_swift.pyx":363
+    /* "proxy/heads/_swift.pyx":365
  *     cdef int place = NUMBER_BYTES_MAX
  *     if value < 0:
  *         value = 0             # <<<<<<<<<<<<<<
@@ -8890,7 +8936,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     __pyx_v_value = 0;
 
-    /* "proxy/heads/_swift.pyx":362
+    /* "proxy/heads/_swift.pyx":364
  *     cdef char digits[NUMBER_BYTES_MAX]
  *     cdef int place = NUMBER_BYTES_MAX
  *     if value < 0:             # <<<<<<<<<<<<<<
@@ -8899,7 +8945,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
   }
 
-  /* "proxy/heads/_swift.pyx":364
+  /* "proxy/heads/_swift.pyx":366
  *     if value < 0:
  *         value = 0
  *     while True:             # <<<<<<<<<<<<<<
@@ -8908,7 +8954,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
   while (1) {
 
-    /* "proxy/heads/_swift.pyx":365
+    /* "proxy/heads/_swift.pyx":367
  *         value = 0
  *     while True:
  *         place -= 1             # <<<<<<<<<<<<<<
@@ -8917,7 +8963,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     __pyx_v_place = (__pyx_v_place - 1);
 
-    /* "proxy/heads/_swift.pyx":366
+    /* "proxy/heads/_swift.pyx":368
  *     while True:
  *         place -= 1
  *         digits[place] = <char>(48 + value % 10)             # <<<<<<<<<<<<<<
@@ -8926,7 +8972,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     (__pyx_v_digits[__pyx_v_place]) = ((char)(48 + (__pyx_v_value % 10)));
 
-    /* "proxy/heads/_swift.pyx":367
+    /* "proxy/heads/_swift.pyx":369
  *         place -= 1
  *         digits[place] = <char>(48 + value % 10)
  *         value = value // 10             # <<<<<<<<<<<<<<
@@ -8935,7 +8981,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
 */
     __pyx_v_value = (__pyx_v_value / 10);
 
-    /* "proxy/heads/_swift.pyx":368
+    /* "proxy/heads/_swift.pyx":370
  *         digits[place] = <char>(48 + value % 10)
  *         value = value // 10
  *         if value == 0:             # <<<<<<<<<<<<<<
@@ -8947,7 +8993,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
     if (__pyx_t_1) {
 
 
-      /* "proxy/heads/_swift.pyx":369
+      /* "proxy/heads/_swift.pyx":371
  *         value = value // 10
  *         if value == 0:
  *             return put(to, digits + place, NUMBER_BYTES_MAX - place)             # <<<<<<<<<<<<<<
@@ -8960,7 +9006,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
       }
       goto __pyx_L0;
 
-      /* "proxy/heads/_swift.pyx":368
+      /* "proxy/heads/_swift.pyx":370
  *         digits[place] = <char>(48 + value % 10)
  *         value = value // 10
  *         if value == 0:             # <<<<<<<<<<<<<<
@@ -8970,7 +9016,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
     }
   }
 
-  /* "proxy/heads/_swift.pyx":358
+  /* "proxy/heads/_swift.pyx":360
  * 
  * 
  * cdef char* put_number(char* to, long long value) noexcept:             # <<<<<<<<<<<<<<
@@ -8988,7 +9034,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_number(char *__pyx_v_to, PY_LONG_
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":372
+/* "proxy/heads/_swift.pyx":374
  * 
  * 
  * cdef char* put_thousandths(char* to, double seconds) noexcept:             # <<<<<<<<<<<<<<
@@ -9001,7 +9047,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
   char *__pyx_r;
 
 
-  /* "proxy/heads/_swift.pyx":374
+  /* "proxy/heads/_swift.pyx":376
  * cdef char* put_thousandths(char* to, double seconds) noexcept:
  *     """Milliseconds with three decimals."""
  *     cdef long long micros = <long long>(seconds * 1000000 + 0.5)             # <<<<<<<<<<<<<<
@@ -9010,7 +9056,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   __pyx_v_micros = ((PY_LONG_LONG)((__pyx_v_seconds * 1000000.0) + 0.5));
 
-  /* "proxy/heads/_swift.pyx":375
+  /* "proxy/heads/_swift.pyx":377
  *     """Milliseconds with three decimals."""
  *     cdef long long micros = <long long>(seconds * 1000000 + 0.5)
  *     to = put_number(to, micros // 1000)             # <<<<<<<<<<<<<<
@@ -9019,7 +9065,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, (__pyx_v_micros / 0x3E8));
 
-  /* "proxy/heads/_swift.pyx":376
+  /* "proxy/heads/_swift.pyx":378
  *     cdef long long micros = <long long>(seconds * 1000000 + 0.5)
  *     to = put_number(to, micros // 1000)
  *     to[0] = b"."             # <<<<<<<<<<<<<<
@@ -9028,7 +9074,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[0]) = '.';
 
-  /* "proxy/heads/_swift.pyx":377
+  /* "proxy/heads/_swift.pyx":379
  *     to = put_number(to, micros // 1000)
  *     to[0] = b"."
  *     to[1] = <char>(48 + micros // 100 % 10)             # <<<<<<<<<<<<<<
@@ -9037,7 +9083,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[1]) = ((char)(48 + ((__pyx_v_micros / 0x64) % 10)));
 
-  /* "proxy/heads/_swift.pyx":378
+  /* "proxy/heads/_swift.pyx":380
  *     to[0] = b"."
  *     to[1] = <char>(48 + micros // 100 % 10)
  *     to[2] = <char>(48 + micros // 10 % 10)             # <<<<<<<<<<<<<<
@@ -9046,7 +9092,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[2]) = ((char)(48 + ((__pyx_v_micros / 10) % 10)));
 
-  /* "proxy/heads/_swift.pyx":379
+  /* "proxy/heads/_swift.pyx":381
  *     to[1] = <char>(48 + micros // 100 % 10)
  *     to[2] = <char>(48 + micros // 10 % 10)
  *     to[3] = <char>(48 + micros % 10)             # <<<<<<<<<<<<<<
@@ -9055,7 +9101,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
 */
   (__pyx_v_to[3]) = ((char)(48 + (__pyx_v_micros % 10)));
 
-  /* "proxy/heads/_swift.pyx":380
+  /* "proxy/heads/_swift.pyx":382
  *     to[2] = <char>(48 + micros // 10 % 10)
  *     to[3] = <char>(48 + micros % 10)
  *     return to + 4             # <<<<<<<<<<<<<<
@@ -9068,7 +9114,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":372
+  /* "proxy/heads/_swift.pyx":374
  * 
  * 
  * cdef char* put_thousandths(char* to, double seconds) noexcept:             # <<<<<<<<<<<<<<
@@ -9084,7 +9130,7 @@ static char *__pyx_f_5proxy_5heads_6_swift_put_thousandths(char *__pyx_v_to, dou
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":383
+/* "proxy/heads/_swift.pyx":385
  * 
  * 
  * cdef Span text(object value) except *:             # <<<<<<<<<<<<<<
@@ -9100,17 +9146,17 @@ static struct __pyx_t_5proxy_5heads_6_swift_Span __pyx_f_5proxy_5heads_6_swift_t
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
 
-  /* "proxy/heads/_swift.pyx":386
+  /* "proxy/heads/_swift.pyx":388
  *     """UTF-8, kept by the string itself."""
  *     cdef Span span
  *     span.at = PyUnicode_AsUTF8AndSize(value, &span.size)             # <<<<<<<<<<<<<<
  *     return span
  * 
 */
-  __pyx_t_1 = PyUnicode_AsUTF8AndSize(__pyx_v_value, (&__pyx_v_span.size)); if (unlikely(__pyx_t_1 == ((void *)NULL))) __PYX_ERR(0, 386, __pyx_L1_error)
+  __pyx_t_1 = PyUnicode_AsUTF8AndSize(__pyx_v_value, (&__pyx_v_span.size)); if (unlikely(__pyx_t_1 == ((void *)NULL))) __PYX_ERR(0, 388, __pyx_L1_error)
   __pyx_v_span.at = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":387
+  /* "proxy/heads/_swift.pyx":389
  *     cdef Span span
  *     span.at = PyUnicode_AsUTF8AndSize(value, &span.size)
  *     return span             # <<<<<<<<<<<<<<
@@ -9123,7 +9169,7 @@ static struct __pyx_t_5proxy_5heads_6_swift_Span __pyx_f_5proxy_5heads_6_swift_t
   }
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":383
+  /* "proxy/heads/_swift.pyx":385
  * 
  * 
  * cdef Span text(object value) except *:             # <<<<<<<<<<<<<<
@@ -9141,7 +9187,7 @@ static struct __pyx_t_5proxy_5heads_6_swift_Span __pyx_f_5proxy_5heads_6_swift_t
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":390
+/* "proxy/heads/_swift.pyx":392
  * 
  * 
  * def write_request_head(             # <<<<<<<<<<<<<<
@@ -9195,74 +9241,74 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_method,&__pyx_mstate_global->__pyx_n_u_path,&__pyx_mstate_global->__pyx_n_u_host,&__pyx_mstate_global->__pyx_n_u_request_id,&__pyx_mstate_global->__pyx_n_u_left_ms,&__pyx_mstate_global->__pyx_n_u_block,&__pyx_mstate_global->__pyx_n_u_length,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 390, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 392, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  7:
         values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 390, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 392, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  6:
         values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 390, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 392, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  5:
         values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 390, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 392, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 390, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 392, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 390, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 392, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 390, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 392, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 390, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 392, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_request_head", 0) < (0)) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_request_head", 0) < (0)) __PYX_ERR(0, 392, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 7; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, i); __PYX_ERR(0, 390, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, i); __PYX_ERR(0, 392, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 7)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 392, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 392, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 392, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 392, __pyx_L3_error)
       values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 392, __pyx_L3_error)
       values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 392, __pyx_L3_error)
       values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 390, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 392, __pyx_L3_error)
     }
     __pyx_v_method = ((PyObject*)values[0]);
     __pyx_v_path = ((PyObject*)values[1]);
     __pyx_v_host = ((PyObject*)values[2]);
     __pyx_v_request_id = ((PyObject*)values[3]);
-    __pyx_v_left_ms = __Pyx_PyLong_As_PY_LONG_LONG(values[4]); if (unlikely((__pyx_v_left_ms == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 392, __pyx_L3_error)
+    __pyx_v_left_ms = __Pyx_PyLong_As_PY_LONG_LONG(values[4]); if (unlikely((__pyx_v_left_ms == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 394, __pyx_L3_error)
     __pyx_v_block = ((PyObject*)values[5]);
-    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 392, __pyx_L3_error)
+    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 394, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, __pyx_nargs); __PYX_ERR(0, 390, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("write_request_head", 1, 7, 7, __pyx_nargs); __PYX_ERR(0, 392, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -9273,11 +9319,11 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_method), (&PyBytes_Type), 0, "method", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_path), (&PyBytes_Type), 0, "path", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_host), (&PyBytes_Type), 0, "host", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 391, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 392, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_method), (&PyBytes_Type), 0, "method", 1))) __PYX_ERR(0, 393, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_path), (&PyBytes_Type), 0, "path", 1))) __PYX_ERR(0, 393, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_host), (&PyBytes_Type), 0, "host", 1))) __PYX_ERR(0, 393, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 393, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 394, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_write_request_head(__pyx_self, __pyx_v_method, __pyx_v_path, __pyx_v_host, __pyx_v_request_id, __pyx_v_left_ms, __pyx_v_block, __pyx_v_length);
 
   /* function exit code */
@@ -9319,46 +9365,46 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("write_request_head", 0);
 
-  /* "proxy/heads/_swift.pyx":395
+  /* "proxy/heads/_swift.pyx":397
  * ):
  *     """See `writing.write_request_head`."""
  *     cdef Span id_ = text(request_id)             # <<<<<<<<<<<<<<
  *     cdef Py_ssize_t most = (
  *         len(method) + len(path) + len(host) + id_.size + len(block) + 3 * NUMBER_BYTES_MAX + 96
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 395, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 397, __pyx_L1_error)
   __pyx_v_id_ = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":397
+  /* "proxy/heads/_swift.pyx":399
  *     cdef Span id_ = text(request_id)
  *     cdef Py_ssize_t most = (
  *         len(method) + len(path) + len(host) + id_.size + len(block) + 3 * NUMBER_BYTES_MAX + 96             # <<<<<<<<<<<<<<
  *     )
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
 */
-  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_method); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
-  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_path); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_host); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 397, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_method); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 399, __pyx_L1_error)
+  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_path); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 399, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_host); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 399, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 399, __pyx_L1_error)
   __pyx_v_most = ((((((__pyx_t_2 + __pyx_t_3) + __pyx_t_4) + __pyx_v_id_.size) + __pyx_t_5) + (3 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 96);
 
 
 
 
 
-  /* "proxy/heads/_swift.pyx":399
+  /* "proxy/heads/_swift.pyx":401
  *         len(method) + len(path) + len(host) + id_.size + len(block) + 3 * NUMBER_BYTES_MAX + 96
  *     )
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)             # <<<<<<<<<<<<<<
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, method)
 */
-  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 399, __pyx_L1_error)
+  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 401, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   __pyx_v_head = ((PyObject*)__pyx_t_6);
   __pyx_t_6 = 0;
 
-  /* "proxy/heads/_swift.pyx":400
+  /* "proxy/heads/_swift.pyx":402
  *     )
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)             # <<<<<<<<<<<<<<
@@ -9367,7 +9413,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_head);
 
-  /* "proxy/heads/_swift.pyx":401
+  /* "proxy/heads/_swift.pyx":403
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, method)             # <<<<<<<<<<<<<<
@@ -9376,7 +9422,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_begin, __pyx_v_method);
 
-  /* "proxy/heads/_swift.pyx":402
+  /* "proxy/heads/_swift.pyx":404
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, method)
  *     to = put(to, b" ", 1)             # <<<<<<<<<<<<<<
@@ -9385,7 +9431,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__3, 1);
 
-  /* "proxy/heads/_swift.pyx":403
+  /* "proxy/heads/_swift.pyx":405
  *     cdef char* to = put_bytes(begin, method)
  *     to = put(to, b" ", 1)
  *     to = put_bytes(to, path)             # <<<<<<<<<<<<<<
@@ -9394,7 +9440,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_path);
 
-  /* "proxy/heads/_swift.pyx":404
+  /* "proxy/heads/_swift.pyx":406
  *     to = put(to, b" ", 1)
  *     to = put_bytes(to, path)
  *     to = put(to, b" HTTP/1.1\r\nHost: ", 17)             # <<<<<<<<<<<<<<
@@ -9403,7 +9449,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_HTTP_1_1_Host, 17);
 
-  /* "proxy/heads/_swift.pyx":405
+  /* "proxy/heads/_swift.pyx":407
  *     to = put_bytes(to, path)
  *     to = put(to, b" HTTP/1.1\r\nHost: ", 17)
  *     to = put_bytes(to, host)             # <<<<<<<<<<<<<<
@@ -9412,7 +9458,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_host);
 
-  /* "proxy/heads/_swift.pyx":406
+  /* "proxy/heads/_swift.pyx":408
  *     to = put(to, b" HTTP/1.1\r\nHost: ", 17)
  *     to = put_bytes(to, host)
  *     to = put(to, b"\r\nX-Request-Id: ", 16)             # <<<<<<<<<<<<<<
@@ -9421,7 +9467,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_X_Request_Id, 16);
 
-  /* "proxy/heads/_swift.pyx":407
+  /* "proxy/heads/_swift.pyx":409
  *     to = put_bytes(to, host)
  *     to = put(to, b"\r\nX-Request-Id: ", 16)
  *     to = put(to, id_.at, id_.size)             # <<<<<<<<<<<<<<
@@ -9430,7 +9476,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_id_.at, __pyx_v_id_.size);
 
-  /* "proxy/heads/_swift.pyx":408
+  /* "proxy/heads/_swift.pyx":410
  *     to = put(to, b"\r\nX-Request-Id: ", 16)
  *     to = put(to, id_.at, id_.size)
  *     to = put(to, b"\r\nPenstock-Deadline-Ms: ", 24)             # <<<<<<<<<<<<<<
@@ -9439,7 +9485,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Deadline_Ms, 24);
 
-  /* "proxy/heads/_swift.pyx":409
+  /* "proxy/heads/_swift.pyx":411
  *     to = put(to, id_.at, id_.size)
  *     to = put(to, b"\r\nPenstock-Deadline-Ms: ", 24)
  *     to = put_number(to, left_ms)             # <<<<<<<<<<<<<<
@@ -9448,7 +9494,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_left_ms);
 
-  /* "proxy/heads/_swift.pyx":410
+  /* "proxy/heads/_swift.pyx":412
  *     to = put(to, b"\r\nPenstock-Deadline-Ms: ", 24)
  *     to = put_number(to, left_ms)
  *     to = put(to, b"\r\n", 2)             # <<<<<<<<<<<<<<
@@ -9457,7 +9503,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__4, 2);
 
-  /* "proxy/heads/_swift.pyx":411
+  /* "proxy/heads/_swift.pyx":413
  *     to = put_number(to, left_ms)
  *     to = put(to, b"\r\n", 2)
  *     to = put_bytes(to, block)             # <<<<<<<<<<<<<<
@@ -9466,7 +9512,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_block);
 
-  /* "proxy/heads/_swift.pyx":412
+  /* "proxy/heads/_swift.pyx":414
  *     to = put(to, b"\r\n", 2)
  *     to = put_bytes(to, block)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -9478,7 +9524,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   if (__pyx_t_7) {
 
 
-    /* "proxy/heads/_swift.pyx":413
+    /* "proxy/heads/_swift.pyx":415
  *     to = put_bytes(to, block)
  *     if length >= 0:
  *         to = put(to, b"Content-Length: ", 16)             # <<<<<<<<<<<<<<
@@ -9487,7 +9533,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Content_Length, 16);
 
-    /* "proxy/heads/_swift.pyx":414
+    /* "proxy/heads/_swift.pyx":416
  *     if length >= 0:
  *         to = put(to, b"Content-Length: ", 16)
  *         to = put_number(to, length)             # <<<<<<<<<<<<<<
@@ -9496,7 +9542,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_length);
 
-    /* "proxy/heads/_swift.pyx":415
+    /* "proxy/heads/_swift.pyx":417
  *         to = put(to, b"Content-Length: ", 16)
  *         to = put_number(to, length)
  *         to = put(to, b"\r\n", 2)             # <<<<<<<<<<<<<<
@@ -9505,7 +9551,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__4, 2);
 
-    /* "proxy/heads/_swift.pyx":412
+    /* "proxy/heads/_swift.pyx":414
  *     to = put(to, b"\r\n", 2)
  *     to = put_bytes(to, block)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -9514,7 +9560,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":416
+  /* "proxy/heads/_swift.pyx":418
  *         to = put_number(to, length)
  *         to = put(to, b"\r\n", 2)
  *     to = put(to, b"\r\n", 2)             # <<<<<<<<<<<<<<
@@ -9523,7 +9569,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__4, 2);
 
-  /* "proxy/heads/_swift.pyx":417
+  /* "proxy/heads/_swift.pyx":419
  *         to = put(to, b"\r\n", 2)
  *     to = put(to, b"\r\n", 2)
  *     return head[: to - begin]             # <<<<<<<<<<<<<<
@@ -9532,9 +9578,9 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
 */
   if (unlikely(__pyx_v_head == Py_None)) {
     PyErr_SetString(PyExc_TypeError, "\047NoneType\047 object is not subscriptable");
-    __PYX_ERR(0, 417, __pyx_L1_error)
+    __PYX_ERR(0, 419, __pyx_L1_error)
   }
-  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 417, __pyx_L1_error)
+  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 419, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   {
     PyObject *__pyx_temp;
@@ -9547,7 +9593,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   __pyx_t_6 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":390
+  /* "proxy/heads/_swift.pyx":392
  * 
  * 
  * def write_request_head(             # <<<<<<<<<<<<<<
@@ -9571,7 +9617,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_write_request_head(CYTHON_UNUSED
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":420
+/* "proxy/heads/_swift.pyx":422
  * 
  * 
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):             # <<<<<<<<<<<<<<
@@ -9622,53 +9668,53 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_application,&__pyx_mstate_global->__pyx_n_u_tier,&__pyx_mstate_global->__pyx_n_u_outcome,&__pyx_mstate_global->__pyx_n_u_elapsed_s,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 420, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 422, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 420, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 422, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 420, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 422, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 420, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 422, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 420, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 422, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_attempt", 0) < (0)) __PYX_ERR(0, 420, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_attempt", 0) < (0)) __PYX_ERR(0, 422, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 4; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, i); __PYX_ERR(0, 420, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, i); __PYX_ERR(0, 422, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 4)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 420, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 422, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 420, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 422, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 420, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 422, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 420, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 422, __pyx_L3_error)
     }
     __pyx_v_application = ((PyObject*)values[0]);
-    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[1]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 420, __pyx_L3_error)
+    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[1]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 422, __pyx_L3_error)
     __pyx_v_outcome = values[2];
-    __pyx_v_elapsed_s = __Pyx_PyFloat_AsDouble(values[3]); if (unlikely((__pyx_v_elapsed_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 420, __pyx_L3_error)
+    __pyx_v_elapsed_s = __Pyx_PyFloat_AsDouble(values[3]); if (unlikely((__pyx_v_elapsed_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 422, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, __pyx_nargs); __PYX_ERR(0, 420, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("write_attempt", 1, 4, 4, __pyx_nargs); __PYX_ERR(0, 422, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -9679,7 +9725,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 420, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 422, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_2write_attempt(__pyx_self, __pyx_v_application, __pyx_v_tier, __pyx_v_outcome, __pyx_v_elapsed_s);
 
   /* function exit code */
@@ -9717,19 +9763,19 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("write_attempt", 0);
 
-  /* "proxy/heads/_swift.pyx":422
+  /* "proxy/heads/_swift.pyx":424
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):
  *     """See `writing.write_attempt`."""
  *     cdef Span name = text(application), how = text(outcome)             # <<<<<<<<<<<<<<
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 422, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 424, __pyx_L1_error)
   __pyx_v_name = __pyx_t_1;
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_outcome); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 422, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_outcome); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 424, __pyx_L1_error)
   __pyx_v_how = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":423
+  /* "proxy/heads/_swift.pyx":425
  *     """See `writing.write_attempt`."""
  *     cdef Span name = text(application), how = text(outcome)
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)             # <<<<<<<<<<<<<<
@@ -9738,19 +9784,19 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_tenths = ((PY_LONG_LONG)((__pyx_v_elapsed_s * 10000.0) + 0.5));
 
-  /* "proxy/heads/_swift.pyx":424
+  /* "proxy/heads/_swift.pyx":426
  *     cdef Span name = text(application), how = text(outcome)
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)             # <<<<<<<<<<<<<<
  *     cdef char* begin = PyBytes_AS_STRING(out)
  *     cdef char* to = put(begin, name.at, name.size)
 */
-  __pyx_t_2 = PyBytes_FromStringAndSize(NULL, (((__pyx_v_name.size + __pyx_v_how.size) + (2 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 32)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 424, __pyx_L1_error)
+  __pyx_t_2 = PyBytes_FromStringAndSize(NULL, (((__pyx_v_name.size + __pyx_v_how.size) + (2 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 32)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 426, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_2);
   __pyx_v_out = ((PyObject*)__pyx_t_2);
   __pyx_t_2 = 0;
 
-  /* "proxy/heads/_swift.pyx":425
+  /* "proxy/heads/_swift.pyx":427
  *     cdef long long tenths = <long long>(elapsed_s * 10000 + 0.5)
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)
  *     cdef char* begin = PyBytes_AS_STRING(out)             # <<<<<<<<<<<<<<
@@ -9759,7 +9805,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_out);
 
-  /* "proxy/heads/_swift.pyx":426
+  /* "proxy/heads/_swift.pyx":428
  *     cdef bytes out = PyBytes_FromStringAndSize(NULL, name.size + how.size + 2 * NUMBER_BYTES_MAX + 32)
  *     cdef char* begin = PyBytes_AS_STRING(out)
  *     cdef char* to = put(begin, name.at, name.size)             # <<<<<<<<<<<<<<
@@ -9768,7 +9814,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_begin, __pyx_v_name.at, __pyx_v_name.size);
 
-  /* "proxy/heads/_swift.pyx":427
+  /* "proxy/heads/_swift.pyx":429
  *     cdef char* begin = PyBytes_AS_STRING(out)
  *     cdef char* to = put(begin, name.at, name.size)
  *     to = put(to, b";tier=", 6)             # <<<<<<<<<<<<<<
@@ -9777,7 +9823,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_tier_2, 6);
 
-  /* "proxy/heads/_swift.pyx":428
+  /* "proxy/heads/_swift.pyx":430
  *     cdef char* to = put(begin, name.at, name.size)
  *     to = put(to, b";tier=", 6)
  *     to = put_number(to, tier)             # <<<<<<<<<<<<<<
@@ -9786,7 +9832,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_tier);
 
-  /* "proxy/heads/_swift.pyx":429
+  /* "proxy/heads/_swift.pyx":431
  *     to = put(to, b";tier=", 6)
  *     to = put_number(to, tier)
  *     to = put(to, b";outcome=", 9)             # <<<<<<<<<<<<<<
@@ -9795,7 +9841,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_outcome_2, 9);
 
-  /* "proxy/heads/_swift.pyx":430
+  /* "proxy/heads/_swift.pyx":432
  *     to = put_number(to, tier)
  *     to = put(to, b";outcome=", 9)
  *     to = put(to, how.at, how.size)             # <<<<<<<<<<<<<<
@@ -9804,7 +9850,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_how.at, __pyx_v_how.size);
 
-  /* "proxy/heads/_swift.pyx":431
+  /* "proxy/heads/_swift.pyx":433
  *     to = put(to, b";outcome=", 9)
  *     to = put(to, how.at, how.size)
  *     to = put(to, b";ms=", 4)             # <<<<<<<<<<<<<<
@@ -9813,7 +9859,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_ms, 4);
 
-  /* "proxy/heads/_swift.pyx":432
+  /* "proxy/heads/_swift.pyx":434
  *     to = put(to, how.at, how.size)
  *     to = put(to, b";ms=", 4)
  *     to = put_number(to, tenths // 10)             # <<<<<<<<<<<<<<
@@ -9822,7 +9868,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, (__pyx_v_tenths / 10));
 
-  /* "proxy/heads/_swift.pyx":433
+  /* "proxy/heads/_swift.pyx":435
  *     to = put(to, b";ms=", 4)
  *     to = put_number(to, tenths // 10)
  *     to[0] = b"."             # <<<<<<<<<<<<<<
@@ -9831,7 +9877,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   (__pyx_v_to[0]) = '.';
 
-  /* "proxy/heads/_swift.pyx":434
+  /* "proxy/heads/_swift.pyx":436
  *     to = put_number(to, tenths // 10)
  *     to[0] = b"."
  *     to[1] = <char>(48 + tenths % 10)             # <<<<<<<<<<<<<<
@@ -9840,7 +9886,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   (__pyx_v_to[1]) = ((char)(48 + (__pyx_v_tenths % 10)));
 
-  /* "proxy/heads/_swift.pyx":435
+  /* "proxy/heads/_swift.pyx":437
  *     to[0] = b"."
  *     to[1] = <char>(48 + tenths % 10)
  *     return out[: to + 2 - begin]             # <<<<<<<<<<<<<<
@@ -9849,9 +9895,9 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
 */
   if (unlikely(__pyx_v_out == Py_None)) {
     PyErr_SetString(PyExc_TypeError, "\047NoneType\047 object is not subscriptable");
-    __PYX_ERR(0, 435, __pyx_L1_error)
+    __PYX_ERR(0, 437, __pyx_L1_error)
   }
-  __pyx_t_2 = PySequence_GetSlice(__pyx_v_out, 0, ((__pyx_v_to + 2) - __pyx_v_begin)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 435, __pyx_L1_error)
+  __pyx_t_2 = PySequence_GetSlice(__pyx_v_out, 0, ((__pyx_v_to + 2) - __pyx_v_begin)); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 437, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_2);
   {
     PyObject *__pyx_temp;
@@ -9864,7 +9910,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
   __pyx_t_2 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":420
+  /* "proxy/heads/_swift.pyx":422
  * 
  * 
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):             # <<<<<<<<<<<<<<
@@ -9889,7 +9935,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_2write_attempt(CYTHON_UNUSED PyO
   return __pyx_r;
 }
 
-/* "proxy/heads/_swift.pyx":438
+/* "proxy/heads/_swift.pyx":440
  * 
  * 
  * def write_answer_head(             # <<<<<<<<<<<<<<
@@ -9949,116 +9995,116 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_start,&__pyx_mstate_global->__pyx_n_u_block,&__pyx_mstate_global->__pyx_n_u_request_id,&__pyx_mstate_global->__pyx_n_u_generation,&__pyx_mstate_global->__pyx_n_u_labels,&__pyx_mstate_global->__pyx_n_u_application,&__pyx_mstate_global->__pyx_n_u_tier,&__pyx_mstate_global->__pyx_n_u_attempts,&__pyx_mstate_global->__pyx_n_u_further,&__pyx_mstate_global->__pyx_n_u_rest_s,&__pyx_mstate_global->__pyx_n_u_called_s,&__pyx_mstate_global->__pyx_n_u_length,&__pyx_mstate_global->__pyx_n_u_keep_alive_2,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 438, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 440, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case 13:
         values[12] = __Pyx_ArgRef_FASTCALL(__pyx_args, 12);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case 12:
         values[11] = __Pyx_ArgRef_FASTCALL(__pyx_args, 11);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case 11:
         values[10] = __Pyx_ArgRef_FASTCALL(__pyx_args, 10);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case 10:
         values[9] = __Pyx_ArgRef_FASTCALL(__pyx_args, 9);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  9:
         values[8] = __Pyx_ArgRef_FASTCALL(__pyx_args, 8);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  8:
         values[7] = __Pyx_ArgRef_FASTCALL(__pyx_args, 7);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  7:
         values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  6:
         values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  5:
         values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 438, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 440, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_answer_head", 0) < (0)) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "write_answer_head", 0) < (0)) __PYX_ERR(0, 440, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 13; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, i); __PYX_ERR(0, 438, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, i); __PYX_ERR(0, 440, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 13)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[6] = __Pyx_ArgRef_FASTCALL(__pyx_args, 6);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[6])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[7] = __Pyx_ArgRef_FASTCALL(__pyx_args, 7);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[7])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[8] = __Pyx_ArgRef_FASTCALL(__pyx_args, 8);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[8])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[9] = __Pyx_ArgRef_FASTCALL(__pyx_args, 9);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[9])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[10] = __Pyx_ArgRef_FASTCALL(__pyx_args, 10);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[10])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[11] = __Pyx_ArgRef_FASTCALL(__pyx_args, 11);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[11])) __PYX_ERR(0, 440, __pyx_L3_error)
       values[12] = __Pyx_ArgRef_FASTCALL(__pyx_args, 12);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 438, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[12])) __PYX_ERR(0, 440, __pyx_L3_error)
     }
     __pyx_v_start = ((PyObject*)values[0]);
     __pyx_v_block = ((PyObject*)values[1]);
     __pyx_v_request_id = ((PyObject*)values[2]);
-    __pyx_v_generation = __Pyx_PyLong_As_PY_LONG_LONG(values[3]); if (unlikely((__pyx_v_generation == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 439, __pyx_L3_error)
+    __pyx_v_generation = __Pyx_PyLong_As_PY_LONG_LONG(values[3]); if (unlikely((__pyx_v_generation == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
     __pyx_v_labels = ((PyObject*)values[4]);
     __pyx_v_application = ((PyObject*)values[5]);
-    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 440, __pyx_L3_error)
+    __pyx_v_tier = __Pyx_PyLong_As_PY_LONG_LONG(values[6]); if (unlikely((__pyx_v_tier == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 442, __pyx_L3_error)
     __pyx_v_attempts = ((PyObject*)values[7]);
     __pyx_v_further = ((PyObject*)values[8]);
-    __pyx_v_rest_s = __Pyx_PyFloat_AsDouble(values[9]); if (unlikely((__pyx_v_rest_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
-    __pyx_v_called_s = __Pyx_PyFloat_AsDouble(values[10]); if (unlikely((__pyx_v_called_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
-    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[11]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
-    __pyx_v_keep_alive = __Pyx_PyObject_IsTrue(values[12]); if (unlikely((__pyx_v_keep_alive == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 441, __pyx_L3_error)
+    __pyx_v_rest_s = __Pyx_PyFloat_AsDouble(values[9]); if (unlikely((__pyx_v_rest_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 443, __pyx_L3_error)
+    __pyx_v_called_s = __Pyx_PyFloat_AsDouble(values[10]); if (unlikely((__pyx_v_called_s == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 443, __pyx_L3_error)
+    __pyx_v_length = __Pyx_PyLong_As_PY_LONG_LONG(values[11]); if (unlikely((__pyx_v_length == (PY_LONG_LONG)-1) && PyErr_Occurred())) __PYX_ERR(0, 443, __pyx_L3_error)
+    __pyx_v_keep_alive = __Pyx_PyObject_IsTrue(values[12]); if (unlikely((__pyx_v_keep_alive == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 443, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, __pyx_nargs); __PYX_ERR(0, 438, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("write_answer_head", 1, 13, 13, __pyx_nargs); __PYX_ERR(0, 440, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -10069,13 +10115,13 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_start), (&PyBytes_Type), 0, "start", 1))) __PYX_ERR(0, 439, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 439, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 439, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_labels), (&PyTuple_Type), 0, "labels", 1))) __PYX_ERR(0, 440, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 440, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_attempts), (&PyBytes_Type), 0, "attempts", 1))) __PYX_ERR(0, 440, __pyx_L1_error)
-  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_further), (&PyBytes_Type), 0, "further", 1))) __PYX_ERR(0, 441, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_start), (&PyBytes_Type), 0, "start", 1))) __PYX_ERR(0, 441, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_block), (&PyBytes_Type), 0, "block", 1))) __PYX_ERR(0, 441, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_request_id), (&PyUnicode_Type), 0, "request_id", 1))) __PYX_ERR(0, 441, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_labels), (&PyTuple_Type), 0, "labels", 1))) __PYX_ERR(0, 442, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_application), (&PyUnicode_Type), 0, "application", 1))) __PYX_ERR(0, 442, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_attempts), (&PyBytes_Type), 0, "attempts", 1))) __PYX_ERR(0, 442, __pyx_L1_error)
+  if (unlikely(!__Pyx_ArgTypeTest(((PyObject *)__pyx_v_further), (&PyBytes_Type), 0, "further", 1))) __PYX_ERR(0, 443, __pyx_L1_error)
   __pyx_r = __pyx_pf_5proxy_5heads_6_swift_4write_answer_head(__pyx_self, __pyx_v_start, __pyx_v_block, __pyx_v_request_id, __pyx_v_generation, __pyx_v_labels, __pyx_v_application, __pyx_v_tier, __pyx_v_attempts, __pyx_v_further, __pyx_v_rest_s, __pyx_v_called_s, __pyx_v_length, __pyx_v_keep_alive);
 
   /* function exit code */
@@ -10125,36 +10171,36 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("write_answer_head", 0);
 
-  /* "proxy/heads/_swift.pyx":444
+  /* "proxy/heads/_swift.pyx":446
  * ):
  *     """See `writing.write_answer_head`."""
  *     cdef Span id_ = text(request_id), name = text(application), each             # <<<<<<<<<<<<<<
  *     cdef Py_ssize_t most = (
  *         len(start) + len(block) + id_.size + name.size + len(attempts) + len(further) + 6 * NUMBER_BYTES_MAX + 256
 */
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 444, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_request_id); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 446, __pyx_L1_error)
   __pyx_v_id_ = __pyx_t_1;
-  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 444, __pyx_L1_error)
+  __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_application); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 446, __pyx_L1_error)
   __pyx_v_name = __pyx_t_1;
 
-  /* "proxy/heads/_swift.pyx":446
+  /* "proxy/heads/_swift.pyx":448
  *     cdef Span id_ = text(request_id), name = text(application), each
  *     cdef Py_ssize_t most = (
  *         len(start) + len(block) + id_.size + name.size + len(attempts) + len(further) + 6 * NUMBER_BYTES_MAX + 256             # <<<<<<<<<<<<<<
  *     )
  *     cdef str label
 */
-  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_start); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
-  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_attempts); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_further); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 446, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyBytes_GET_SIZE(__pyx_v_start); if (unlikely(__pyx_t_2 == ((Py_ssize_t)-1))) __PYX_ERR(0, 448, __pyx_L1_error)
+  __pyx_t_3 = __Pyx_PyBytes_GET_SIZE(__pyx_v_block); if (unlikely(__pyx_t_3 == ((Py_ssize_t)-1))) __PYX_ERR(0, 448, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyBytes_GET_SIZE(__pyx_v_attempts); if (unlikely(__pyx_t_4 == ((Py_ssize_t)-1))) __PYX_ERR(0, 448, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyBytes_GET_SIZE(__pyx_v_further); if (unlikely(__pyx_t_5 == ((Py_ssize_t)-1))) __PYX_ERR(0, 448, __pyx_L1_error)
   __pyx_v_most = (((((((__pyx_t_2 + __pyx_t_3) + __pyx_v_id_.size) + __pyx_v_name.size) + __pyx_t_4) + __pyx_t_5) + (6 * __pyx_e_5proxy_5heads_6_swift_NUMBER_BYTES_MAX)) + 0x100);
 
 
 
 
 
-  /* "proxy/heads/_swift.pyx":449
+  /* "proxy/heads/_swift.pyx":451
  *     )
  *     cdef str label
  *     for label in labels:             # <<<<<<<<<<<<<<
@@ -10167,7 +10213,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
     {
       Py_ssize_t __pyx_temp = __Pyx_PyTuple_GET_SIZE(__pyx_t_6);
       #if !CYTHON_ASSUME_SAFE_SIZE
-      if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 449, __pyx_L1_error)
+      if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 451, __pyx_L1_error)
       #endif
       if (__pyx_t_5 >= __pyx_temp) break;
     }
@@ -10177,24 +10223,24 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
     __pyx_t_7 = __Pyx_PySequence_ITEM(__pyx_t_6, __pyx_t_5);
     #endif
     ++__pyx_t_5;
-    if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 449, __pyx_L1_error)
+    if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 451, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_7);
-    if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 449, __pyx_L1_error)
+    if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 451, __pyx_L1_error)
     __Pyx_XDECREF_SET(__pyx_v_label, ((PyObject*)__pyx_t_7));
     __pyx_t_7 = 0;
 
-    /* "proxy/heads/_swift.pyx":450
+    /* "proxy/heads/_swift.pyx":452
  *     cdef str label
  *     for label in labels:
  *         most += text(label).size + 2             # <<<<<<<<<<<<<<
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)
 */
-    __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 450, __pyx_L1_error)
+    __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 452, __pyx_L1_error)
     __pyx_v_most = (__pyx_v_most + (__pyx_t_1.size + 2));
 
 
-    /* "proxy/heads/_swift.pyx":449
+    /* "proxy/heads/_swift.pyx":451
  *     )
  *     cdef str label
  *     for label in labels:             # <<<<<<<<<<<<<<
@@ -10204,19 +10250,19 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   }
   __Pyx_DECREF(__pyx_t_6); __pyx_t_6 = 0;
 
-  /* "proxy/heads/_swift.pyx":451
+  /* "proxy/heads/_swift.pyx":453
  *     for label in labels:
  *         most += text(label).size + 2
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)             # <<<<<<<<<<<<<<
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, start)
 */
-  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 451, __pyx_L1_error)
+  __pyx_t_6 = PyBytes_FromStringAndSize(NULL, __pyx_v_most); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 453, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   __pyx_v_head = ((PyObject*)__pyx_t_6);
   __pyx_t_6 = 0;
 
-  /* "proxy/heads/_swift.pyx":452
+  /* "proxy/heads/_swift.pyx":454
  *         most += text(label).size + 2
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)             # <<<<<<<<<<<<<<
@@ -10225,7 +10271,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_begin = PyBytes_AS_STRING(__pyx_v_head);
 
-  /* "proxy/heads/_swift.pyx":453
+  /* "proxy/heads/_swift.pyx":455
  *     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, start)             # <<<<<<<<<<<<<<
@@ -10234,7 +10280,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_begin, __pyx_v_start);
 
-  /* "proxy/heads/_swift.pyx":454
+  /* "proxy/heads/_swift.pyx":456
  *     cdef char* begin = PyBytes_AS_STRING(head)
  *     cdef char* to = put_bytes(begin, start)
  *     to = put_bytes(to, block)             # <<<<<<<<<<<<<<
@@ -10243,7 +10289,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_block);
 
-  /* "proxy/heads/_swift.pyx":455
+  /* "proxy/heads/_swift.pyx":457
  *     cdef char* to = put_bytes(begin, start)
  *     to = put_bytes(to, block)
  *     to = put_bytes(to, further)             # <<<<<<<<<<<<<<
@@ -10252,7 +10298,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_further);
 
-  /* "proxy/heads/_swift.pyx":456
+  /* "proxy/heads/_swift.pyx":458
  *     to = put_bytes(to, block)
  *     to = put_bytes(to, further)
  *     to = put(to, b"X-Request-Id: ", 14)             # <<<<<<<<<<<<<<
@@ -10261,7 +10307,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_X_Request_Id_2, 14);
 
-  /* "proxy/heads/_swift.pyx":457
+  /* "proxy/heads/_swift.pyx":459
  *     to = put_bytes(to, further)
  *     to = put(to, b"X-Request-Id: ", 14)
  *     to = put(to, id_.at, id_.size)             # <<<<<<<<<<<<<<
@@ -10270,7 +10316,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_id_.at, __pyx_v_id_.size);
 
-  /* "proxy/heads/_swift.pyx":458
+  /* "proxy/heads/_swift.pyx":460
  *     to = put(to, b"X-Request-Id: ", 14)
  *     to = put(to, id_.at, id_.size)
  *     if generation:             # <<<<<<<<<<<<<<
@@ -10282,7 +10328,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":459
+    /* "proxy/heads/_swift.pyx":461
  *     to = put(to, id_.at, id_.size)
  *     if generation:
  *         to = put(to, b"\r\nPenstock-Table: ", 18)             # <<<<<<<<<<<<<<
@@ -10291,7 +10337,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Table, 18);
 
-    /* "proxy/heads/_swift.pyx":460
+    /* "proxy/heads/_swift.pyx":462
  *     if generation:
  *         to = put(to, b"\r\nPenstock-Table: ", 18)
  *         to = put_number(to, generation)             # <<<<<<<<<<<<<<
@@ -10300,7 +10346,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_generation);
 
-    /* "proxy/heads/_swift.pyx":458
+    /* "proxy/heads/_swift.pyx":460
  *     to = put(to, b"X-Request-Id: ", 14)
  *     to = put(to, id_.at, id_.size)
  *     if generation:             # <<<<<<<<<<<<<<
@@ -10309,7 +10355,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":461
+  /* "proxy/heads/_swift.pyx":463
  *         to = put(to, b"\r\nPenstock-Table: ", 18)
  *         to = put_number(to, generation)
  *     if labels:             # <<<<<<<<<<<<<<
@@ -10318,14 +10364,14 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   {
     Py_ssize_t __pyx_temp = __Pyx_PyTuple_GET_SIZE(__pyx_v_labels);
-    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 461, __pyx_L1_error)
+    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 463, __pyx_L1_error)
     __pyx_t_8 = (__pyx_temp != 0);
   }
 
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":462
+    /* "proxy/heads/_swift.pyx":464
  *         to = put_number(to, generation)
  *     if labels:
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)             # <<<<<<<<<<<<<<
@@ -10334,7 +10380,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Labels, 19);
 
-    /* "proxy/heads/_swift.pyx":463
+    /* "proxy/heads/_swift.pyx":465
  *     if labels:
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)
  *         for label in labels:             # <<<<<<<<<<<<<<
@@ -10347,7 +10393,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
       {
         Py_ssize_t __pyx_temp = __Pyx_PyTuple_GET_SIZE(__pyx_t_6);
         #if !CYTHON_ASSUME_SAFE_SIZE
-        if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 463, __pyx_L1_error)
+        if (unlikely((__pyx_temp < 0))) __PYX_ERR(0, 465, __pyx_L1_error)
         #endif
         if (__pyx_t_5 >= __pyx_temp) break;
       }
@@ -10357,23 +10403,23 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
       __pyx_t_7 = __Pyx_PySequence_ITEM(__pyx_t_6, __pyx_t_5);
       #endif
       ++__pyx_t_5;
-      if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 463, __pyx_L1_error)
+      if (unlikely(!__pyx_t_7)) __PYX_ERR(0, 465, __pyx_L1_error)
       __Pyx_GOTREF(__pyx_t_7);
-      if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 463, __pyx_L1_error)
+      if (!(likely(PyUnicode_CheckExact(__pyx_t_7))||((__pyx_t_7) == Py_None) || __Pyx_RaiseUnexpectedTypeError("str", __pyx_t_7))) __PYX_ERR(0, 465, __pyx_L1_error)
       __Pyx_XDECREF_SET(__pyx_v_label, ((PyObject*)__pyx_t_7));
       __pyx_t_7 = 0;
 
-      /* "proxy/heads/_swift.pyx":464
+      /* "proxy/heads/_swift.pyx":466
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)
  *         for label in labels:
  *             each = text(label)             # <<<<<<<<<<<<<<
  *             to = put(to, each.at, each.size)
  *             to = put(to, b", ", 2)
 */
-      __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 464, __pyx_L1_error)
+      __pyx_t_1 = __pyx_f_5proxy_5heads_6_swift_text(__pyx_v_label); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 466, __pyx_L1_error)
       __pyx_v_each = __pyx_t_1;
 
-      /* "proxy/heads/_swift.pyx":465
+      /* "proxy/heads/_swift.pyx":467
  *         for label in labels:
  *             each = text(label)
  *             to = put(to, each.at, each.size)             # <<<<<<<<<<<<<<
@@ -10382,7 +10428,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
       __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_each.at, __pyx_v_each.size);
 
-      /* "proxy/heads/_swift.pyx":466
+      /* "proxy/heads/_swift.pyx":468
  *             each = text(label)
  *             to = put(to, each.at, each.size)
  *             to = put(to, b", ", 2)             # <<<<<<<<<<<<<<
@@ -10391,7 +10437,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
       __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k__5, 2);
 
-      /* "proxy/heads/_swift.pyx":463
+      /* "proxy/heads/_swift.pyx":465
  *     if labels:
  *         to = put(to, b"\r\nPenstock-Labels: ", 19)
  *         for label in labels:             # <<<<<<<<<<<<<<
@@ -10401,7 +10447,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
     }
     __Pyx_DECREF(__pyx_t_6); __pyx_t_6 = 0;
 
-    /* "proxy/heads/_swift.pyx":467
+    /* "proxy/heads/_swift.pyx":469
  *             to = put(to, each.at, each.size)
  *             to = put(to, b", ", 2)
  *         to -= 2             # <<<<<<<<<<<<<<
@@ -10410,7 +10456,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = (__pyx_v_to - 2);
 
-    /* "proxy/heads/_swift.pyx":461
+    /* "proxy/heads/_swift.pyx":463
  *         to = put(to, b"\r\nPenstock-Table: ", 18)
  *         to = put_number(to, generation)
  *     if labels:             # <<<<<<<<<<<<<<
@@ -10419,7 +10465,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":468
+  /* "proxy/heads/_swift.pyx":470
  *             to = put(to, b", ", 2)
  *         to -= 2
  *     if name.size:             # <<<<<<<<<<<<<<
@@ -10431,7 +10477,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":469
+    /* "proxy/heads/_swift.pyx":471
  *         to -= 2
  *     if name.size:
  *         to = put(to, b"\r\nPenstock-Application: ", 24)             # <<<<<<<<<<<<<<
@@ -10440,7 +10486,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Application, 24);
 
-    /* "proxy/heads/_swift.pyx":470
+    /* "proxy/heads/_swift.pyx":472
  *     if name.size:
  *         to = put(to, b"\r\nPenstock-Application: ", 24)
  *         to = put(to, name.at, name.size)             # <<<<<<<<<<<<<<
@@ -10449,7 +10495,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_v_name.at, __pyx_v_name.size);
 
-    /* "proxy/heads/_swift.pyx":468
+    /* "proxy/heads/_swift.pyx":470
  *             to = put(to, b", ", 2)
  *         to -= 2
  *     if name.size:             # <<<<<<<<<<<<<<
@@ -10458,7 +10504,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":471
+  /* "proxy/heads/_swift.pyx":473
  *         to = put(to, b"\r\nPenstock-Application: ", 24)
  *         to = put(to, name.at, name.size)
  *     if tier >= 0:             # <<<<<<<<<<<<<<
@@ -10470,7 +10516,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":472
+    /* "proxy/heads/_swift.pyx":474
  *         to = put(to, name.at, name.size)
  *     if tier >= 0:
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)             # <<<<<<<<<<<<<<
@@ -10479,7 +10525,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Tier, 17);
 
-    /* "proxy/heads/_swift.pyx":473
+    /* "proxy/heads/_swift.pyx":475
  *     if tier >= 0:
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)
  *         to = put_number(to, tier)             # <<<<<<<<<<<<<<
@@ -10488,7 +10534,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_tier);
 
-    /* "proxy/heads/_swift.pyx":471
+    /* "proxy/heads/_swift.pyx":473
  *         to = put(to, b"\r\nPenstock-Application: ", 24)
  *         to = put(to, name.at, name.size)
  *     if tier >= 0:             # <<<<<<<<<<<<<<
@@ -10497,7 +10543,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":474
+  /* "proxy/heads/_swift.pyx":476
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)
  *         to = put_number(to, tier)
  *     if attempts:             # <<<<<<<<<<<<<<
@@ -10506,14 +10552,14 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   {
     Py_ssize_t __pyx_temp = __Pyx_PyBytes_GET_SIZE(__pyx_v_attempts);
-    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 474, __pyx_L1_error)
+    if (unlikely(((!CYTHON_ASSUME_SAFE_SIZE) && __pyx_temp < 0))) __PYX_ERR(0, 476, __pyx_L1_error)
     __pyx_t_8 = (__pyx_temp != 0);
   }
 
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":475
+    /* "proxy/heads/_swift.pyx":477
  *         to = put_number(to, tier)
  *     if attempts:
  *         to = put(to, b"\r\nPenstock-Attempts: ", 21)             # <<<<<<<<<<<<<<
@@ -10522,7 +10568,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Penstock_Attempts, 21);
 
-    /* "proxy/heads/_swift.pyx":476
+    /* "proxy/heads/_swift.pyx":478
  *     if attempts:
  *         to = put(to, b"\r\nPenstock-Attempts: ", 21)
  *         to = put_bytes(to, attempts)             # <<<<<<<<<<<<<<
@@ -10531,7 +10577,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_bytes(__pyx_v_to, __pyx_v_attempts);
 
-    /* "proxy/heads/_swift.pyx":474
+    /* "proxy/heads/_swift.pyx":476
  *         to = put(to, b"\r\nPenstock-Tier: ", 17)
  *         to = put_number(to, tier)
  *     if attempts:             # <<<<<<<<<<<<<<
@@ -10540,7 +10586,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":477
+  /* "proxy/heads/_swift.pyx":479
  *         to = put(to, b"\r\nPenstock-Attempts: ", 21)
  *         to = put_bytes(to, attempts)
  *     to = put(to, b"\r\nServer-Timing: penstock;dur=", 30)             # <<<<<<<<<<<<<<
@@ -10549,7 +10595,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Server_Timing_penstock_dur, 30);
 
-  /* "proxy/heads/_swift.pyx":478
+  /* "proxy/heads/_swift.pyx":480
  *         to = put_bytes(to, attempts)
  *     to = put(to, b"\r\nServer-Timing: penstock;dur=", 30)
  *     to = put_thousandths(to, rest_s)             # <<<<<<<<<<<<<<
@@ -10558,7 +10604,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_thousandths(__pyx_v_to, __pyx_v_rest_s);
 
-  /* "proxy/heads/_swift.pyx":479
+  /* "proxy/heads/_swift.pyx":481
  *     to = put(to, b"\r\nServer-Timing: penstock;dur=", 30)
  *     to = put_thousandths(to, rest_s)
  *     to = put(to, b", application;dur=", 18)             # <<<<<<<<<<<<<<
@@ -10567,7 +10613,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_application_dur, 18);
 
-  /* "proxy/heads/_swift.pyx":480
+  /* "proxy/heads/_swift.pyx":482
  *     to = put_thousandths(to, rest_s)
  *     to = put(to, b", application;dur=", 18)
  *     to = put_thousandths(to, called_s)             # <<<<<<<<<<<<<<
@@ -10576,7 +10622,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_thousandths(__pyx_v_to, __pyx_v_called_s);
 
-  /* "proxy/heads/_swift.pyx":481
+  /* "proxy/heads/_swift.pyx":483
  *     to = put(to, b", application;dur=", 18)
  *     to = put_thousandths(to, called_s)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -10588,7 +10634,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":482
+    /* "proxy/heads/_swift.pyx":484
  *     to = put_thousandths(to, called_s)
  *     if length >= 0:
  *         to = put(to, b"\r\nContent-Length: ", 18)             # <<<<<<<<<<<<<<
@@ -10597,7 +10643,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Content_Length_2, 18);
 
-    /* "proxy/heads/_swift.pyx":483
+    /* "proxy/heads/_swift.pyx":485
  *     if length >= 0:
  *         to = put(to, b"\r\nContent-Length: ", 18)
  *         to = put_number(to, length)             # <<<<<<<<<<<<<<
@@ -10606,7 +10652,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put_number(__pyx_v_to, __pyx_v_length);
 
-    /* "proxy/heads/_swift.pyx":481
+    /* "proxy/heads/_swift.pyx":483
  *     to = put(to, b", application;dur=", 18)
  *     to = put_thousandths(to, called_s)
  *     if length >= 0:             # <<<<<<<<<<<<<<
@@ -10615,7 +10661,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":484
+  /* "proxy/heads/_swift.pyx":486
  *         to = put(to, b"\r\nContent-Length: ", 18)
  *         to = put_number(to, length)
  *     if not keep_alive:             # <<<<<<<<<<<<<<
@@ -10627,7 +10673,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   if (__pyx_t_8) {
 
 
-    /* "proxy/heads/_swift.pyx":485
+    /* "proxy/heads/_swift.pyx":487
  *         to = put_number(to, length)
  *     if not keep_alive:
  *         to = put(to, b"\r\nConnection: close", 19)             # <<<<<<<<<<<<<<
@@ -10636,7 +10682,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
     __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_Connection_close, 19);
 
-    /* "proxy/heads/_swift.pyx":484
+    /* "proxy/heads/_swift.pyx":486
  *         to = put(to, b"\r\nContent-Length: ", 18)
  *         to = put_number(to, length)
  *     if not keep_alive:             # <<<<<<<<<<<<<<
@@ -10645,7 +10691,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   }
 
-  /* "proxy/heads/_swift.pyx":486
+  /* "proxy/heads/_swift.pyx":488
  *     if not keep_alive:
  *         to = put(to, b"\r\nConnection: close", 19)
  *     to = put(to, b"\r\n\r\n", 4)             # <<<<<<<<<<<<<<
@@ -10653,16 +10699,16 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
 */
   __pyx_v_to = __pyx_f_5proxy_5heads_6_swift_put(__pyx_v_to, __pyx_k_, 4);
 
-  /* "proxy/heads/_swift.pyx":487
+  /* "proxy/heads/_swift.pyx":489
  *         to = put(to, b"\r\nConnection: close", 19)
  *     to = put(to, b"\r\n\r\n", 4)
  *     return head[: to - begin]             # <<<<<<<<<<<<<<
 */
   if (unlikely(__pyx_v_head == Py_None)) {
     PyErr_SetString(PyExc_TypeError, "\047NoneType\047 object is not subscriptable");
-    __PYX_ERR(0, 487, __pyx_L1_error)
+    __PYX_ERR(0, 489, __pyx_L1_error)
   }
-  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 487, __pyx_L1_error)
+  __pyx_t_6 = PySequence_GetSlice(__pyx_v_head, 0, (__pyx_v_to - __pyx_v_begin)); if (unlikely(!__pyx_t_6)) __PYX_ERR(0, 489, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_6);
   {
     PyObject *__pyx_temp;
@@ -10675,7 +10721,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
   __pyx_t_6 = 0;
   goto __pyx_L0;
 
-  /* "proxy/heads/_swift.pyx":438
+  /* "proxy/heads/_swift.pyx":440
  * 
  * 
  * def write_answer_head(             # <<<<<<<<<<<<<<
@@ -10708,7 +10754,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_4write_answer_head(CYTHON_UNUSED
  *     int __Pyx_UpdateUnpickledDict(object, object, Py_ssize_t) except -1
  * def __pyx_unpickle_RequestReader(__pyx_type, long __pyx_checksum, tuple __pyx_state):             # <<<<<<<<<<<<<<
  *     cdef object __pyx_result
- *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, b'head_bytes_max, target_bytes_max')
+ *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, b'fields_max, head_bytes_max, target_bytes_max')
 */
 
 /* Python wrapper */
@@ -10840,16 +10886,16 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_6__pyx_unpickle_RequestReader(CY
   /* "(tree fragment)":6
  * def __pyx_unpickle_RequestReader(__pyx_type, long __pyx_checksum, tuple __pyx_state):
  *     cdef object __pyx_result
- *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, b'head_bytes_max, target_bytes_max')             # <<<<<<<<<<<<<<
+ *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, b'fields_max, head_bytes_max, target_bytes_max')             # <<<<<<<<<<<<<<
  *     __pyx_result = RequestReader.__new__(__pyx_type)
  *     if __pyx_state is not None:
 */
-  __pyx_t_1 = __Pyx_CheckUnpickleChecksum(__pyx_v___pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, __pyx_k_head_bytes_max_target_bytes_max); if (unlikely(__pyx_t_1 == ((int)-1))) __PYX_ERR(1, 6, __pyx_L1_error)
+  __pyx_t_1 = __Pyx_CheckUnpickleChecksum(__pyx_v___pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, __pyx_k_fields_max_head_bytes_max_target); if (unlikely(__pyx_t_1 == ((int)-1))) __PYX_ERR(1, 6, __pyx_L1_error)
 
 
   /* "(tree fragment)":7
  *     cdef object __pyx_result
- *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, b'head_bytes_max, target_bytes_max')
+ *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, b'fields_max, head_bytes_max, target_bytes_max')
  *     __pyx_result = RequestReader.__new__(__pyx_type)             # <<<<<<<<<<<<<<
  *     if __pyx_state is not None:
  *         __pyx_unpickle_RequestReader__set_state(<RequestReader> __pyx_result, __pyx_state)
@@ -10868,7 +10914,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_6__pyx_unpickle_RequestReader(CY
   __pyx_t_2 = 0;
 
   /* "(tree fragment)":8
- *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, b'head_bytes_max, target_bytes_max')
+ *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, b'fields_max, head_bytes_max, target_bytes_max')
  *     __pyx_result = RequestReader.__new__(__pyx_type)
  *     if __pyx_state is not None:             # <<<<<<<<<<<<<<
  *         __pyx_unpickle_RequestReader__set_state(<RequestReader> __pyx_result, __pyx_state)
@@ -10894,7 +10940,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_6__pyx_unpickle_RequestReader(CY
     __Pyx_DECREF(__pyx_t_2); __pyx_t_2 = 0;
 
     /* "(tree fragment)":8
- *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, b'head_bytes_max, target_bytes_max')
+ *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, b'fields_max, head_bytes_max, target_bytes_max')
  *     __pyx_result = RequestReader.__new__(__pyx_type)
  *     if __pyx_state is not None:             # <<<<<<<<<<<<<<
  *         __pyx_unpickle_RequestReader__set_state(<RequestReader> __pyx_result, __pyx_state)
@@ -10907,7 +10953,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_6__pyx_unpickle_RequestReader(CY
  *         __pyx_unpickle_RequestReader__set_state(<RequestReader> __pyx_result, __pyx_state)
  *     return __pyx_result             # <<<<<<<<<<<<<<
  * cdef __pyx_unpickle_RequestReader__set_state(RequestReader __pyx_result, __pyx_state: tuple):
- *     __pyx_result.head_bytes_max = __pyx_state[0]; __pyx_result.target_bytes_max = __pyx_state[1]
+ *     __pyx_result.fields_max = __pyx_state[0]; __pyx_result.head_bytes_max = __pyx_state[1]; __pyx_result.target_bytes_max = __pyx_state[2]
 */
   {
     PyObject *__pyx_temp;
@@ -10925,7 +10971,7 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_6__pyx_unpickle_RequestReader(CY
  *     int __Pyx_UpdateUnpickledDict(object, object, Py_ssize_t) except -1
  * def __pyx_unpickle_RequestReader(__pyx_type, long __pyx_checksum, tuple __pyx_state):             # <<<<<<<<<<<<<<
  *     cdef object __pyx_result
- *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, b'head_bytes_max, target_bytes_max')
+ *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, b'fields_max, head_bytes_max, target_bytes_max')
 */
 
   /* function exit code */
@@ -10945,15 +10991,15 @@ static PyObject *__pyx_pf_5proxy_5heads_6_swift_6__pyx_unpickle_RequestReader(CY
  *         __pyx_unpickle_RequestReader__set_state(<RequestReader> __pyx_result, __pyx_state)
  *     return __pyx_result
  * cdef __pyx_unpickle_RequestReader__set_state(RequestReader __pyx_result, __pyx_state: tuple):             # <<<<<<<<<<<<<<
- *     __pyx_result.head_bytes_max = __pyx_state[0]; __pyx_result.target_bytes_max = __pyx_state[1]
- *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 2)
+ *     __pyx_result.fields_max = __pyx_state[0]; __pyx_result.head_bytes_max = __pyx_state[1]; __pyx_result.target_bytes_max = __pyx_state[2]
+ *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 3)
 */
 
 static PyObject *__pyx_f_5proxy_5heads_6_swift___pyx_unpickle_RequestReader__set_state(struct __pyx_obj_5proxy_5heads_6_swift_RequestReader *__pyx_v___pyx_result, PyObject *__pyx_v___pyx_state) {
   PyObject *__pyx_r = NULL;
   __Pyx_RefNannyDeclarations
-  Py_ssize_t __pyx_t_1;
-  int __pyx_t_2;
+  int __pyx_t_1;
+  Py_ssize_t __pyx_t_2;
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
@@ -10962,28 +11008,30 @@ static PyObject *__pyx_f_5proxy_5heads_6_swift___pyx_unpickle_RequestReader__set
   /* "(tree fragment)":12
  *     return __pyx_result
  * cdef __pyx_unpickle_RequestReader__set_state(RequestReader __pyx_result, __pyx_state: tuple):
- *     __pyx_result.head_bytes_max = __pyx_state[0]; __pyx_result.target_bytes_max = __pyx_state[1]             # <<<<<<<<<<<<<<
- *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 2)
+ *     __pyx_result.fields_max = __pyx_state[0]; __pyx_result.head_bytes_max = __pyx_state[1]; __pyx_result.target_bytes_max = __pyx_state[2]             # <<<<<<<<<<<<<<
+ *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 3)
 */
-  __pyx_t_1 = __Pyx_PyIndex_AsSsize_t(__Pyx_PyTuple_GET_ITEM(__pyx_v___pyx_state, 0)); if (unlikely((__pyx_t_1 == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(1, 12, __pyx_L1_error)
-  __pyx_v___pyx_result->head_bytes_max = __pyx_t_1;
-  __pyx_t_1 = __Pyx_PyIndex_AsSsize_t(__Pyx_PyTuple_GET_ITEM(__pyx_v___pyx_state, 1)); if (unlikely((__pyx_t_1 == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(1, 12, __pyx_L1_error)
-  __pyx_v___pyx_result->target_bytes_max = __pyx_t_1;
+  __pyx_t_1 = __Pyx_PyLong_As_int(__Pyx_PyTuple_GET_ITEM(__pyx_v___pyx_state, 0)); if (unlikely((__pyx_t_1 == (int)-1) && PyErr_Occurred())) __PYX_ERR(1, 12, __pyx_L1_error)
+  __pyx_v___pyx_result->fields_max = __pyx_t_1;
+  __pyx_t_2 = __Pyx_PyIndex_AsSsize_t(__Pyx_PyTuple_GET_ITEM(__pyx_v___pyx_state, 1)); if (unlikely((__pyx_t_2 == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(1, 12, __pyx_L1_error)
+  __pyx_v___pyx_result->head_bytes_max = __pyx_t_2;
+  __pyx_t_2 = __Pyx_PyIndex_AsSsize_t(__Pyx_PyTuple_GET_ITEM(__pyx_v___pyx_state, 2)); if (unlikely((__pyx_t_2 == (Py_ssize_t)-1) && PyErr_Occurred())) __PYX_ERR(1, 12, __pyx_L1_error)
+  __pyx_v___pyx_result->target_bytes_max = __pyx_t_2;
 
   /* "(tree fragment)":13
  * cdef __pyx_unpickle_RequestReader__set_state(RequestReader __pyx_result, __pyx_state: tuple):
- *     __pyx_result.head_bytes_max = __pyx_state[0]; __pyx_result.target_bytes_max = __pyx_state[1]
- *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 2)             # <<<<<<<<<<<<<<
+ *     __pyx_result.fields_max = __pyx_state[0]; __pyx_result.head_bytes_max = __pyx_state[1]; __pyx_result.target_bytes_max = __pyx_state[2]
+ *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 3)             # <<<<<<<<<<<<<<
 */
-  __pyx_t_2 = __Pyx_UpdateUnpickledDict(((PyObject *)__pyx_v___pyx_result), __pyx_v___pyx_state, 2); if (unlikely(__pyx_t_2 == ((int)-1))) __PYX_ERR(1, 13, __pyx_L1_error)
+  __pyx_t_1 = __Pyx_UpdateUnpickledDict(((PyObject *)__pyx_v___pyx_result), __pyx_v___pyx_state, 3); if (unlikely(__pyx_t_1 == ((int)-1))) __PYX_ERR(1, 13, __pyx_L1_error)
 
 
   /* "(tree fragment)":11
  *         __pyx_unpickle_RequestReader__set_state(<RequestReader> __pyx_result, __pyx_state)
  *     return __pyx_result
  * cdef __pyx_unpickle_RequestReader__set_state(RequestReader __pyx_result, __pyx_state: tuple):             # <<<<<<<<<<<<<<
- *     __pyx_result.head_bytes_max = __pyx_state[0]; __pyx_result.target_bytes_max = __pyx_state[1]
- *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 2)
+ *     __pyx_result.fields_max = __pyx_state[0]; __pyx_result.head_bytes_max = __pyx_state[1]; __pyx_result.target_bytes_max = __pyx_state[2]
+ *     __Pyx_UpdateUnpickledDict(__pyx_result, __pyx_state, 3)
 */
 
   /* function exit code */
@@ -11770,14 +11818,14 @@ static int __Pyx_modinit_Exttype___pyx_obj_5proxy_5heads_6_swift_AnswerReader(__
   __pyx_vtabptr_5proxy_5heads_6_swift_AnswerReader = &__pyx_vtable_5proxy_5heads_6_swift_AnswerReader;
   __pyx_vtable_5proxy_5heads_6_swift_AnswerReader.fields = (PyObject *(*)(struct __pyx_obj_5proxy_5heads_6_swift_AnswerReader *, PyObject *, char const *, char const *, int))__pyx_f_5proxy_5heads_6_swift_12AnswerReader_fields;
   #if CYTHON_USE_TYPE_SPECS
-  __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5proxy_5heads_6_swift_AnswerReader_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader)) __PYX_ERR(0, 286, __pyx_L1_error)
+  __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5proxy_5heads_6_swift_AnswerReader_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader)) __PYX_ERR(0, 288, __pyx_L1_error)
   #else
   __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader = &__pyx_type_5proxy_5heads_6_swift_AnswerReader;
   #endif
   #if !CYTHON_COMPILING_IN_LIMITED_API
   #endif
   #if !CYTHON_USE_TYPE_SPECS
-  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
+  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 288, __pyx_L1_error)
   #endif
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount((PyObject*)__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader);
@@ -11787,9 +11835,9 @@ static int __Pyx_modinit_Exttype___pyx_obj_5proxy_5heads_6_swift_AnswerReader(__
     __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader->tp_getattro = PyObject_GenericGetAttr;
   }
   #endif
-  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_vtabptr_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
-  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_AnswerReader, (PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
-  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 286, __pyx_L1_error)
+  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_vtabptr_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 288, __pyx_L1_error)
+  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_AnswerReader, (PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 288, __pyx_L1_error)
+  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader) < (0)) __PYX_ERR(0, 288, __pyx_L1_error)
   __Pyx_RefNannyFinishContext();
   return 0;
   __pyx_L1_error:;
@@ -12236,19 +12284,19 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   __Pyx_DECREF_SET(__pyx_v_5proxy_5heads_6_swift_DELETE, __pyx_mstate_global->__pyx_n_b_DELETE_2);
   __Pyx_GIVEREF(__pyx_mstate_global->__pyx_n_b_DELETE_2);
 
-  /* "proxy/heads/_swift.pyx":207
+  /* "proxy/heads/_swift.pyx":209
  *         self.target_bytes_max = target_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
  *         """See `request.RequestReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_13RequestReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_RequestReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[0])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_13RequestReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_RequestReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[0])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 207, __pyx_L1_error)
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
   /* "(tree fragment)":1
@@ -12266,7 +12314,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
 
   /* "(tree fragment)":17
  *     else:
- *         return __pyx_unpickle_RequestReader, (type(self), 0xe095a76, state)
+ *         return __pyx_unpickle_RequestReader, (type(self), 0x4939d60, state)
  * def __setstate_cython__(self, __pyx_state):             # <<<<<<<<<<<<<<
  *     __pyx_unpickle_RequestReader__set_state(self, __pyx_state)
 */
@@ -12278,19 +12326,19 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_RequestReader, __pyx_mstate_global->__pyx_n_u_setstate_cython, __pyx_t_11) < (0)) __PYX_ERR(1, 17, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":294
+  /* "proxy/heads/_swift.pyx":296
  *         self.head_bytes_max = head_bytes_max
  * 
  *     def read(self, bytes data not None):             # <<<<<<<<<<<<<<
  *         """See `answer.AnswerReader.read`."""
  *         cdef const char* begin = PyBytes_AS_STRING(data)
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_12AnswerReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_AnswerReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 294, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_12AnswerReader_3read, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_AnswerReader_read, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 296, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 294, __pyx_L1_error)
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_mstate_global->__pyx_n_u_read, __pyx_t_11) < (0)) __PYX_ERR(0, 296, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
   /* "(tree fragment)":1
@@ -12320,49 +12368,49 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
   if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5proxy_5heads_6_swift_AnswerReader, __pyx_mstate_global->__pyx_n_u_setstate_cython, __pyx_t_11) < (0)) __PYX_ERR(1, 17, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":390
+  /* "proxy/heads/_swift.pyx":392
  * 
  * 
  * def write_request_head(             # <<<<<<<<<<<<<<
  *     bytes method not None, bytes path not None, bytes host not None, str request_id not None,
  *     long long left_ms, bytes block not None, long long length,
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_1write_request_head, 0, __pyx_mstate_global->__pyx_n_u_write_request_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[6])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 390, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_1write_request_head, 0, __pyx_mstate_global->__pyx_n_u_write_request_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[6])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 392, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_request_head, __pyx_t_11) < (0)) __PYX_ERR(0, 390, __pyx_L1_error)
+  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_request_head, __pyx_t_11) < (0)) __PYX_ERR(0, 392, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":420
+  /* "proxy/heads/_swift.pyx":422
  * 
  * 
  * def write_attempt(str application not None, long long tier, object outcome, double elapsed_s):             # <<<<<<<<<<<<<<
  *     """See `writing.write_attempt`."""
  *     cdef Span name = text(application), how = text(outcome)
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_3write_attempt, 0, __pyx_mstate_global->__pyx_n_u_write_attempt, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[7])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 420, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_3write_attempt, 0, __pyx_mstate_global->__pyx_n_u_write_attempt, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[7])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 422, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_attempt, __pyx_t_11) < (0)) __PYX_ERR(0, 420, __pyx_L1_error)
+  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_attempt, __pyx_t_11) < (0)) __PYX_ERR(0, 422, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
-  /* "proxy/heads/_swift.pyx":438
+  /* "proxy/heads/_swift.pyx":440
  * 
  * 
  * def write_answer_head(             # <<<<<<<<<<<<<<
  *     bytes start not None, bytes block not None, str request_id not None, long long generation,
  *     tuple labels not None, str application not None, long long tier, bytes attempts not None,
 */
-  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_5write_answer_head, 0, __pyx_mstate_global->__pyx_n_u_write_answer_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[8])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 438, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_5write_answer_head, 0, __pyx_mstate_global->__pyx_n_u_write_answer_head, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[8])); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 440, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_11);
   #endif
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_answer_head, __pyx_t_11) < (0)) __PYX_ERR(0, 438, __pyx_L1_error)
+  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_write_answer_head, __pyx_t_11) < (0)) __PYX_ERR(0, 440, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
 
   /* "(tree fragment)":4
@@ -12370,7 +12418,7 @@ __Pyx_RefNannySetupContext("PyInit__swift", 0);
  *     int __Pyx_UpdateUnpickledDict(object, object, Py_ssize_t) except -1
  * def __pyx_unpickle_RequestReader(__pyx_type, long __pyx_checksum, tuple __pyx_state):             # <<<<<<<<<<<<<<
  *     cdef object __pyx_result
- *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0xe095a76, 0x2ea7db6, 0xf23ee71, b'head_bytes_max, target_bytes_max')
+ *     __Pyx_CheckUnpickleChecksum(__pyx_checksum, 0x4939d60, 0x3155020, 0x6106206, b'fields_max, head_bytes_max, target_bytes_max')
 */
   __pyx_t_11 = __Pyx_CyFunction_New(&__pyx_mdef_5proxy_5heads_6_swift_7__pyx_unpickle_RequestReader, 0, __pyx_mstate_global->__pyx_n_u_pyx_unpickle_RequestReader, NULL, __pyx_mstate_global->__pyx_n_u_proxy_heads__swift, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[9])); if (unlikely(!__pyx_t_11)) __PYX_ERR(1, 4, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_11);
@@ -12466,38 +12514,38 @@ static int __Pyx_InitConstants(__pyx_mstatetype *__pyx_mstate) {
   int __pyx_clineno = 0;
   CYTHON_UNUSED_VAR(__pyx_mstate);
   {
-    const struct { const unsigned int length: 8; } str_length_index[] = {{15},{1},{179},{8},{7},{6},{2},{9},{22},{12},{30},{32},{17},{13},{31},{33},{18},{20},{12},{8},{8},{12},{8},{10},{8},{7},{14},{12},{11},{10},{27},{28},{14},{12},{10},{17},{13},{12},{12},{19},{8},{5},{13},{11},{18},{2},{8},{5},{5},{8},{18},{4},{4},{9},{3},{5},{7},{10},{4},{14},{4},{3},{3},{5},{10},{5},{6},{7},{6},{6},{4},{4},{3},{7},{4},{5},{3},{18},{4},{10},{6},{4},{10},{4},{5},{5},{6},{6},{9},{16},{11},{6},{4},{2},{6},{12},{6},{17},{13},{18}};
-    const struct { const unsigned int length: 10; } bytes_length_index[] = {{6},{3},{4},{4},{10},{11},{11},{222},{55},{56},{96},{101},{303},{527},{383},{304}};
+    const struct { const unsigned int length: 8; } str_length_index[] = {{15},{1},{179},{8},{7},{6},{2},{9},{22},{12},{30},{32},{17},{13},{31},{33},{18},{20},{12},{8},{8},{12},{8},{10},{8},{7},{14},{12},{11},{10},{27},{28},{14},{12},{10},{17},{13},{12},{12},{19},{8},{5},{13},{11},{18},{2},{8},{5},{5},{8},{18},{4},{4},{9},{3},{10},{5},{7},{10},{4},{14},{4},{3},{3},{5},{10},{5},{6},{7},{6},{6},{4},{4},{3},{7},{4},{5},{3},{18},{4},{10},{6},{4},{10},{4},{5},{5},{6},{6},{9},{16},{11},{6},{4},{2},{6},{12},{6},{17},{13},{18}};
+    const struct { const unsigned int length: 10; } bytes_length_index[] = {{6},{3},{4},{4},{10},{11},{11},{222},{55},{56},{96},{105},{303},{527},{383},{304}};
     #ifndef CYTHON_COMPRESS_STRINGS
       #define CYTHON_COMPRESS_STRINGS 90
     #endif
-    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1731 bytes) */
-static const char cstring[] = "x\332\255UKs\333\310\0216eZ\242mym\212z\224\355\315\n\224\034\331\273[\246MI\221R\225M%\324\303\262\023\327F\264hk\355\365.j\010\014I\254@\200\304\014$1\225\252\350\210\343\034\3478G\034q\344\221G\036q\344Q?a\177Bz\000\222\"%;\225\244\302\222\200\231\356\236~|\375M\343\tu0V*\016\252\326\261E\277\376\323\3676\305\n\255!\252l\267h\315\266\024\203(:6\2152v\020\305fK!\32414\212\035id)\373\273\373O\327\177\277\256 KW\034\374\013\326(Q\210[\326LD\010&\212]Q\312\256aR\303Rh\253\201INyUQZ\266\253X\030\353\n\265\225\006\330\215\036\2405l)\004S\271P\036#\313\262)\242\206m\251p\334\260\252\217\025\335p \210q\214\345\351\027\310$8\207t]\005;\254\033\004\225M\214-\371\254j\006\211Wz\303\261O[\317j\030\351\344\231JN\214\n\3155Z\247\005\213\234`\347\rH\2613\272\316\251\252\203uW\303\252\026\001\240\252\227\264\220\035\201\244>\243w\340\365\0067]Lh,\031\333\\u~Y}\305\373\270\201t\257\252\373\255S\370\337\201>\250\337\343S\320UT\265\217\025V\341\247K\r\374*\256\245\311wu\340\024~udX\321\333\326]3\222X\250\036\277\361\211|\0016\252V\303\332\021q\353\361\316\301\3045i\274\356\373\221K\331\321x\345Z\rC;\002o\243P\\R\215\325\021\353\216\251\354\217\214\331t\2219H\243\017\220z\005\252\241\000\237\312\r 5L\235\214\024x\005AU\245\020x\000\213AT\315vl\0278\211Q\243a\032ZD0DZ\226f\330\271\241\216 pBq\275AI\031W\r\253l\332\332\221\206L \224J4\023,T\000\222:H\303e\244\035\351`\216\021\340f\242\006\221&\330\322+\206Ch\305u\200\313N\025[\362\006A$ID\371\257\226[\220\027\364\343\264f\023\310\364\304\320U\003\002\222#\214\033*2\201\343&*c3z\020\023W\250Z\207\227U\245\265:\006{\275\016\307$\000\220/\374iv\0357\020\2555L\310\250a7\"\326\347\"\326\347b\326K\3568q\027T\003V\360\202;gV\0000\035W\020\264\230\030\177\007)rb\000\345\303\225[\240O\374T\321`1\314\275\277\227\047)\014\220\032\241\006v \237\006\000\202]\202\207\3558F&D>q\240D\340\252\244\211*\223\353\013b\244\343\315 G\251\336\331}\275[\332\335\333-\275\334-\354\354\377\355\240$\301y\032\201s\226\350%\277\361\263\376F\220\226\313o\375\274""\377\"\310\236%\316\223s\254\304\323\341\203\234\257\007\331 \337K~\311_\373\267\202\245\340E{\251]\350%\347\302\271\234\217\374\343\240\324\236o;\235L\347Ew\251\273\325-\207\373(DZ\250\351\275\344B\270\360\304O\370\351^r\226m\263&\237\342T\374\316O\372p\372\246\227\361\n^\211=\344\321\346\001\313\263\035\236\270\220\177\305\233\027\233\014\333\345\031>r\352>\317^\234\232\342D\300v\362\014\235\271^a\260\330ck\254\014:G@\370\333\336\232\247\201\233-\020M\360\250\272E\336\014\225\347\301\355\366\037:Ga\361M/\231a\337\361S\321\364!\211\251\263\177\260M\010\221\222\005\376\263mu\013\322E\3763\307\376(Rq\221\303c\317\374f\370\374\317\235/\272\250\177\356\327\324\265[\017\245&\315fY\261\227\272\307\246\000\216In\372Yy\354\330;\204\ng9hf\030X-\260\346\271|H]\263\227\272\033\336}\352\227\202t\360\270\375\260\263\327\315\237\217K\n\343\376\303\271\025\241\203\337\377>H\334\351\315\366\267\235\303n\341|\\R\204 \267\256\335\230\223]\342P\353\215^\n*\363^\002\244\032O\363\0251!\226EQT\374-_\013\346\003\247\235i\027\332\207\235\255N\271;\021\376\345\307\360\307\237\302\237~>O\316\207\363\000N0\031\240qv\274\342E^\025\305\213\016\317\263\250\377\367Y\226\255\263\013*\204\351\257\345\201O)\236\370\211\3173&L?\017\022\237$Z\237JC\177Sg\047@\225t/u\307;`\t\t\3477\022\314;\336\007\0003\t.\007\n\366\236\243Knn{\353\036a\313\354\rk\002\\\323}\270\302\373q\257\262C\324\366\330*;\000\034\027\"\324\336\371\253\240\037`\366\241\343t3\335B\367}\370\356\207\360\207\017\341\207\217\341\307zX\267C\273\361\353\344\265\0337\275\2332\271{,\311\n\354\035\337\0203\002\256\346\177\000\353\010`W\261{$\n\237\300.\342\305\020\006\270\013\2430\\\322B\370^j\332{\005\354\236\316H\357\200\361t\032|\025`\212\314\362\267\342\221@\027\202\005\221\350\245\276\360\220\364B\275\374\210\237\365`\004\341\022\237\343\272\210\330\353z\333\336h\274\247~\361\337d\223\017\242\006\276g\210Q\236\037)t#\210z\266\010\340\313\233p\205=C\305U\032\\\255\177<s\211\300\020\303\337p4N\007\270O\3310\273\032M\322\324b\270(\333""\005\030,F#gJ\202\027[\377\226\021\376\210\227\305\244(G\203\022\300\204\003_\361\232@\342Df\360\245\244\240\354WJ\016\2652\233\214F\332#^\021\005q\350\277\n\016\332\327\333\371\336\364,{-n@\347\357\334c\023l\005,\226\370\0168\225N~\001\213\2656\212m@\364\277\332\230\355\345\366A\047\021\333\300\010<\217s]\022+\376\204\2742+B\363g\374M\370bD\311~\307\034>\303\327`\034-\371;\341\363\255\316r\347]7\337\335\356:a\261\024\226\312a\031\207\270\026\326\214~\315\267\275\r\226\006\364\016$\223@r\036\321\353-\317BC\247\357z\224m\300\334y\346\317G@\336\223\203,%\2450\200\341V\314\212\267\376\223p\365\257\020\340eXz\373\377\203_\021\327\305*\340\032\2457\003\337\030\215\317\3037&#\266\305\261_\364\253\301\317\235\265\216\326\235\351\256uqx\000u\301%\206\351\367\261\357\351\201\034\322\203:\326\200$P\211\013W\342\220oq,\326\004\206\317\357^\260\032\024\343\212\246\347\"\215\006\376w\375\264\3778\230\t\"d6\331\022L\226\353|S,\211\035\377:\200\274\014\237\341L{\017\202\243~\250A\224u\356\002[F\342\214{\373\024r\331\177\001\275m\013\203";
-    PyObject *data = __Pyx_DecompressString(cstring, 1731, 1);
+    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1739 bytes) */
+static const char cstring[] = "x\332\255UKs\333F\0226eZ\242m%6E=\312v6\002%\255\354l\312\264)i\245\255J\266v\251\207e\047\256\254h\321V\354\330A\r\201!\211\010\004H\314@\217\324V\255\2168\316q\2168\342\210#\217<\3628G\036\365\023\362\023\322\003\220\024)\331[[\251eI\300LwO?\276\376\246\361\210:\030+\025\007U\353\330\242_\375\343\007\233b\205\326\020U\266Ni\315\266\024\203(:6\2152v\020\305\346\251B\250ch\024;\322\310R\366v\366\036\257\375mMA\226\2568\370\027\254Q\242\020\267\254\231\210\020L\024\273\242\224]\303\244\206\245\320\323\006&9\345EE9\265]\305\302XW\250\2554\300n\370\000\255aK!\230\312\205\362\020Y\226M\0215lK\205\343\206U}\250\350\206\003A\214#,O?C&\3019\244\353*\330a\335 \250lbl\311gU3H\274\322\033\216}r\372\244\206\221N\236\250\344\330\250\320\\\343\364\244`\221c\354\274\002)v\206\3279Uu\260\356jX\325\"\000T\365\222\026\262#\220\324\047\364\016\274^\341\246\213\t\215%#\233\253\316/\253\257x\0375\220\356Uu\357\364\004\376\267\241\017\352\017\370\004t\025U\355a\205U\370\351R\003\277\212ki\362]\355;\205_\035\031V\364\266u\327\214$\026\252\307o|,_\200\215\252\325\260vH\334z\274s0qM\032\257{~\344Rv4^\271V\303\320\016\301\3330\024\227T#u\304\272#*\373#c6]d\366\323\350\001\244^\201j \300\047r\003H\rR\047C\005^APU)\004\356\303b\020U\263\035\333\005Nb\324h\230\206\026\021\014\221SK3\354\334@G\0208\241\270\336\240\244\214\253\206U6m\355PC&\020J%\232\t\026*\000I\035\244\3412\322\016u0\307\010p3Q\203H\023l\351\025\003\233:\001\304O*\206Ch\305u\200\325N\025[\362.ALII\371\257\226O!CiW\263\t\344|l\350\252\001\241\311!\306\r\025\231\300v\023\225\261\031=\210\211+T\255\303\313\252\322Z\035\203\275^\207c\022\n\310\034\3764\273\216\033\210\326\032&\344\326\260\033\021\377s\021\377s1\377%\213\234\270\037\252\001+x\301\3553+\000\235\216+\010\232M\214_A\212\234\030J\371p\345\026\210\024?U\324_\014r\357\355\345I\n\243\244F\250\201\035\310\247\001\320`\227\340Ac\216\220\t\221\217\035(\021X+\t\243\312\344z\202\030\363x\323\317Q\252\267w^\356\224vvwJ\317w\n\333{\377\332/Ip\036G\340\234%\272\311\277\004\331`=L""\313\345\327A>x\026f\317\022\347\311\031V\342iq?\027\350a6\314w\223_\360\227\301\255p!|\326Zh\025\272\311\0311\223\013Pp\024\226Z\263-\247\235i?\353,t6;e\261\207\004\322\204\246w\223sb\356Q\220\010\322\335\3444\333bM>\301\251\377\327 \031\300\351\233^\306+x%\366\200G\233\373,\317\266y\342B\376%o^l2l\207g\370\320\251{<{qj\202\023\037\266\343g\350\314\365\n\375\305.[ee\3209>\204\277\355\255z\032\270\331\004\321\030\217\252\233\347M\241<\ro\267\276i\037\212\342\253n2\303\276\345\047~3\200$&\316\376\3156 DJ\026\370\237\226\325)H\027\371O\034\373\273\237\212\213\034\034{\0224\305\323\177\266?\357\240\336\271\337R\327n=\220\2324\233f\305n\352.\233\0008\306\271\031d\345\261#\357\000*\234\346\240\231b`5\307\232\347\362!u\315n\352\216\270\3638(\205\351\360a\353A{\267\223?\037\225\024.\371\377\340/\211\345\215\220\266\362\177 P\334\355\215\326\327\355\203N\341|TR\204@\267\256\335\230\221\235\342P\357\215n\n\252\363\236\003\254\032O\363e\177\314_\364\213~%\330\014\264p6tZ\231V\241u\320\336l\227;c\342\273\237\304O\037\304\207\237\317\223\263b\026\000\n\307C4\312\220\027\274\310\253~\361\242\313\263,\342\300=\226ek\354\202\016\"\375\225<\3601\305\243 \361i\326\210\364\3230\361Q\262\365\3504\3607qv\014tIwS\237y\373,\301\246\305\014\334\020\271{\007`&\301e_\301\336rt\311\315mo\315#l\221\275bM\200k\262\007\227\270\027\367+;@m\227\255\260}\300q.B\355M\260\002\372>f\357\332N\047\323)t\336\2127?\212\037\337\211w\357\305\373\272\250\333\302n\3746~\355\306M\357\246L\356.K\262\002{\303\327\375)\037\256\347\377\000\353\020`W\261[\362\013\037\301.\342\305\000\006\270\017\3030\\\322B\370nj\322{\001\014\237\314H\357\200\361d\032|\025`\222L\363\327\376\222\217.\004s~\242\233\372\334C\322\013\365\362C~\326\302!\204K|\206\353~\304^\327\333\362\206\343=\016\212\377%\233|\0305\360-C\214\362\374P\241\353a\324\263y\000_\336\204+\354\031(\256\322\340j\375\243\231K\004\006\030\376\211\243Q:\300}\312\212\354J4MS\363b^\266\0130\230\217\306\316\204\004/\266\3763#|\211\227\375q\277\034\rK\000\023\016|""\311k>\362\217e\006_H\n\312~\245\344`+\263\361h\254-\361\212_\360\017\202\027\341~\353:\\\376\311i\366\322\277\001\235\377\354.\033c\313`\261\300\267\301\251t\362\013X\254\266Pl\003\242?jc\266\026[\373\355Dl\003c\360<\316u\301_\016\306\344\225Y\366\265`*\330\200\257F\224\354\267\314\341S|\025\306\321B\260-\236n\266\027\333o:\371\316V\307\021\305\222(\225E\031\013\\\0235\243W\363mo\235\245\001\275}\311$\220\234G\364z\315\263\320\320\311;\036e\3530w\236\004\263\021\220w\345 KI)\014a\270\025\323\376\353\340\221X\371\036\002<\027\245\327\377?\370\025\377\272\277\002\270F\351M\301wF\343\263\360\235\311\370[\376QP\014\252\341\317\355\325\266\326\231\352\254v\260\330\207\272\340\022\303\364{\337\363t_\016\352~\035\253@\022\250\304\205+q\30079\366W}\014\237\340\335p%,\306\025M\316D\032\r\374\357\004\351\340a8\025F\310l\260\005\230,\327\371\206\277\340o\007\327\001\344E\370\024gZ\273\020\034\365B\365\243\254q\027\3302\024g\324\333\307\220\313\376\016Z,\021\262";
+    PyObject *data = __Pyx_DecompressString(cstring, 1739, 1);
     #define __Pyx_DecompressString_LZSS_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (2218 bytes) */
-static const char cstring[] = "\377(tree fr\377agment)?\377Note tha\377t Cython\377 is deli\377berately\377 stricte\375r!\001n PEP-\377484 and \377rejects \377subclass\377es of bu\377iltin ty\377pes. If \377you need\237 to p%\000%\tt\177hen set\200\000\377e \047annot\277ation_<\000i\177ng\047 dirb\000\373iv\242\000o Fal\177se.add_%\000\377edisable{en\002\001gcis\004\003\377dproxy/h\377eads/_sw\377ift.pyxA\277nswerR\023\000e\375r\000\t.__red\337uce_c\374\002__\244\017\014\233\000s\222\000\t\024rd\000R?equestV\003\000\n\340K\017\017\rM\0162\013[\001__P\353yx\001\000D\205@_Ne\335xf\000f__\245$e_\317___d\026\001\006\000fu;nc\014\001get\255\003\032\000\357main \001mod\273ul)\002nam\002\003e\371w9\001\231 _chec\277ksum__\n\001r\037esult\006\003A\004!\001\374\316A\033\003unpick`K\000\311)\014\014\210*R\003vt\254A\236\255\001qual\177\005\367$_L\367.\220Fex\341\001\243`_\263\0059s\326\010\217N__t\213@\217%\377is_corou\377tineappl\373ic\334basync\267io.\023\006sa\367`t\377emptsbeg\377inblockc\377alled_sc\365l;\000_\306 trac\277ebackd,\000e\275a\265 laps\037\001e\377ndfirstf\377urtherge\235n\276\205\001ion\205\204\001\211\204\001_\373by\225\000_maxh\377osthowid\373_in\000skeep\377_alivela\367bel\000\002slef\367t_m\004\000ngth\177methodm4\000\370\270A\311\000\314\000comep\337athpl\217\000po\225p\361\204\002.\361\204\002.\360\204\003\227\204\001r\356\225\204\003_id\322@t_s\377selfsetd\367efa\340@sizeOstar\250c\342\204\001u\013\0018\274`\022\000\302`_at\002\004\263\006\374\022\0046\001tenths\377tiertoup\276\216 euse_\247\205\005v\177alueswr\340\000K_a\367\205\002_\217\206\001\n\004t\345\"\370\030\003\234\005\256\206\001DELET\377EGETHEAD\257POST\231!-\230\"\200\377\001\330\004*\250!\2506\373\260\021\007\001+\2501\250F\377\260!\200\001\340\004\025\220\377T\230\021\320\032.\250d\377\260!\2601\330\004\034\230\377L\250\n\260\"\260F\270\377\"\270A\330\004\025\320\025\377.\250a\250v\260T\270\377\026\270r\300\023\300F\310\377\"\310B\310b\320Pa\377\320ac\320cd\330\004\377\027\320\027(\250\001\250\021\377\330\004\024""\220C\220q\230\377\007\230t\2405\250\004\250\376;\000\t\210\023\210A\210T\367\220\033\230\010\002\032\2201\220\363D\230\210\000\020\005\036\230q\330\375\004\035\005\023\220E\230\023\230\316+\010\031\230!\032\0010\003\007\230\373s\240\014\000\006\200a\200u\371\210\226\000\003\003G\2203\220b\366o\000r\240|\000\013\2103\210\337c\220\023\220B\020\000\002\230\376\331\002\037\230q\320 0\260\377\013\270;\300k\320QR\377\330\004\023\220<\230x\240\373q\250\215 \007\200|\2207z`\000\010\335\001\177\270n\310\354\000\347\013\2101\221!$\020=\240\010\374\337\003.\006/\250q\3200@\277\300\016\310a\330\0043\002\360\357\010\000\n\033M\001\021\220\024\177\220Q\330\010\020\220\007\214 \357\006\230l\250\305\000\007\200v\333\210W\337\000\024\230\027\000\022\220\177!\330\010\027\220q\340\001\001\377\330\004\007\200q\330\010\017\377\320\017-\250T\260\021\260\377\047\270\033\300G\3101\340\356\004\013A\200\001T\t\320\025&\343\240dU\0003/\344C7\270+O\300W\310A`\002\010\007Qb\000\257\n\000\005\025\242A\230\316@\005\333\330\010\217 \210H\320 c\230\377\021\230&\240\002\240#\240\377Q\240f\250B\250c\260\377\026\260r\270\023\270A\270\377W\300B\300b\310\002\320\377J[\320[]\320]^\337\340\004\026\320\026\232 \260\006\373\260a\220kI\230Q\230g\333\240Q\351G\026\220\373B\031\220\357!\2204\220\201g\320\021)\306\313a\t\210\007\017\347`\230w\320\021\2070\260\001\251g\336h\304d`\006\007\373\200w\250`\021\330\010\r\210\377S\220\001\220\024\320\025*\376\311!\r\210Z\220q\230\004{\230A\020\006\220Y\230a\231\204\007\376\215\204\002\013\2104\210s\220#\257\220R\220q\221@\014\250$\320\335\031\270C!\330\004\257$G\220\1772\220S\230\001\230\027\261\"\347V\2502\333@\254%Z\300r\377\310\023\310A\310Y\320V\377X\320XZ\320Z\\\320\377\\m\320mo\320op\377\360\006\000\005\t\210\t\220\376\232\000\020\220\004\220A\220V\177\2306\240\022\2401\330\263\201!\034\277(\303/$\240A\333\205\020\370b\376\006\247.\250a\221!\377\005\004\020\013/\377\250q\330\010\014\210I\220\357Q\330\014\023\257A\230\001\330\357\014\021\220\023\243\000T\230\024""\277\230U\240$\240a\007\007\027\177\240\001\330\010\016\210a\335\204\001\267t\2101\342(4\260\327(T\357\230\025\230d\330\206\001\007\200u\357\210C\210q\212H-\250Q\366s\0301\260\274BY\220a\220wt\2301\300\207\006\320\0216\365a\307\t\210\037\372 \353\205\001\332\207\005\320\021\200\267d\020\006\365O\356\017\254\013\376\001\251\210\006\035\374\230a\203iA\340\010!\320!=2\305\211\002\010\037\320\037\202\205\001\201 \345\037\356\207\002\007\271!\267c%\220s\377\230$\230b\240\006\240b\370\244\211\002\312 \234 \036\230h\240aK\240w\376!\034\377a\254A\010\321\210\001\367b\220\006\316\210\002$\230f\240\377A\240W\250I\260S\270\377\003\2701\330\014\024\220L\377\240\005\240Q\330\r\020\220\377\002\220&\230\002\230\"\230\351DR\000A\001j\037\0003\270a\342\036\003\006\224@\000!5\020l\270#\357\270S\300\001f\003\010\250\001}\340\246\003\"\240&\250\002\374\207\001\377&\240c\250\022\2507\260\375\"\317A\013\210<\220r\230\377\022\2303\230l\250\"\250\377D\3200B\300#\300V\377\3101\310C\310r\320Q\377T\320Tb\320be\320\277eh\320hi\330\356\003\013?\2106\220\021\220#\245\205\001\r\002\335\340\332bU\230!\316@\014\017\377\210t\2206\230\021\230/\377\250\026\250q\260\001\330\020\323\027\220\245\211\001\023\0007\036\0006\240\377\024\240U\250(\3202K\276^\000H\320TU\200\266\201F \277\240\003\2402\240Q\372\210\0016\377\220\022\2203\220c\230\026\377\230r\240\023\240C\240v\377\250Q\250g\260^\3003\377\300c\310\022\3103\310e\373\320S\325\000X\320X[\320\213[\\\316\004\032\322\213\001\243\205\001\304\0013\367\230a\330\307\000u\220A\220\377W\230B\230e\2403\240\377e\2501\250G\2602\260\255Q\314\003\014\025\025\002c]\000E\377\250\021\250\047\260\022\2601\376\365\211\0017\220\"\220D\230\003\377\2307\240\"\240D\250\003\376\342 #\260T\270\023\270G\362z\000a\271$^\0054\230u\240\021A\\\t@\013\2461!";
-    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 2218, 3279);
+    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (2231 bytes) */
+static const char cstring[] = "\377(tree fr\377agment)?\377Note tha\377t Cython\377 is deli\377berately\377 stricte\375r!\001n PEP-\377484 and \377rejects \377subclass\377es of bu\377iltin ty\377pes. If \377you need\237 to p%\000%\tt\177hen set\200\000\377e \047annot\277ation_<\000i\177ng\047 dirb\000\373iv\242\000o Fal\177se.add_%\000\377edisable{en\002\001gcis\004\003\377dproxy/h\377eads/_sw\377ift.pyxA\277nswerR\023\000e\375r\000\t.__red\337uce_c\374\002__\244\017\014\233\000s\222\000\t\024rd\000R?equestV\003\000\n\340K\017\017\rM\0162\013[\001__P\353yx\001\000D\205@_Ne\335xf\000f__\245$e_\317___d\026\001\006\000fu;nc\014\001get\255\003\032\000\357main \001mod\273ul)\002nam\002\003e\371w9\001\231 _chec\277ksum__\n\001r\037esult\006\003A\004!\001\374\316A\033\003unpick`K\000\311)\014\014\210*R\003vt\254A\236\255\001qual\177\005\367$_L\367.\220Fex\341\001\243`_\263\0059s\326\010\217N__t\213@\217%\377is_corou\377tineappl\373ic\334basync\267io.\023\006sa\367`t\377emptsbeg\377inblockc\377alled_sc\365l;\000_\306 trac\277ebackd,\000e\275a\265 laps\037\001e\377ndfields\377_maxfirs\377tfurtherwgen\310\205\001ion\217\204\001\316\223\204\001_by\237\000$\001ho\377sthowid_\375ix\000skeep_\377alivelab\373el\000\002sleft\373_m\004\000ngthm?ethodm4\000\302A\374\323\000\326\000comepa\357thpl\231\000popJ\373\204\002.\373\204\002.\372\204\003\241\204\001r\237\204\003\367_id\334@t_ss\377elfsetde\373fa\352@sizes\047tar\262c\354\204\001u\013\001\306`\034\022\000\314`_at\002\004\263\006\022\004\3766\001tenthst\177iertoup\230 \337euse_\261\205\005va\277lueswr\340\000_%a\201\206\002_\231\206\001\n\004t\357\"\030\003\374\234\005\270\206\001DELETE\377GETHEADP\327OST\231!-\230\"\200\001\377\330\004*\250!\2506\260\375\021\007\001+\2501\250F\260\377!\200\001\340\004\025\220T\377\230\021\320\032.\250d\260\377!\2601\330\004\034\230L\377\250\n\260\"\260F\270\"\377\270A\330\004\025\320\025.\377\250a\250v\260T\270\026\377\270r\300\023\300F\310\"\377\310B\310b\320Pa\320\377ac\320cd\330\004\027\377\320\027(\250\001\250\021\330""\377\004\024\220C\220q\230\007\177\230t\2405\250\004\250;\000\377\t\210\023\210A\210T\220\373\033\230\010\002\032\2201\220D\371\230\210\000\020\005\036\230q\330\004~\035\005\023\220E\230\023\230+\010\347\031\230!\032\0010\003\007\230s\375\240\014\000\006\200a\200u\210|\226\000\003\003G\2203\220bo\000\373r\240|\000\013\2103\210co\220\023\220B\020\000\002\230\331\002\377\037\230q\320 0\260\013\377\270;\300k\320QR\330\377\004\023\220<\230x\240q}\250\215 \007\200|\2207`\000\275\010\335\001\177\270n\310\354\000\013s\2101\221!$\020=\240\010\337\003\376.\006/\250q\3200@\300\337\016\310a\330\0043\002\360\010\367\000\n\033M\001\021\220\024\220\277Q\330\010\020\220\007\214 \006\367\230l\250\305\000\007\200v\210\355W\337\000\024\230\027\000\022\220!\277\330\010\027\220q\340\001\001\330\377\004\007\200q\330\010\017\320\377\017-\250T\260\021\260\047\177\270\033\300G\3101\340\004\013\367A\200\001S\n]\240$\320?&7\260t\270160\350C\1777\270+\300W\310Ad\002z\010\007Qf\000\n\000\005\025\246A\335\230\322@\005\330\010\223 \210H\376\324 c\230\021\230&\240\002\377\240#\240Q\240f\250B\377\250c\260\026\260r\270\023\377\270A\270W\300B\300b\377\310\002\320J[\320[]\377\320]^\340\004\026\320\026\336\236 \260\006\260a\224kI\230\337Q\230g\240Q\355G\026\220~\377B\031\220!\2204\220\205g7\320\021)\317a\t\210\007\017\353`>\234w\320\0210\260\001\255g\342h\334\310d`\006\007\200w\254`\021\330\377\010\r\210S\220\001\220\024\347\320\025*\246@\013\000Z\220q\357\230\004\230A\020\006\220Y\230\371a\235\204\007\221\204\002\013\2104\210s\277\220#\220R\220q\225@\014v\250$\320\031\274C!\330\004\257$\377G\2202\220S\230\001\230\235\027\261\"V\2502\337@\254%Z\377\300r\310\023\310A\310Y\377\320VX\320XZ\320Z\377\\\320\\m\320mo\320\377op\360\006\000\005\t\210\373\t\220\232\000\020\220\004\220A\377\220V\2306\240\022\2401q\330\263\201!\277(\303/$\240A\337\205\020\274\374b\376\006.\250a\330\374\010\004\376\020\013/\250q\330\010\014\210\277I\220Q\330\014\023\257A\230\277\001\330\014\021\220\023\243\000T\377\230\024\230U""\240$\240a\376\007\007\027\240\001\330\010\016\210\335a\341\204\001t\2101\342(4\260\276\327(T\230\025\230d\334\206\001\007\277\200u\210C\210q\212H-\333\250Qs\0301\260\274BY\220\337a\220t\2301\304\207\006\320\021\0356\365a\t\210\037\372 \357\205\001\336\207\005\003\320\021\267d\020\006\365O\356\017\254\013\376\001\362\255\210\006\035\230a\203iA\340\010!\367\320!2\311\211\002\010\037\320\037\224\202\205\001\201 \037\362\207\002\007\271!\267c%\377\220s\230$\230b\240\006\363\240b\250\211\002\312 1\330\010\036\277\230h\240a\240w\376!\034t\377a\254A\010\325\210\001b\220\006\322\210\002\377$\230f\240A\240W\250\377I\260S\270\003\2701\330\377\014\024\220L\240\005\240Q\377\330\r\020\220\002\220&\230\237\002\230\"\230DR\000A\001j.\037\0003\270a\036\003\006\224@\000!\3765\020l\270#\270S\300\001\336f\003\010\250\001\340\246\003\"\240\367&\250\002\257\205\001&\240c\250\337\022\2507\260\"\317A\013\210\377<\220r\230\022\2303\230\377l\250\"\250D\3200B\377\300#\300V\3101\310C\377\310r\320QT\320Tb\377\320be\320eh\320h\373i\330\356\003\013\2106\220\021\323\220#\245\205\001\r\002\340\332bU\230\375!\316@\014\017\210t\2206\377\230\021\230/\250\026\250q?\260\001\330\020\027\220\251\211\001\023\000\3757\036\0006\240\024\240U\250\357(\3202K^\000H\320T\373U\200\266\201F \240\003\2402\373\240Q\372\210\0016\220\022\2203\377\220c\230\026\230r\240\023\377\240C\240v\250Q\250g\377\260^\3003\300c\310\022\277\3103\310e\320S\325\000X\277\320X[\320[\\\316\004\032x\326\213\001\243\205\001\304\0013\230a\330\307\000\377u\220A\220W\230B\230\377e\2403\240e\2501\250\337G\2602\260Q\314\003\014\025\372\025\002c]\000E\250\021\250\047\357\260\022\2601\365\211\0017\220\"\377\220D\230\003\2307\240\"\357\240D\250\003\342 #\260T/\270\023\270Gz\000a\271$^\005\0374\230u\240A\\\t@\013\2461\001!";
+    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 2231, 3293);
     #define __Pyx_DecompressString_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #else /* compression: none (3279 bytes) */
-static const char bytes[] = "(tree fragment)?Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notedisableenablegcisenabledproxy/heads/_swift.pyxAnswerReaderAnswerReader.__reduce_cython__AnswerReader.__setstate_cython__AnswerReader.readRequestReaderRequestReader.__reduce_cython__RequestReader.__setstate_cython__RequestReader.read__Pyx_PyDict_NextRef__annotate____dict____func____getstate____main____module____name____new____pyx_checksum__pyx_result__pyx_state__pyx_type__pyx_unpickle_AnswerReader__pyx_unpickle_RequestReader__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____set_name____setstate____setstate_cython____test___dict_is_coroutineapplicationasyncio.coroutinesatattemptsbeginblockcalled_scline_in_tracebackdataeachelapsed_sendfirstfurthergenerationheadhead_bytes_maxhosthowid_itemskeep_alivelabellabelsleft_mslengthmethodmostnameoutoutcomepathplacepopproxy.heads._swiftreadrequest_idrest_sselfsetdefaultsizestartstatestatustargettarget_attarget_bytes_maxtarget_sizetenthstiertoupdateuse_setstatevalueswrite_answer_headwrite_attemptwrite_request_headDELETEGETHEADPOSTkeep-alive\200\001\330\004*\250!\2506\260\021\200\001\330\004+\2501\250F\260!\200\001\340\004\025\220T\230\021\320\032.\250d\260!\2601\330\004\034\230L\250\n\260\"\260F\270\"\270A\330\004\025\320\025.\250a\250v\260T\270\026\270r\300\023\300F\310\"\310B\310b\320Pa\320ac\320cd\330\004\027\320\027(\250\001\250\021\330\004\024\220C\220q\230\007\230t\2405\250\004\250A\330\004\t\210\023\210A\210T\220\033\230A\330\004\t\210\032\2201\220D\230\001\330\004\t\210\023\210A\210T\220\036\230q\330\004\t\210\023\210A\210T\220\023\220E\230\023\230A\330\004\t\210\023\210A\210T\220\031\230!\330\004\t\210\032\2201\220D\230\007\230s\240!\330\004\006\200a\200u\210A\330\004\006\200a\200u\210G\2203\220b\230\007\230r\240\021\330\004\013\2103\210c\220\023\220B\220b\230\002\230!\200\001\340\004\037\230q\320 0""\260\013\270;\300k\320QR\330\004\023\220<\230x\240q\250\001\330\004\007\200|\2207\230!\330\010.\250a\250\177\270n\310A\330\004\013\2101\200\001\340\004\037\230q\320 0\260\013\270;\300k\320QR\330\004\023\220=\240\010\250\001\250\021\330\004\007\200|\2207\230!\330\010/\250q\3200@\300\016\310a\330\004\013\2101\200\001\360\010\000\n\033\230!\330\010\021\220\024\220Q\330\010\020\220\007\220q\230\006\230l\250!\330\004\007\200v\210W\220E\230\024\230Q\330\010\022\220!\330\010\027\220q\340\010\027\220q\330\004\007\200q\330\010\017\320\017-\250T\260\021\260\047\270\033\300G\3101\340\010\017\320\017-\250T\260\021\260\047\270\033\300A\200\001\360\010\000\n\033\230!\330\010\021\220\024\320\025&\240d\250!\330\010\020\220\007\220q\230\006\230l\250!\330\004\007\200v\210W\220E\230\024\230Q\330\010\022\220!\330\010\027\220q\340\010\027\220q\330\004\007\200q\330\010\017\320\017.\250d\260!\2607\270+\300W\310A\340\010\017\320\017.\250d\260!\2607\270+\300Q\200\001\360\n\000\005\025\220D\230\001\230\021\330\004\005\330\010\013\2101\210H\220B\220c\230\021\230&\240\002\240#\240Q\240f\250B\250c\260\026\260r\270\023\270A\270W\300B\300b\310\002\320J[\320[]\320]^\340\004\026\320\026/\250q\260\006\260a\330\004\027\320\027(\250\001\250\021\330\004\024\220I\230Q\230g\240Q\330\004\t\210\023\210A\210T\220\026\220q\330\004\t\210\031\220!\2204\220q\330\004\t\210\023\210A\210T\320\021)\250\021\330\004\t\210\031\220!\2204\220q\330\004\t\210\023\210A\210T\320\021(\250\001\330\004\t\210\023\210A\210T\220\023\220E\230\023\230A\330\004\t\210\023\210A\210T\320\0210\260\001\330\004\t\210\032\2201\220D\230\001\330\004\t\210\023\210A\210T\220\031\230!\330\004\t\210\031\220!\2204\220q\330\004\007\200w\210c\220\021\330\010\r\210S\220\001\220\024\320\025*\250!\330\010\r\210Z\220q\230\004\230A\330\010\r\210S\220\001\220\024\220Y\230a\330\004\t\210\023\210A\210T\220\031\230!\330\004\013\2104\210s\220#\220R\220q\200\001\360\014\000\005\025\220D\230\001\320\031-\250T\260\021\260!\330\004\005\330\010\013\2101\210G\2202""\220S\230\001\230\027\240\002\240#\240V\2502\250T\260\026\260r\270\023\270A\270Z\300r\310\023\310A\310Y\320VX\320XZ\320Z\\\320\\m\320mo\320op\360\006\000\005\t\210\t\220\021\330\010\020\220\004\220A\220V\2306\240\022\2401\330\004\026\320\026/\250q\260\006\260a\330\004\027\320\027(\250\001\250\021\330\004\024\220I\230Q\230g\240Q\330\004\t\210\031\220!\2204\220q\330\004\t\210\031\220!\2204\220q\330\004\t\210\023\210A\210T\320\021$\240A\330\004\t\210\023\210A\210T\220\023\220E\230\023\230A\330\004\007\200q\330\010\r\210S\220\001\220\024\320\025.\250a\330\010\r\210Z\220q\230\004\230A\330\004\007\200q\330\010\r\210S\220\001\220\024\320\025/\250q\330\010\014\210I\220Q\330\014\023\2204\220q\230\001\330\014\021\220\023\220A\220T\230\024\230U\240$\240a\330\014\021\220\023\220A\220T\230\027\240\001\330\010\016\210a\330\004\007\200t\2101\330\010\r\210S\220\001\220\024\320\0254\260A\330\010\r\210S\220\001\220\024\220T\230\025\230d\240!\330\004\007\200u\210C\210q\330\010\r\210S\220\001\220\024\320\025-\250Q\330\010\r\210Z\220q\230\004\230A\330\004\007\200q\330\010\r\210S\220\001\220\024\320\0251\260\021\330\010\r\210Y\220a\220t\2301\330\004\t\210\023\210A\210T\320\0216\260a\330\004\t\210\037\230\001\230\024\230Q\330\004\t\210\023\210A\210T\320\021(\250\001\330\004\t\210\037\230\001\230\024\230Q\330\004\007\200w\210c\220\021\330\010\r\210S\220\001\220\024\320\025.\250a\330\010\r\210Z\220q\230\004\230A\330\004\007\200t\2101\330\010\r\210S\220\001\220\024\320\025/\250q\330\004\t\210\023\210A\210T\220\035\230a\330\004\013\2104\210s\220#\220R\220q\200A\340\010!\320!2\260!\2601\330\010\037\320\037/\250q\260\001\330\010\037\230x\240q\250\007\250q\330\010\013\2104\210s\220%\220s\230$\230b\240\006\240b\250\004\250A\330\014\023\2201\330\010\036\230h\240a\240w\250a\330\010\034\230A\330\010$\240A\330\010\013\2103\210b\220\006\220b\230\002\230$\230f\240A\240W\250I\260S\270\003\2701\330\014\024\220L\240\005\240Q\330\r\020\220\002\220&\230\002\230\"\230D\240\006\240a\240w\250j\270\003\2703""\270a\330\014\024\220L\240\006\240a\330\r\020\220\002\220&\230\002\230\"\230D\240\006\240a\240w\250j\270\003\2703\270a\330\014\024\220L\240\006\240a\330\r\020\220\002\220&\230\002\230\"\230D\240\006\240a\240w\250l\270#\270S\300\001\330\014\024\220L\240\010\250\001\340\014\023\2201\330\010\"\240&\250\002\250!\330\010&\240c\250\022\2507\260\"\260A\330\010\013\210<\220r\230\022\2303\230l\250\"\250D\3200B\300#\300V\3101\310C\310r\320QT\320Tb\320be\320eh\320hi\330\014\023\2201\330\010\013\2106\220\021\220#\220S\230\001\330\014\023\2201\340\010\014\210I\220U\230!\2301\330\014\017\210t\2206\230\021\230/\250\026\250q\260\001\330\020\027\220q\330\010\017\210t\2207\230!\2306\240\024\240U\250(\3202K\3101\310H\320TU\200A\340\010!\320!2\260!\2601\330\010\037\320\037/\250q\260\001\330\010\037\230x\240q\250\007\250q\330\010\013\2104\210s\220%\220s\230$\230b\240\006\240b\250\004\250A\330\014\023\2201\330\010\036\230h\240a\240w\250a\330\010 \240\003\2402\240Q\330\010\013\2106\220\022\2203\220c\230\026\230r\240\023\240C\240v\250Q\250g\260^\3003\300c\310\022\3103\310e\320ST\320TX\320X[\320[\\\330\014\023\2201\330\010\032\230!\330\010\014\210I\220U\230!\2303\230a\330\014\017\210u\220A\220W\230B\230e\2403\240e\2501\250G\2602\260Q\330\020\027\220q\330\014\025\220W\230B\230c\240\023\240E\250\021\250\047\260\022\2601\330\010\013\2107\220\"\220D\230\003\2307\240\"\240D\250\003\2507\260#\260T\270\023\270G\3003\300a\330\014\023\2201\330\010\014\210I\220U\230!\2304\230u\240A\330\014\017\210u\220A\220W\230B\230c\240\023\240E\250\021\250\047\260\022\2601\330\020\027\220q\330\010\017\210t\2207\230!\2306\240\024\240U\250!";
+    #else /* compression: none (3293 bytes) */
+static const char bytes[] = "(tree fragment)?Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notedisableenablegcisenabledproxy/heads/_swift.pyxAnswerReaderAnswerReader.__reduce_cython__AnswerReader.__setstate_cython__AnswerReader.readRequestReaderRequestReader.__reduce_cython__RequestReader.__setstate_cython__RequestReader.read__Pyx_PyDict_NextRef__annotate____dict____func____getstate____main____module____name____new____pyx_checksum__pyx_result__pyx_state__pyx_type__pyx_unpickle_AnswerReader__pyx_unpickle_RequestReader__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____set_name____setstate____setstate_cython____test___dict_is_coroutineapplicationasyncio.coroutinesatattemptsbeginblockcalled_scline_in_tracebackdataeachelapsed_sendfields_maxfirstfurthergenerationheadhead_bytes_maxhosthowid_itemskeep_alivelabellabelsleft_mslengthmethodmostnameoutoutcomepathplacepopproxy.heads._swiftreadrequest_idrest_sselfsetdefaultsizestartstatestatustargettarget_attarget_bytes_maxtarget_sizetenthstiertoupdateuse_setstatevalueswrite_answer_headwrite_attemptwrite_request_headDELETEGETHEADPOSTkeep-alive\200\001\330\004*\250!\2506\260\021\200\001\330\004+\2501\250F\260!\200\001\340\004\025\220T\230\021\320\032.\250d\260!\2601\330\004\034\230L\250\n\260\"\260F\270\"\270A\330\004\025\320\025.\250a\250v\260T\270\026\270r\300\023\300F\310\"\310B\310b\320Pa\320ac\320cd\330\004\027\320\027(\250\001\250\021\330\004\024\220C\220q\230\007\230t\2405\250\004\250A\330\004\t\210\023\210A\210T\220\033\230A\330\004\t\210\032\2201\220D\230\001\330\004\t\210\023\210A\210T\220\036\230q\330\004\t\210\023\210A\210T\220\023\220E\230\023\230A\330\004\t\210\023\210A\210T\220\031\230!\330\004\t\210\032\2201\220D\230\007\230s\240!\330\004\006\200a\200u\210A\330\004\006\200a\200u\210G\2203\220b\230\007\230r\240\021\330\004\013\2103\210c\220\023\220B\220b\230\002\230!\200\001\340\004\037""\230q\320 0\260\013\270;\300k\320QR\330\004\023\220<\230x\240q\250\001\330\004\007\200|\2207\230!\330\010.\250a\250\177\270n\310A\330\004\013\2101\200\001\340\004\037\230q\320 0\260\013\270;\300k\320QR\330\004\023\220=\240\010\250\001\250\021\330\004\007\200|\2207\230!\330\010/\250q\3200@\300\016\310a\330\004\013\2101\200\001\360\010\000\n\033\230!\330\010\021\220\024\220Q\330\010\020\220\007\220q\230\006\230l\250!\330\004\007\200v\210W\220E\230\024\230Q\330\010\022\220!\330\010\027\220q\340\010\027\220q\330\004\007\200q\330\010\017\320\017-\250T\260\021\260\047\270\033\300G\3101\340\010\017\320\017-\250T\260\021\260\047\270\033\300A\200\001\360\010\000\n\033\230!\330\010\021\220\024\220]\240$\320&7\260t\2701\330\010\020\220\007\220q\230\006\230l\250!\330\004\007\200v\210W\220E\230\024\230Q\330\010\022\220!\330\010\027\220q\340\010\027\220q\330\004\007\200q\330\010\017\320\017.\250d\260!\2607\270+\300W\310A\340\010\017\320\017.\250d\260!\2607\270+\300Q\200\001\360\n\000\005\025\220D\230\001\230\021\330\004\005\330\010\013\2101\210H\220B\220c\230\021\230&\240\002\240#\240Q\240f\250B\250c\260\026\260r\270\023\270A\270W\300B\300b\310\002\320J[\320[]\320]^\340\004\026\320\026/\250q\260\006\260a\330\004\027\320\027(\250\001\250\021\330\004\024\220I\230Q\230g\240Q\330\004\t\210\023\210A\210T\220\026\220q\330\004\t\210\031\220!\2204\220q\330\004\t\210\023\210A\210T\320\021)\250\021\330\004\t\210\031\220!\2204\220q\330\004\t\210\023\210A\210T\320\021(\250\001\330\004\t\210\023\210A\210T\220\023\220E\230\023\230A\330\004\t\210\023\210A\210T\320\0210\260\001\330\004\t\210\032\2201\220D\230\001\330\004\t\210\023\210A\210T\220\031\230!\330\004\t\210\031\220!\2204\220q\330\004\007\200w\210c\220\021\330\010\r\210S\220\001\220\024\320\025*\250!\330\010\r\210Z\220q\230\004\230A\330\010\r\210S\220\001\220\024\220Y\230a\330\004\t\210\023\210A\210T\220\031\230!\330\004\013\2104\210s\220#\220R\220q\200\001\360\014\000\005\025\220D\230\001\320\031-\250T\260\021\260!\330\004\005\330\010""\013\2101\210G\2202\220S\230\001\230\027\240\002\240#\240V\2502\250T\260\026\260r\270\023\270A\270Z\300r\310\023\310A\310Y\320VX\320XZ\320Z\\\320\\m\320mo\320op\360\006\000\005\t\210\t\220\021\330\010\020\220\004\220A\220V\2306\240\022\2401\330\004\026\320\026/\250q\260\006\260a\330\004\027\320\027(\250\001\250\021\330\004\024\220I\230Q\230g\240Q\330\004\t\210\031\220!\2204\220q\330\004\t\210\031\220!\2204\220q\330\004\t\210\023\210A\210T\320\021$\240A\330\004\t\210\023\210A\210T\220\023\220E\230\023\230A\330\004\007\200q\330\010\r\210S\220\001\220\024\320\025.\250a\330\010\r\210Z\220q\230\004\230A\330\004\007\200q\330\010\r\210S\220\001\220\024\320\025/\250q\330\010\014\210I\220Q\330\014\023\2204\220q\230\001\330\014\021\220\023\220A\220T\230\024\230U\240$\240a\330\014\021\220\023\220A\220T\230\027\240\001\330\010\016\210a\330\004\007\200t\2101\330\010\r\210S\220\001\220\024\320\0254\260A\330\010\r\210S\220\001\220\024\220T\230\025\230d\240!\330\004\007\200u\210C\210q\330\010\r\210S\220\001\220\024\320\025-\250Q\330\010\r\210Z\220q\230\004\230A\330\004\007\200q\330\010\r\210S\220\001\220\024\320\0251\260\021\330\010\r\210Y\220a\220t\2301\330\004\t\210\023\210A\210T\320\0216\260a\330\004\t\210\037\230\001\230\024\230Q\330\004\t\210\023\210A\210T\320\021(\250\001\330\004\t\210\037\230\001\230\024\230Q\330\004\007\200w\210c\220\021\330\010\r\210S\220\001\220\024\320\025.\250a\330\010\r\210Z\220q\230\004\230A\330\004\007\200t\2101\330\010\r\210S\220\001\220\024\320\025/\250q\330\004\t\210\023\210A\210T\220\035\230a\330\004\013\2104\210s\220#\220R\220q\200A\340\010!\320!2\260!\2601\330\010\037\320\037/\250q\260\001\330\010\037\230x\240q\250\007\250q\330\010\013\2104\210s\220%\220s\230$\230b\240\006\240b\250\004\250A\330\014\023\2201\330\010\036\230h\240a\240w\250a\330\010\034\230A\330\010$\240A\330\010\013\2103\210b\220\006\220b\230\002\230$\230f\240A\240W\250I\260S\270\003\2701\330\014\024\220L\240\005\240Q\330\r\020\220\002\220&\230\002\230\"\230D\240\006\240a\240w""\250j\270\003\2703\270a\330\014\024\220L\240\006\240a\330\r\020\220\002\220&\230\002\230\"\230D\240\006\240a\240w\250j\270\003\2703\270a\330\014\024\220L\240\006\240a\330\r\020\220\002\220&\230\002\230\"\230D\240\006\240a\240w\250l\270#\270S\300\001\330\014\024\220L\240\010\250\001\340\014\023\2201\330\010\"\240&\250\002\250!\330\010&\240c\250\022\2507\260\"\260A\330\010\013\210<\220r\230\022\2303\230l\250\"\250D\3200B\300#\300V\3101\310C\310r\320QT\320Tb\320be\320eh\320hi\330\014\023\2201\330\010\013\2106\220\021\220#\220S\230\001\330\014\023\2201\340\010\014\210I\220U\230!\2301\330\014\017\210t\2206\230\021\230/\250\026\250q\260\001\330\020\027\220q\330\010\017\210t\2207\230!\2306\240\024\240U\250(\3202K\3101\310H\320TU\200A\340\010!\320!2\260!\2601\330\010\037\320\037/\250q\260\001\330\010\037\230x\240q\250\007\250q\330\010\013\2104\210s\220%\220s\230$\230b\240\006\240b\250\004\250A\330\014\023\2201\330\010\036\230h\240a\240w\250a\330\010 \240\003\2402\240Q\330\010\013\2106\220\022\2203\220c\230\026\230r\240\023\240C\240v\250Q\250g\260^\3003\300c\310\022\3103\310e\320ST\320TX\320X[\320[\\\330\014\023\2201\330\010\032\230!\330\010\014\210I\220U\230!\2303\230a\330\014\017\210u\220A\220W\230B\230e\2403\240e\2501\250G\2602\260Q\330\020\027\220q\330\014\025\220W\230B\230c\240\023\240E\250\021\250\047\260\022\2601\330\010\013\2107\220\"\220D\230\003\2307\240\"\240D\250\003\2507\260#\260T\270\023\270G\3003\300a\330\014\023\2201\330\010\014\210I\220U\230!\2304\230u\240A\330\014\017\210u\220A\220W\230B\230c\240\023\240E\250\021\250\047\260\022\2601\330\020\027\220q\330\010\017\210t\2207\230!\2306\240\024\240U\250!";
     PyObject *data = NULL;
     #define __Pyx_DecompressString_UNUSED
     #define __Pyx_DecompressString_LZSS_UNUSED
     #endif
     PyObject **stringtab = __pyx_mstate->__pyx_string_tab;
     Py_ssize_t pos = 0;
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 101; i++) {
       Py_ssize_t bytes_length = str_length_index[i].length;
       PyObject *string = PyUnicode_DecodeUTF8(bytes + pos, bytes_length, NULL);
       if (likely(string) && i >= 9) PyUnicode_InternInPlace(&string);
@@ -12508,8 +12556,8 @@ static const char bytes[] = "(tree fragment)?Note that Cython is deliberately st
       stringtab[i] = string;
       pos += bytes_length;
     }
-    for (int i = 100; i < 116; i++) {
-      Py_ssize_t bytes_length = bytes_length_index[i-100].length;
+    for (int i = 101; i < 117; i++) {
+      Py_ssize_t bytes_length = bytes_length_index[i-101].length;
       PyObject *string = PyBytes_FromStringAndSize(bytes + pos, bytes_length);
       stringtab[i] = string;
       pos += bytes_length;
@@ -12519,14 +12567,14 @@ static const char bytes[] = "(tree fragment)?Note that Cython is deliberately st
       }
     }
     Py_XDECREF(data);
-    for (Py_ssize_t i = 0; i < 116; i++) {
+    for (Py_ssize_t i = 0; i < 117; i++) {
       if (unlikely(PyObject_Hash(stringtab[i]) == -1)) {
         __PYX_ERR(0, 1, __pyx_L1_error)
       }
     }
     #if CYTHON_IMMORTAL_CONSTANTS
     {
-      PyObject **table = stringtab + 100;
+      PyObject **table = stringtab + 101;
       for (Py_ssize_t i=0; i<16; ++i) {
         #if PY_VERSION_HEX >= 0x030F0000
         PyUnstable_SetImmortal(table[i]);
@@ -12550,7 +12598,7 @@ static const char bytes[] = "(tree fragment)?Note that Cython is deliberately st
   }
   {
     PyObject **numbertab = __pyx_mstate->__pyx_number_tab + 0;
-    int32_t const cint_constants_4[] = {190691712L,235494006L};
+    int32_t const cint_constants_4[] = {76782944L,190691712L};
     for (int i = 0; i < 2; i++) {
       numbertab[i] = PyLong_FromLong(cint_constants_4[i - 0]);
       if (unlikely(!numbertab[i])) __PYX_ERR(0, 1, __pyx_L1_error)
@@ -12613,14 +12661,14 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
   PyObject* tuple_dedup_map = PyDict_New();
   if (unlikely(!tuple_dedup_map)) return -1;
   {
-    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 11, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 207};
+    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 11, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 209};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_data, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_size, __pyx_mstate->__pyx_n_u_end, __pyx_mstate->__pyx_n_u_at, __pyx_mstate->__pyx_n_u_method, __pyx_mstate->__pyx_n_u_target_at, __pyx_mstate->__pyx_n_u_target, __pyx_mstate->__pyx_n_u_target_size, __pyx_mstate->__pyx_n_u_place};
     __pyx_mstate_global->__pyx_codeobj_tab[0] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_read, __pyx_mstate->__pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_A, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[0])) goto bad;
   }
   {
     const __Pyx_PyCode_New_function_description descr = {1, 0, 0, 4, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 1};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_state, __pyx_mstate->__pyx_n_u_dict_2, __pyx_mstate->__pyx_n_u_use_setstate};
-    __pyx_mstate_global->__pyx_codeobj_tab[1] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_reduce_cython, __pyx_mstate->__pyx_kp_b_iso88591_d_q_l_vWE_Q_q_q_q_d_7_WA_d_7_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[1])) goto bad;
+    __pyx_mstate_global->__pyx_codeobj_tab[1] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_reduce_cython, __pyx_mstate->__pyx_kp_b_iso88591_7t1_q_l_vWE_Q_q_q_q_d_7_WA_d_7, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[1])) goto bad;
   }
   {
     const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 2, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 17};
@@ -12628,7 +12676,7 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
     __pyx_mstate_global->__pyx_codeobj_tab[2] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_1F, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[2])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 9, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 294};
+    const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 9, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 296};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_data, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_size, __pyx_mstate->__pyx_n_u_end, __pyx_mstate->__pyx_n_u_at, __pyx_mstate->__pyx_n_u_first, __pyx_mstate->__pyx_n_u_status, __pyx_mstate->__pyx_n_u_place};
     __pyx_mstate_global->__pyx_codeobj_tab[3] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_read, __pyx_mstate->__pyx_kp_b_iso88591_A_2_1_q_xq_q_4s_s_b_b_A_1_hawa_2, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[3])) goto bad;
   }
@@ -12643,17 +12691,17 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
     __pyx_mstate_global->__pyx_codeobj_tab[5] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_6, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[5])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 390};
+    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 392};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_method, __pyx_mstate->__pyx_n_u_path, __pyx_mstate->__pyx_n_u_host, __pyx_mstate->__pyx_n_u_request_id, __pyx_mstate->__pyx_n_u_left_ms, __pyx_mstate->__pyx_n_u_block, __pyx_mstate->__pyx_n_u_length, __pyx_mstate->__pyx_n_u_id, __pyx_mstate->__pyx_n_u_most, __pyx_mstate->__pyx_n_u_head, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_to};
     __pyx_mstate_global->__pyx_codeobj_tab[6] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_write_request_head, __pyx_mstate->__pyx_kp_b_iso88591_D_1HBc_QfBc_r_AWBb_J_q_a_IQgQ_A, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[6])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {4, 0, 0, 10, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 420};
+    const __Pyx_PyCode_New_function_description descr = {4, 0, 0, 10, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 422};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_application, __pyx_mstate->__pyx_n_u_tier, __pyx_mstate->__pyx_n_u_outcome, __pyx_mstate->__pyx_n_u_elapsed_s, __pyx_mstate->__pyx_n_u_name_2, __pyx_mstate->__pyx_n_u_how, __pyx_mstate->__pyx_n_u_tenths, __pyx_mstate->__pyx_n_u_out, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_to};
     __pyx_mstate_global->__pyx_codeobj_tab[7] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_write_attempt, __pyx_mstate->__pyx_kp_b_iso88591_T_d_1_L_F_A_avT_r_F_BbPaaccd_Cq, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[7])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {13, 0, 0, 21, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 438};
+    const __Pyx_PyCode_New_function_description descr = {13, 0, 0, 21, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 440};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_start, __pyx_mstate->__pyx_n_u_block, __pyx_mstate->__pyx_n_u_request_id, __pyx_mstate->__pyx_n_u_generation, __pyx_mstate->__pyx_n_u_labels, __pyx_mstate->__pyx_n_u_application, __pyx_mstate->__pyx_n_u_tier, __pyx_mstate->__pyx_n_u_attempts, __pyx_mstate->__pyx_n_u_further, __pyx_mstate->__pyx_n_u_rest_s, __pyx_mstate->__pyx_n_u_called_s, __pyx_mstate->__pyx_n_u_length, __pyx_mstate->__pyx_n_u_keep_alive_2, __pyx_mstate->__pyx_n_u_id, __pyx_mstate->__pyx_n_u_name_2, __pyx_mstate->__pyx_n_u_each, __pyx_mstate->__pyx_n_u_most, __pyx_mstate->__pyx_n_u_label, __pyx_mstate->__pyx_n_u_head, __pyx_mstate->__pyx_n_u_begin, __pyx_mstate->__pyx_n_u_to};
     __pyx_mstate_global->__pyx_codeobj_tab[8] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_proxy_heads__swift_pyx, __pyx_mstate->__pyx_n_u_write_answer_head, __pyx_mstate->__pyx_kp_b_iso88591_D_T_1G2S_V2T_r_AZr_AYVXXZZ_mmoo, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[8])) goto bad;
   }
@@ -16962,6 +17010,28 @@ bad:
 }
 #endif
 
+/* CIntFromPyVerify */
+#define __PYX_VERIFY_RETURN_INT(target_type, func_type, func_value)\
+    __PYX__VERIFY_RETURN_INT(target_type, func_type, func_value, 0)
+#define __PYX_VERIFY_RETURN_INT_EXC(target_type, func_type, func_value)\
+    __PYX__VERIFY_RETURN_INT(target_type, func_type, func_value, 1)
+#define __PYX__VERIFY_RETURN_INT(target_type, func_type, func_value, exc)\
+    {\
+        func_type value = func_value;\
+        if (sizeof(target_type) < sizeof(func_type)) {\
+            if (unlikely(value != (func_type) (target_type) value)) {\
+                func_type zero = 0;\
+                if (exc && unlikely(value == (func_type)-1 && PyErr_Occurred()))\
+                    return (target_type) -1;\
+                if (is_unsigned && unlikely(value < zero))\
+                    goto raise_neg_overflow;\
+                else\
+                    goto raise_overflow;\
+            }\
+        }\
+        return (target_type) value;\
+    }
+
 /* PyObjectCallMethod1 */
 static CYTHON_INLINE PyObject* __Pyx_PyObject_CallMethod1(PyObject* obj, PyObject* method_name, PyObject* arg) {
 #if CYTHON_VECTORCALL && (__PYX_LIMITED_VERSION_HEX >= 0x030C0000 || !CYTHON_COMPILING_IN_LIMITED_API)
@@ -16994,88 +17064,131 @@ static void __Pyx_RaiseUnpickleChecksumError(long checksum, long checksum1, long
     Py_DECREF(pickle_error);
 }
 
-/* CIntFromPyVerify */
-#define __PYX_VERIFY_RETURN_INT(target_type, func_type, func_value)\
-    __PYX__VERIFY_RETURN_INT(target_type, func_type, func_value, 0)
-#define __PYX_VERIFY_RETURN_INT_EXC(target_type, func_type, func_value)\
-    __PYX__VERIFY_RETURN_INT(target_type, func_type, func_value, 1)
-#define __PYX__VERIFY_RETURN_INT(target_type, func_type, func_value, exc)\
-    {\
-        func_type value = func_value;\
-        if (sizeof(target_type) < sizeof(func_type)) {\
-            if (unlikely(value != (func_type) (target_type) value)) {\
-                func_type zero = 0;\
-                if (exc && unlikely(value == (func_type)-1 && PyErr_Occurred()))\
-                    return (target_type) -1;\
-                if (is_unsigned && unlikely(value < zero))\
-                    goto raise_neg_overflow;\
-                else\
-                    goto raise_overflow;\
-            }\
-        }\
-        return (target_type) value;\
-    }
-
-/* UpdateUnpickledDict */
-static int __Pyx__UpdateUnpickledDict(PyObject *obj, PyObject *state, Py_ssize_t index) {
-    PyObject *state_dict = __Pyx_PySequence_ITEM(state, index);
-    if (unlikely(!state_dict)) {
+/* PyObjectVectorcallKwds (used by PyObjectVectorcallMethodKwds) */
+#if CYTHON_VECTORCALL
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i) {
+    PyObject *key = __Pyx_PyTuple_GET_ITEM(kwnames, i);
+#if !CYTHON_ASSUME_SAFE_MACROS
+    if (unlikely(!key)) return -1;
+#endif
+    if (unlikely(!PyUnicode_Check(key))) {
+        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
         return -1;
     }
-    int non_empty = PyObject_IsTrue(state_dict);
-    if (non_empty == 0) {
-        Py_DECREF(state_dict);
-        return 0;
-    } else if (unlikely(non_empty == -1)) {
-        return -1;
-    }
-    PyObject *dict;
-    #if CYTHON_COMPILING_IN_LIMITED_API && __PYX_LIMITED_VERSION_HEX < 0x030A0000
-    dict = PyObject_GetAttrString(obj, "__dict__");
-    #else
-    dict = PyObject_GenericGetDict(obj, NULL);
-    #endif
-    if (unlikely(!dict)) {
-        Py_DECREF(state_dict);
-        return -1;
-    }
-    int result;
-    if (likely(PyDict_CheckExact(dict))) {
-        result = PyDict_Update(dict, state_dict);
-    } else {
-        PyObject *obj_result = __Pyx_PyObject_CallMethod1(dict, __pyx_mstate_global->__pyx_n_u_update, state_dict);
-        if (likely(obj_result)) {
-            Py_DECREF(obj_result);
-            result = 0;
-        } else {
-            result = -1;
+    return 0;
+}
+#else
+CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n) {
+    PyObject *out = PyDict_New();
+    if (unlikely(!out)) return NULL;
+    for (Py_ssize_t i=0; i<n; ++i) {
+        if (unlikely(PyDict_SetItem(out, keys[i], values[i]) < 0)) {
+            Py_DECREF(out);
+            return NULL;
         }
     }
-    Py_DECREF(state_dict);
-    Py_DECREF(dict);
+    return out;
+}
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i) {
+    PyObject *key = kwnames[i];
+    if (unlikely(!PyUnicode_Check(key))) {
+        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+        return -1;
+    }
+    return 0;
+}
+#endif
+
+/* PyObjectVectorcallMethodKwds (used by CIntToPy) */
+#if !CYTHON_VECTORCALL
+static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    PyObject *result;
+    PyObject *obj = PyObject_GetAttr(args[0], name);
+    if (unlikely(!obj))
+        return NULL;
+    result = __Pyx_Object_VectorcallKwds(obj, args+1, nargsf-1, kwnames);
+    Py_DECREF(obj);
     return result;
 }
-static int __Pyx_UpdateUnpickledDict(PyObject *obj, PyObject *state, Py_ssize_t index) {
-    Py_ssize_t state_size = __Pyx_PyTuple_GET_SIZE(state);
-    #if !CYTHON_ASSUME_SAFE_SIZE
-    if (unlikely(state_size == -1)) return -1;
-    #endif
-    if (state_size <= index) {
-        return 0;
-    }
-    return __Pyx__UpdateUnpickledDict(obj, state, index);
-}
+#endif
 
-/* CheckUnpickleChecksum */
-static int __Pyx_CheckUnpickleChecksum(long checksum, long checksum1, long checksum2, long checksum3, const char *members) {
-    int found = 0;
-    found |= checksum1 == checksum;
-    found |= checksum2 == checksum;
-    found |= checksum3 == checksum;
-    if (likely(found))
-        return 0;
-    __Pyx_RaiseUnpickleChecksumError(checksum, checksum1, checksum2, checksum3, members);
-    return -1;
+/* CIntToPy */
+static CYTHON_INLINE PyObject* __Pyx_PyLong_From_int(int value) {
+#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#endif
+    const int neg_one = (int) -1, const_zero = (int) 0;
+#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
+#pragma GCC diagnostic pop
+#endif
+    const int is_unsigned = neg_one > const_zero;
+    if (is_unsigned) {
+        if (sizeof(int) < sizeof(long)) {
+            return PyLong_FromLong((long) value);
+        } else if (sizeof(int) <= sizeof(unsigned long)) {
+            return PyLong_FromUnsignedLong((unsigned long) value);
+#if !CYTHON_COMPILING_IN_PYPY
+        } else if (sizeof(int) <= sizeof(unsigned PY_LONG_LONG)) {
+            return PyLong_FromUnsignedLongLong((unsigned PY_LONG_LONG) value);
+#endif
+        }
+    } else {
+        if (sizeof(int) <= sizeof(long)) {
+            return PyLong_FromLong((long) value);
+        } else if (sizeof(int) <= sizeof(PY_LONG_LONG)) {
+            return PyLong_FromLongLong((PY_LONG_LONG) value);
+        }
+    }
+    {
+        unsigned char *bytes = (unsigned char *)&value;
+#if !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX >= 0x030d00A4
+        if (is_unsigned) {
+            return PyLong_FromUnsignedNativeBytes(bytes, sizeof(value), -1);
+        } else {
+            return PyLong_FromNativeBytes(bytes, sizeof(value), -1);
+        }
+#elif !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX < 0x030d0000
+        int one = 1; int little = (int)*(unsigned char *)&one;
+        return _PyLong_FromByteArray(bytes, sizeof(int),
+                                     little, !is_unsigned);
+#else
+        int one = 1; int little = (int)*(unsigned char *)&one;
+        PyObject *result = NULL, *kwds = NULL;
+        PyObject *py_bytes = NULL, *order_str = NULL, *from_bytes_str = NULL;;
+        py_bytes = PyBytes_FromStringAndSize((char*)bytes, sizeof(int));
+        if (!py_bytes) goto limited_bad;
+        from_bytes_str = PyUnicode_FromStringAndSize("from_bytes", 10);
+        if (!from_bytes_str) goto limited_bad;
+        order_str = PyUnicode_FromString(little ? "little" : "big");
+        if (!order_str) goto limited_bad;
+        {
+            PyObject *args[] = { (PyObject*)&PyLong_Type, py_bytes, order_str, Py_True };
+            if (!is_unsigned) {
+                PyObject *signed_str = PyUnicode_FromStringAndSize("signed", 6);
+                if (!signed_str) goto limited_bad;
+#if CYTHON_VECTORCALL
+                kwds = PyTuple_Pack(1, signed_str);
+#else
+                {
+                    PyObject *keys[] = {signed_str};
+                    PyObject *values[] = {Py_True};
+                    kwds = __Pyx_MakeKwargDict(keys, values, 1);
+                }
+#endif
+                Py_DECREF(signed_str);
+                if (unlikely(!kwds)) goto limited_bad;
+            }
+            result = __Pyx_Object_VectorcallMethodKwds(from_bytes_str, args, 3 | __Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET, kwds);
+        }
+        limited_bad:
+        Py_XDECREF(kwds);
+        Py_XDECREF(order_str);
+        Py_XDECREF(py_bytes);
+        Py_XDECREF(from_bytes_str);
+        return result;
+#endif
+    }
 }
 
 /* CIntFromPy */
@@ -18282,54 +18395,6 @@ static CYTHON_INLINE long __Pyx_PyLong_As_long(PyObject *x) {
     }
 }
 
-/* PyObjectVectorcallKwds (used by PyObjectVectorcallMethodKwds) */
-#if CYTHON_VECTORCALL
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i) {
-    PyObject *key = __Pyx_PyTuple_GET_ITEM(kwnames, i);
-#if !CYTHON_ASSUME_SAFE_MACROS
-    if (unlikely(!key)) return -1;
-#endif
-    if (unlikely(!PyUnicode_Check(key))) {
-        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-        return -1;
-    }
-    return 0;
-}
-#else
-CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n) {
-    PyObject *out = PyDict_New();
-    if (unlikely(!out)) return NULL;
-    for (Py_ssize_t i=0; i<n; ++i) {
-        if (unlikely(PyDict_SetItem(out, keys[i], values[i]) < 0)) {
-            Py_DECREF(out);
-            return NULL;
-        }
-    }
-    return out;
-}
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i) {
-    PyObject *key = kwnames[i];
-    if (unlikely(!PyUnicode_Check(key))) {
-        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-        return -1;
-    }
-    return 0;
-}
-#endif
-
-/* PyObjectVectorcallMethodKwds (used by CIntToPy) */
-#if !CYTHON_VECTORCALL
-static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
-    PyObject *result;
-    PyObject *obj = PyObject_GetAttr(args[0], name);
-    if (unlikely(!obj))
-        return NULL;
-    result = __Pyx_Object_VectorcallKwds(obj, args+1, nargsf-1, kwnames);
-    Py_DECREF(obj);
-    return result;
-}
-#endif
-
 /* CIntToPy */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_unsigned_char(unsigned char value) {
 #ifdef __Pyx_HAS_GCC_DIAGNOSTIC
@@ -18375,85 +18440,6 @@ static CYTHON_INLINE PyObject* __Pyx_PyLong_From_unsigned_char(unsigned char val
         PyObject *result = NULL, *kwds = NULL;
         PyObject *py_bytes = NULL, *order_str = NULL, *from_bytes_str = NULL;;
         py_bytes = PyBytes_FromStringAndSize((char*)bytes, sizeof(unsigned char));
-        if (!py_bytes) goto limited_bad;
-        from_bytes_str = PyUnicode_FromStringAndSize("from_bytes", 10);
-        if (!from_bytes_str) goto limited_bad;
-        order_str = PyUnicode_FromString(little ? "little" : "big");
-        if (!order_str) goto limited_bad;
-        {
-            PyObject *args[] = { (PyObject*)&PyLong_Type, py_bytes, order_str, Py_True };
-            if (!is_unsigned) {
-                PyObject *signed_str = PyUnicode_FromStringAndSize("signed", 6);
-                if (!signed_str) goto limited_bad;
-#if CYTHON_VECTORCALL
-                kwds = PyTuple_Pack(1, signed_str);
-#else
-                {
-                    PyObject *keys[] = {signed_str};
-                    PyObject *values[] = {Py_True};
-                    kwds = __Pyx_MakeKwargDict(keys, values, 1);
-                }
-#endif
-                Py_DECREF(signed_str);
-                if (unlikely(!kwds)) goto limited_bad;
-            }
-            result = __Pyx_Object_VectorcallMethodKwds(from_bytes_str, args, 3 | __Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET, kwds);
-        }
-        limited_bad:
-        Py_XDECREF(kwds);
-        Py_XDECREF(order_str);
-        Py_XDECREF(py_bytes);
-        Py_XDECREF(from_bytes_str);
-        return result;
-#endif
-    }
-}
-
-/* CIntToPy */
-static CYTHON_INLINE PyObject* __Pyx_PyLong_From_int(int value) {
-#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#endif
-    const int neg_one = (int) -1, const_zero = (int) 0;
-#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
-#pragma GCC diagnostic pop
-#endif
-    const int is_unsigned = neg_one > const_zero;
-    if (is_unsigned) {
-        if (sizeof(int) < sizeof(long)) {
-            return PyLong_FromLong((long) value);
-        } else if (sizeof(int) <= sizeof(unsigned long)) {
-            return PyLong_FromUnsignedLong((unsigned long) value);
-#if !CYTHON_COMPILING_IN_PYPY
-        } else if (sizeof(int) <= sizeof(unsigned PY_LONG_LONG)) {
-            return PyLong_FromUnsignedLongLong((unsigned PY_LONG_LONG) value);
-#endif
-        }
-    } else {
-        if (sizeof(int) <= sizeof(long)) {
-            return PyLong_FromLong((long) value);
-        } else if (sizeof(int) <= sizeof(PY_LONG_LONG)) {
-            return PyLong_FromLongLong((PY_LONG_LONG) value);
-        }
-    }
-    {
-        unsigned char *bytes = (unsigned char *)&value;
-#if !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX >= 0x030d00A4
-        if (is_unsigned) {
-            return PyLong_FromUnsignedNativeBytes(bytes, sizeof(value), -1);
-        } else {
-            return PyLong_FromNativeBytes(bytes, sizeof(value), -1);
-        }
-#elif !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX < 0x030d0000
-        int one = 1; int little = (int)*(unsigned char *)&one;
-        return _PyLong_FromByteArray(bytes, sizeof(int),
-                                     little, !is_unsigned);
-#else
-        int one = 1; int little = (int)*(unsigned char *)&one;
-        PyObject *result = NULL, *kwds = NULL;
-        PyObject *py_bytes = NULL, *order_str = NULL, *from_bytes_str = NULL;;
-        py_bytes = PyBytes_FromStringAndSize((char*)bytes, sizeof(int));
         if (!py_bytes) goto limited_bad;
         from_bytes_str = PyUnicode_FromStringAndSize("from_bytes", 10);
         if (!from_bytes_str) goto limited_bad;
@@ -18567,6 +18553,56 @@ static CYTHON_INLINE PyObject* __Pyx_PyLong_From_PY_LONG_LONG(PY_LONG_LONG value
     }
 }
 
+/* UpdateUnpickledDict */
+static int __Pyx__UpdateUnpickledDict(PyObject *obj, PyObject *state, Py_ssize_t index) {
+    PyObject *state_dict = __Pyx_PySequence_ITEM(state, index);
+    if (unlikely(!state_dict)) {
+        return -1;
+    }
+    int non_empty = PyObject_IsTrue(state_dict);
+    if (non_empty == 0) {
+        Py_DECREF(state_dict);
+        return 0;
+    } else if (unlikely(non_empty == -1)) {
+        return -1;
+    }
+    PyObject *dict;
+    #if CYTHON_COMPILING_IN_LIMITED_API && __PYX_LIMITED_VERSION_HEX < 0x030A0000
+    dict = PyObject_GetAttrString(obj, "__dict__");
+    #else
+    dict = PyObject_GenericGetDict(obj, NULL);
+    #endif
+    if (unlikely(!dict)) {
+        Py_DECREF(state_dict);
+        return -1;
+    }
+    int result;
+    if (likely(PyDict_CheckExact(dict))) {
+        result = PyDict_Update(dict, state_dict);
+    } else {
+        PyObject *obj_result = __Pyx_PyObject_CallMethod1(dict, __pyx_mstate_global->__pyx_n_u_update, state_dict);
+        if (likely(obj_result)) {
+            Py_DECREF(obj_result);
+            result = 0;
+        } else {
+            result = -1;
+        }
+    }
+    Py_DECREF(state_dict);
+    Py_DECREF(dict);
+    return result;
+}
+static int __Pyx_UpdateUnpickledDict(PyObject *obj, PyObject *state, Py_ssize_t index) {
+    Py_ssize_t state_size = __Pyx_PyTuple_GET_SIZE(state);
+    #if !CYTHON_ASSUME_SAFE_SIZE
+    if (unlikely(state_size == -1)) return -1;
+    #endif
+    if (state_size <= index) {
+        return 0;
+    }
+    return __Pyx__UpdateUnpickledDict(obj, state, index);
+}
+
 /* CIntToPy */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value) {
 #ifdef __Pyx_HAS_GCC_DIAGNOSTIC
@@ -18644,6 +18680,18 @@ static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value) {
         return result;
 #endif
     }
+}
+
+/* CheckUnpickleChecksum */
+static int __Pyx_CheckUnpickleChecksum(long checksum, long checksum1, long checksum2, long checksum3, const char *members) {
+    int found = 0;
+    found |= checksum1 == checksum;
+    found |= checksum2 == checksum;
+    found |= checksum3 == checksum;
+    if (likely(found))
+        return 0;
+    __Pyx_RaiseUnpickleChecksumError(checksum, checksum1, checksum2, checksum3, members);
+    return -1;
 }
 
 /* GetRuntimeVersion */
