@@ -16,6 +16,7 @@ HOT_PATH = [
     "labelers/json_place.py",
     "labelers/places.py",
     "labelers/values.py",
+    "proxy/batch.py",
     "proxy/clusters/codec.py",
     "proxy/clusters/connection.py",
     "proxy/clusters/http.py",

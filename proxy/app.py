@@ -104,7 +104,9 @@ class App:
             log=log,
             version=version("penstock"),
         )
-        self._server = HttpServer(service=self._service, limits=options.edge, clock=clock, meters=meters)
+        self._server = HttpServer(
+            service=self._service, limits=options.edge, clock=clock, meters=meters, batch=engine.batch
+        )
         self._office = Office(
             options=options,
             engine=engine,

@@ -7,6 +7,7 @@ Decides nothing. Takes no requests of its own accord: the data side, the drain, 
 import asyncio
 from typing import TYPE_CHECKING
 
+from proxy.batch import Batch
 from proxy.clusters.http import HttpCluster
 from proxy.clusters.limits import ClientLimits
 from proxy.loading import Loaded
@@ -45,12 +46,16 @@ class Engine:
     ) -> None:
         """Raises FileUnusable where traces cannot be written."""
         self._loop = loop = asyncio.get_running_loop()
+        self.batch = Batch(loop.call_soon, lambda e: log.error("connection_broke", error=repr(e)))
         timers = Wheel(
-            now=clock.now, alarm=loop.call_later, report=lambda e: log.error("timer_broke", error=repr(e))
+            now=clock.now,
+            alarm=loop.call_later,
+            report=lambda e: log.error("timer_broke", error=repr(e)),
+            first=self.batch.handle,
         )
         self._clusters = {
-            "http": HttpCluster(loop=loop, clock=clock, limits=client),
-            "hsf": HttpCluster(loop=loop, clock=clock, limits=client, gateway=True),
+            "http": HttpCluster(loop=loop, clock=clock, limits=client, batch=self.batch),
+            "hsf": HttpCluster(loop=loop, clock=clock, limits=client, gateway=True, batch=self.batch),
         }
         self.builder = SnapshotBuilder(
             clock=clock, timers=timers, rng=rng, clusters=self._clusters, permits_of=permits_of

@@ -49,15 +49,22 @@ class Entry:
 class Wheel:
     """`ports.Timers` over `now` (monotonic seconds) and `alarm` (the loop's `call_later`).
 
-    A call-back that raises is a bug: it goes to `report`, and the others still fire.
+    `first` is called before timers fire: an answer that has been read is not late. A call-back that raises is
+    a bug: it goes to `report`, and the others still fire.
     """
 
     def __init__(
-        self, *, now: Callable[[], float], alarm: Alarm, report: Callable[[Exception], None]
+        self,
+        *,
+        now: Callable[[], float],
+        alarm: Alarm,
+        report: Callable[[Exception], None],
+        first: Callable[[], None] | None = None,
     ) -> None:
         self._now = now
         self._alarm = alarm
         self._report = report
+        self._first = first
         self._slots: dict[int, list[Entry]] = {}
         self._ticks: list[int] = []  # a heap of the keys of `_slots`
         self.cancelled = 0  # entries that were cancelled and still have their places; theirs to count
@@ -91,6 +98,8 @@ class Wheel:
         self._armed = (tick, self._alarm(max(0.0, tick * TICK_S - now), self._turn))
 
     def _turn(self) -> None:
+        if self._first is not None:
+            self._first()
         now = self._now()
         self._armed = None
         if not self._ticks:

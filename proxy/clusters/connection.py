@@ -11,6 +11,7 @@ from typing import cast
 import httptools
 
 from labelers.fields import block_of
+from proxy.batch import Batch
 from proxy.clusters.limits import ClientLimits
 from proxy.heads import AnswerReader
 from proxy.heads.answer import OURS
@@ -29,9 +30,11 @@ class Connection(asyncio.Protocol):
         limits: ClientLimits,
         release: "Callable[[Connection, bool], None]",
         plain: AnswerReader | None = None,
+        batch: Batch | None = None,
     ) -> None:
         self._limits = limits
         self._release = release
+        self._batch = batch  # None: bytes are handled as they come
         self._plain = plain or AnswerReader(limits.head_bytes_max)  # a pool's connections share one
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None  # made for an answer that is not plain
@@ -78,6 +81,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its bases
 
     def data_received(self, data: bytes) -> None:
+        if self._batch is None:
+            self.receive(data)
+        else:
+            self._batch.add(self, data)
+
+    def receive(self, data: bytes) -> None:
+        """Handle bytes that arrived."""
         if self._done is None:  # bytes that nobody asked for: what follows could answer the wrong request
             self.close()
             return

@@ -7,6 +7,7 @@ through their HTTP gateway, by the same call, which is told the time left in Dub
 import asyncio
 from collections.abc import Iterable
 
+from proxy.batch import Batch
 from proxy.clusters.codec import encode_request
 from proxy.clusters.connection import Done
 from proxy.clusters.limits import ClientLimits
@@ -19,8 +20,15 @@ class HttpCluster:
     """`ports.Cluster` over pools of kept-alive connections, one pool per endpoint."""
 
     def __init__(
-        self, *, loop: asyncio.AbstractEventLoop, clock: Clock, limits: ClientLimits, gateway: bool = False
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        limits: ClientLimits,
+        gateway: bool = False,
+        batch: Batch | None = None,
     ) -> None:
+        self._batch = batch
         self._loop = loop
         self._clock = clock
         self._limits = limits
@@ -61,6 +69,6 @@ class HttpCluster:
                 del self._pools[url]
 
     def _pool(self, url: str) -> Pool:
-        pool = Pool(url, loop=self._loop, clock=self._clock, limits=self._limits)
+        pool = Pool(url, loop=self._loop, clock=self._clock, limits=self._limits, batch=self._batch)
         self._pools[url] = pool
         return pool

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from proxy.batch import Batch
 from proxy.clusters.connection import Connection, Done
 from proxy.clusters.limits import ClientLimits
 from proxy.heads import AnswerReader
@@ -28,7 +29,13 @@ class Pool:
     """Connections to one base URL (`http://host:port[/prefix]`)."""
 
     def __init__(
-        self, url: str, *, loop: asyncio.AbstractEventLoop, clock: Clock, limits: ClientLimits
+        self,
+        url: str,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        limits: ClientLimits,
+        batch: Batch | None = None,
     ) -> None:
         parts = urlsplit(url)
         assert parts.hostname is not None, "the table's parser let an endpoint without a host pass"
@@ -39,6 +46,7 @@ class Pool:
         self._loop = loop
         self._now = clock.now
         self._limits = limits
+        self._batch = batch
         self._plain = AnswerReader(limits.head_bytes_max)
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
@@ -106,7 +114,7 @@ class Pool:
             self._release(connection, connection.usable)
 
     def _new(self) -> Connection:
-        return Connection(self._limits, self._release, self._plain)
+        return Connection(self._limits, self._release, self._plain, self._batch)
 
     def _release(self, connection: Connection, reusable: bool) -> None:
         if reusable and len(self._idle) < self._limits.idle_max:

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 import httptools
 
+from proxy.batch import Batch
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer
@@ -55,8 +56,10 @@ class Connection(asyncio.Protocol):
         clock: Clock,
         connections: "set[Connection]",
         plain: RequestReader | None = None,
+        batch: Batch | None = None,
     ) -> None:
         self._service = service
+        self._batch = batch  # None: bytes are handled as they come
         self._limits = limits
         self._plain = plain or plain_reader(limits)  # a server's connections share one
         self._now = clock.now
@@ -90,7 +93,18 @@ class Connection(asyncio.Protocol):
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
+        if self._batch is None:
+            self.receive(data)
+        else:
+            self._batch.add(self, data)
+
+    def receive(self, data: bytes) -> None:
+        """Handle bytes that arrived; none at all: the caller has left."""
+        if self._transport is None:
+            return
+        if not data:
+            self._transport.close()
+        elif self._lingering:
             self._discard(data)
         elif self._busy or self._write_paused_s is not None:
             self._read_ahead(data)
@@ -98,8 +112,12 @@ class Connection(asyncio.Protocol):
             self._parse(data)
             self._next()
 
-    def eof_received(self) -> bool | None:
-        return None  # the caller left (as nginx and Go see it); connection_lost follows
+    def eof_received(self) -> bool:
+        """The caller left (as nginx and Go see it), once what it sent is handled; connection_lost follows."""
+        if self._batch is None or self._transport is None:
+            return False
+        self._batch.add(self, b"")
+        return self._transport.get_extra_info("ssl_object") is None  # TLS closes by itself
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it was lost
         self._connections.discard(self)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from proxy.batch import Batch
 from proxy.edge.connection import Connection, plain_reader
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.service import Service
@@ -22,9 +23,18 @@ IDLE_GRACE_S = 0.1
 class HttpServer:
     """`start`, then `drain`. Owns its sweep."""
 
-    def __init__(self, *, service: Service, limits: EdgeLimits, clock: Clock, meters: Meters) -> None:
+    def __init__(
+        self,
+        *,
+        service: Service,
+        limits: EdgeLimits,
+        clock: Clock,
+        meters: Meters,
+        batch: Batch | None = None,
+    ) -> None:
         self._service = service
         self._limits = limits
+        self._batch = batch
         self._plain = plain_reader(limits)
         self._clock = clock
         self._meters = meters
@@ -80,6 +90,7 @@ class HttpServer:
             service=self._service,
             limits=self._limits,
             plain=self._plain,
+            batch=self._batch,
             clock=self._clock,
             connections=self._connections,
         )

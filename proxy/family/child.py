@@ -123,7 +123,9 @@ class Child:
             version=version("penstock"),
         )
         self._clock = clock
-        self._server = HttpServer(service=service, limits=begin.edge, clock=clock, meters=self._meters)
+        self._server = HttpServer(
+            service=service, limits=begin.edge, clock=clock, meters=self._meters, batch=self._engine.batch
+        )
 
     async def live(self, ended: asyncio.Event) -> int:
         """Serve until `ended`; the exit status. Raises AddressInUse, CannotServe."""

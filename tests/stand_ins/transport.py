@@ -10,6 +10,7 @@ class RecordingTransport(asyncio.Transport):
         super().__init__()
         self.written = bytearray()
         self.aborted = False
+        self.closed = False
         self.ended = False
         self.reading = True
         self.unsent_bytes = 0
@@ -24,8 +25,11 @@ class RecordingTransport(asyncio.Transport):
     def abort(self) -> None:
         self.aborted = True
 
+    def close(self) -> None:
+        self.closed = True
+
     def is_closing(self) -> bool:
-        return self.aborted
+        return self.aborted or self.closed
 
     def can_write_eof(self) -> bool:
         return True
