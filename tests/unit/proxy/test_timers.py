@@ -205,8 +205,8 @@ def test_what_has_been_read_is_handled_before_a_timeout_fires() -> None:
         now=lambda: alarms.now,
         alarm=alarms.call_later,
         report=pytest.fail,
-        first=lambda: timeout.cancel(),
+        first=lambda: timeouts[0].cancel(),
     )
-    timeout = wheel.after(0.1, lambda: fired.append("timeout"))
+    timeouts = [wheel.after(0.1, lambda: fired.append("timeout"))]
     alarms.turn(1001.0)
     assert fired == []
