@@ -83,7 +83,7 @@ class Pipeline:
         self.log = log
         self.failures = Burst("attempt_failed", clock=clock, log=log)  # by application and outcome
         self.pressure = pressure or Pressure()
-        self.tracer = tracer
+        self.tracer: Tracer | None = None if tracer is NO_TRACES else tracer  # a call that does nothing costs
 
     def pressed(self) -> bool:
         """Whether online requests want all that there is: then the drain must not take any of it."""
@@ -101,13 +101,13 @@ class Pipeline:
 
     def take(self, request: Request, done: Done) -> "Exchange":
         """Route an inference request; `done` is called once (perhaps before this returns)."""
-        exchange = Exchange(self, self.tracer.begin(request), done)
+        exchange = Exchange(self, request if self.tracer is None else self.tracer.begin(request), done)
         exchange.begin()
         return exchange
 
     def ask(self, request: Request, done: Done) -> "Exchange":
         """Put a question about a model to the applications, in table order, until one knows it."""
-        exchange = Exchange(self, self.tracer.begin(request), done)
+        exchange = Exchange(self, request if self.tracer is None else self.tracer.begin(request), done)
         exchange.begin_catalog()
         return exchange
 
@@ -162,7 +162,8 @@ class Exchange:
         reply = self._reply(Verdict.ABANDONED, Answer(status=499))
         self._pipeline.meters.settle(reply, self._elapsed_s())
         self._chain = None
-        self._pipeline.tracer.settle(self._request, reply)
+        if self._pipeline.tracer is not None:
+            self._pipeline.tracer.settle(self._request, reply)
 
     def _descend(self, falls: dict[Outcome, bool], then: Callable[[Answer | None], None]) -> None:
         request = self._request
@@ -257,7 +258,8 @@ class Exchange:
         if done is not None:
             self._pipeline.meters.settle(reply, self._elapsed_s())
             done(reply)
-            self._pipeline.tracer.settle(self._request, reply)  # the caller has its answer: nobody waits
+            if self._pipeline.tracer is not None:  # the caller has its answer: nobody waits
+                self._pipeline.tracer.settle(self._request, reply)
 
     def _look_back(self, chain: Chain) -> None:
         """Count what was passed over, and log what failed, with its cause: the caller is not told that."""

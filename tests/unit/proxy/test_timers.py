@@ -201,12 +201,16 @@ def test_clearing_away_at_any_moment_loses_no_timer(wanted: list[tuple[float, bo
 def test_what_has_been_read_is_handled_before_a_timeout_fires() -> None:
     """An answer that waits for the rest of its turn is not late: handling it cancels the timeout."""
     alarms, fired = Alarms(), list[str]()
+
+    def answered() -> None:
+        timeout.cancel()
+
     wheel = Wheel(
         now=lambda: alarms.now,
         alarm=alarms.call_later,
         report=pytest.fail,
-        first=lambda: timeouts[0].cancel(),
+        first=answered,
     )
-    timeouts = [wheel.after(0.1, lambda: fired.append("timeout"))]
+    timeout = wheel.after(0.1, lambda: fired.append("timeout"))
     alarms.turn(1001.0)
     assert fired == []
