@@ -13,8 +13,11 @@ from proxy.messages import Request, Target
 _MODEL = re.compile(rb"^/v2/models/[^/?]+")
 
 
-def encode_request(request: Request, target: Target, host: bytes, prefix: bytes, budget_s: float) -> bytes:
-    """The whole message. `host` is the Host field, `prefix` the base URL's path, `budget_s` what is left."""
+def encode_head(request: Request, target: Target, host: bytes, prefix: bytes, budget_s: float) -> bytes:
+    """The head, which the body follows as it is.
+
+    `host` is the Host field, `prefix` the base URL's path, `budget_s` what is left.
+    """
     path = request.target
     if target.model:
         path = _MODEL.sub(b"/v2/models/" + target.model.encode(), path, count=1)
@@ -24,5 +27,4 @@ def encode_request(request: Request, target: Target, host: bytes, prefix: bytes,
         block = block_of(tuple(kept)) + target.block
     length = len(body) if body or request.method == b"POST" else -1
     left_ms = max(1, int(budget_s * 1000))
-    head = write_request_head(request.method, prefix + path, host, request.id, left_ms, block, length)
-    return head + body
+    return write_request_head(request.method, prefix + path, host, request.id, left_ms, block, length)

@@ -19,6 +19,9 @@ from proxy.hop import HOP_BY_HOP, end_to_end
 from proxy.messages import Answer, Failure, Outcome
 from proxy.pieces import Pieces
 
+JOINED_BYTES_MAX = 16 * 1024
+"""A body up to this size is copied behind its head: cheaper than a second write."""
+
 Done = Callable[[Answer | Failure], None]
 
 
@@ -57,13 +60,17 @@ class Connection(asyncio.Protocol):
         """May a new call be sent? False once the other side, or we, began to close."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, message: bytes, done: Done) -> None:
-        """Write one request; `done` is called once, later, unless `drop` comes first."""
+    def send(self, head: bytes, body: bytes, done: Done) -> None:
+        """Write one request, body and all; `done` is called once, later, unless `drop` comes first."""
         assert self._transport is not None
         assert self._done is None, "one call at a time"
         self._done = done
         self.heard = False
-        self._transport.write(message)
+        if len(body) <= JOINED_BYTES_MAX:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
 
     def drop(self) -> None:
         """Give up the call, and the connection with it: an answer may still be on its way."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable
 
 from proxy.batch import Batch
-from proxy.clusters.codec import encode_request
+from proxy.clusters.codec import encode_head
 from proxy.clusters.connection import Done
 from proxy.clusters.limits import ClientLimits
 from proxy.clusters.pool import Pool, PooledCall
@@ -42,8 +42,8 @@ class HttpCluster:
         if self._gateway:
             timeout = (b"tri-service-timeout", b"%d" % max(1, int(budget_s * 1000)))
             target = Target(url=target.url, model=target.model, headers=(*target.headers, timeout))
-        message = encode_request(request, target, pool.host_field, pool.prefix, budget_s)
-        return pool.call(message, done)
+        head = encode_head(request, target, pool.host_field, pool.prefix, budget_s)
+        return pool.call(head, request.body, done)
 
     def retain(self, urls: Iterable[str]) -> None:
         """A new table names these endpoints: pools of others close as soon as they carry no call."""

@@ -52,9 +52,9 @@ class Pool:
         self._all: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
 
-    def call(self, message: bytes, done: Done) -> "PooledCall":
+    def call(self, head: bytes, body: bytes, done: Done) -> "PooledCall":
         """Send over an idle connection, or over a new one."""
-        call = PooledCall(message, done)
+        call = PooledCall(head, body, done)
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
@@ -135,10 +135,11 @@ class PooledCall:
     without a byte of an answer, the request was not read, and is sent once more over a new connection.
     """
 
-    __slots__ = ("_connection", "_done", "_message", "_now", "_reconnect", "_sent_s")
+    __slots__ = ("_body", "_connection", "_done", "_head", "_now", "_reconnect", "_sent_s")
 
-    def __init__(self, message: bytes, done: Done) -> None:
-        self._message = message
+    def __init__(self, head: bytes, body: bytes, done: Done) -> None:
+        self._head = head
+        self._body = body
         self._done: Done | None = done
         self._connection: Connection | None = None
         self._reconnect: Callable[[PooledCall], None] | None = None
@@ -160,7 +161,7 @@ class PooledCall:
         self._reconnect = reconnect
         self._now = now
         self._sent_s = now()
-        connection.send(self._message, self._done if reconnect is None else self._settled)
+        connection.send(self._head, self._body, self._done if reconnect is None else self._settled)
 
     def _settled(self, result: Answer | Failure) -> None:
         connection, reconnect, done = self._connection, self._reconnect, self._done

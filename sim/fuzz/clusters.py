@@ -5,7 +5,7 @@ The only file that knows the names of the client. A change of them costs an edit
 
 import msgspec
 
-from proxy.clusters.codec import encode_request
+from proxy.clusters.codec import encode_head
 from proxy.clusters.connection import Connection
 from proxy.clusters.limits import ClientLimits
 from proxy.messages import Answer, Failure, Request, Target
@@ -51,7 +51,7 @@ class ClustersUnderTest:
         connection = Connection(TIGHT if tight else USUAL, lambda _, reusable: released.append(reusable))
         connection.connection_made(transport)
         called = Called(results=[], second=[], released=released, reused=False, unasked=False)
-        connection.send(QUESTION, called.results.append)
+        connection.send(QUESTION, b"", called.results.append)
         for piece in pieces:
             if not transport.open:
                 break
@@ -61,7 +61,7 @@ class ClustersUnderTest:
                 called.held_bytes_max = max(called.held_bytes_max, bytes_held(connection))
         if connection.usable and released == [True]:
             called.reused = True
-            connection.send(QUESTION, called.second.append)
+            connection.send(QUESTION, b"", called.second.append)
             connection.data_received(SECOND)
         connection.eof_received()
         connection.connection_lost(None if clean else ConnectionResetError())
@@ -73,4 +73,4 @@ def written(passed: Passed) -> bytes:
     request = Request(
         id="7", method=passed.method, target=passed.target, headers=passed.headers, body=passed.body
     )
-    return encode_request(request, Target(url="http://m:1"), b"m:1", b"", 1.0)
+    return encode_head(request, Target(url="http://m:1"), b"m:1", b"", 1.0) + request.body

@@ -28,14 +28,21 @@ def _is_state(each: object) -> bool:
     """An object of a connection, and not what all connections share."""
     kind = type(each)
     return kind.__module__.startswith(("proxy.", "httptools.")) and kind.__name__ not in (
-        "Service",
+        "AnswerReader",
         "EdgeLimits",
         "Meters",
+        "RequestReader",
+        "Service",
     )
+
+
+REMEMBERED = ("Line", "Named")
+"""What readers keep of heads and targets, up to limits of their own."""
 
 
 def census() -> Counter[str]:
     """How many objects of the proxy's classes exist, after a collection."""
     gc.collect()
     kinds = (type(each) for each in gc.get_objects())
-    return Counter(kind.__qualname__ for kind in kinds if str(kind.__module__).startswith("proxy."))
+    ours = (kind for kind in kinds if str(kind.__module__).startswith("proxy."))
+    return Counter(kind.__qualname__ for kind in ours if kind.__name__ not in REMEMBERED)

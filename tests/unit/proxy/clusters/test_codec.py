@@ -1,11 +1,11 @@
 """The bytes that a model server gets."""
 
-from proxy.clusters.codec import encode_request
+from proxy.clusters.codec import encode_head
 from proxy.messages import Request, Target
 
 
 def encode(request: Request, **target: object) -> bytes:
-    return encode_request(request, Target(url="http://h:1", **target), b"h:1", b"/base", 0.1)  # type: ignore[arg-type]
+    return encode_head(request, Target(url="http://h:1", **target), b"h:1", b"/base", 0.1) + request.body  # type: ignore[arg-type]
 
 
 REQUEST = Request(

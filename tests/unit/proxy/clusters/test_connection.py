@@ -27,7 +27,7 @@ class Server:
         self.connection.connection_made(self.transport)
 
     def asked(self) -> "Server":
-        self.connection.send(b"question", self.results.append)
+        self.connection.send(b"ques", b"tion", self.results.append)
         return self
 
     def sends(self, data: bytes) -> "Server":

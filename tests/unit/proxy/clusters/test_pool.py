@@ -29,7 +29,7 @@ class Endpoint:
         self.results: list[Answer | Failure] = []
 
     async def ask(self) -> Answer | Failure:
-        return await one(lambda done: self.pool.call(QUESTION, done))
+        return await one(lambda done: self.pool.call(QUESTION, b"", done))
 
     @property
     def at_rest(self) -> bool:
@@ -80,7 +80,7 @@ async def test_a_call_given_up_while_it_is_answered_ends_its_connection(stub: St
     """The answer that is still on its way must not be the next call's."""
     stub.behave(Never())
     endpoint = Endpoint(stub.url)
-    call = endpoint.pool.call(QUESTION, endpoint.results.append)
+    call = endpoint.pool.call(QUESTION, b"", endpoint.results.append)
     await until(lambda: stub.received == 1)
     call.cancel()
     await until(lambda: not endpoint.pool._all)
@@ -94,7 +94,7 @@ async def test_a_call_given_up_while_it_is_answered_ends_its_connection(stub: St
 async def test_a_call_given_up_while_connecting_leaves_the_connection_to_the_next(stub: StubServer) -> None:
     """It cost a round trip, and nothing was sent over it."""
     endpoint = Endpoint(stub.url)
-    endpoint.pool.call(QUESTION, endpoint.results.append).cancel()
+    endpoint.pool.call(QUESTION, b"", endpoint.results.append).cancel()
     await until(lambda: len(endpoint.pool._idle) == 1)
     assert endpoint.at_rest
     assert isinstance(await endpoint.ask(), Answer)
@@ -120,7 +120,7 @@ class Caller:
     def __init__(self, pool: Pool) -> None:
         self.results: list[Answer | Failure] = []
         self.left = False
-        self._call = pool.call(QUESTION, self.results.append)
+        self._call = pool.call(QUESTION, b"", self.results.append)
 
     def leave(self) -> None:
         if not self.results:
