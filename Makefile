@@ -70,6 +70,7 @@ $(COMPILED)/.made: $(STAMP) setup.py $(wildcard proxy/*.py proxy/*/*.py proxy/*/
 	@rm -rf build
 	@PENSTOCK_COMPILE=1 $(BIN)/python $(PIP) wheel . --no-deps --no-build-isolation -w build/wheel
 	@$(BIN)/python $(PIP) install --no-deps --target $(COMPILED) build/wheel/*.whl
+	@rm -rf $(COMPILED)/sim $(COMPILED)/workers  # not compiled: taken from the working tree
 	@touch $@
 
 compiled-if-possible:

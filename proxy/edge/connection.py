@@ -6,15 +6,17 @@ left: its request is cancelled.
 """
 
 import asyncio
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
 
 from proxy.batch import Batch
+from proxy.edge.ahead import Ahead
+from proxy.edge.hold import Hold
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer
-from proxy.edge.service import Answered, Serving
+from proxy.edge.service import Serves, Serving
 from proxy.heads import RequestReader
 from proxy.heads.request import RequestHead
 from proxy.messages import Answer
@@ -33,18 +35,6 @@ PIECE_BYTES = 16 * 1024
 """So much is parsed at a time: in one read of the event loop ten thousand small messages could lie."""
 
 
-class Serves(Protocol):
-    """What a connection needs of the service behind it."""
-
-    def serve(self, message: Message, answered: Answered) -> Serving | None:
-        """Serve one message; `answered` is called once, perhaps before this returns, unless cancelled."""
-        ...
-
-    def count_fault(self, status: int) -> None:
-        """A message was refused before it could be served."""
-        ...
-
-
 class Connection(asyncio.Protocol):
     """The protocol of one caller's connection."""
 
@@ -57,24 +47,25 @@ class Connection(asyncio.Protocol):
         connections: "set[Connection]",
         plain: RequestReader | None = None,
         batch: Batch | None = None,
+        hold: Hold | None = None,
     ) -> None:
         self._service = service
         self._batch = batch  # None: bytes are handled as they come
+        self._hold = hold
         self._limits = limits
         self._plain = plain or plain_reader(limits)  # a server's connections share one
         self._now = clock.now
         self._connections = connections
         self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpRequestParser | None = (
-            None  # made for the first message that is not plain
-        )
+        self._parser: httptools.HttpRequestParser | None = None  # for what is not plain
         self._message: Message | None = None  # being read
         self._waiting: list[Message] = []  # read, not yet served
+        self._served: Message | None = None
         self._serving: Serving | None = None
         self._busy = False  # a request is being served
         self._stepping = False  # `_next` is on the stack: an answer given at once must not enter it again
-        self._ahead: list[bytes] = []  # read while busy, not parsed yet
-        self._ahead_bytes = 0
+        self._ahead = Ahead(limits.pipelined_bytes_max)  # read while busy, not parsed yet
+        self._over = False  # no further message is wanted
         self._body_follows = False  # the message offers to upgrade and has a body
         self._resuming = False  # a new parser is being told about a message that has begun
         self._lingering = False
@@ -124,9 +115,12 @@ class Connection(asyncio.Protocol):
         serving, self._serving = self._serving, None
         self._busy = True  # nothing more is served
         self._transport = None
-        self._message = None  # the parser and this object hold each other: what is large must not wait
-        self._waiting.clear()  # for the garbage collector
-        self._ahead.clear()
+        for message in (self._message, self._served, *self._waiting):
+            if message is not None:
+                message.let_go()
+        self._message = self._served = None  # the parser and this object hold each other: what is large
+        self._waiting.clear()  # must not wait for the garbage collector
+        self._ahead.take()
         if serving is not None:
             serving.cancel()
 
@@ -142,7 +136,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._resuming:
             return
-        self._message = Message(self._limits, self._now())
+        self._message = Message(self._limits, self._now(), self._hold)
 
     def on_url(self, piece: bytes) -> None:
         if self._resuming:
@@ -179,6 +173,8 @@ class Connection(asyncio.Protocol):
         if self._body_follows:  # not complete: the parser stopped at an offer to upgrade
             self._body_follows = False
             return
+        assert self._parser is not None
+        self._over = not self._parser.should_keep_alive()  # a trailer may say so
         self._waiting.append(self._message)
         self._message = None
 
@@ -188,7 +184,7 @@ class Connection(asyncio.Protocol):
         """Parse as far as a message ends: of what is pipelined, little is held as messages."""
         message = self._message
         if message is None:
-            head = self._plain.read(data)
+            head = None if self._over else self._plain.read(data)
             if head is not None and head[4] <= self._limits.body_bytes_max:
                 self._begin_plain(head, data)
                 return
@@ -207,7 +203,7 @@ class Connection(asyncio.Protocol):
 
     def _begin_plain(self, head: RequestHead, data: bytes) -> None:
         """A head that was read without the parser, and what is there of the body."""
-        message = Message(self._limits, self._now())
+        message = Message(self._limits, self._now(), self._hold)
         message.begin_plain(head)
         if head[5] < len(data):
             message.add_body(data[head[5] :])
@@ -239,6 +235,8 @@ class Connection(asyncio.Protocol):
             self._message.check_unread()
             fault = self._message.fault
         if fault is not None:
+            if self._message is not None:
+                self._message.let_go()
             self._message = Message(self._limits, self._now())
             self._message.fault = fault
             self._waiting.append(self._message)
@@ -268,9 +266,8 @@ class Connection(asyncio.Protocol):
             self._resuming = False
 
     def _read_ahead(self, data: bytes) -> None:
-        self._ahead.append(data)
-        self._ahead_bytes += len(data)
-        if self._ahead_bytes > self._limits.pipelined_bytes_max and self._transport is not None:
+        self._ahead.add(data)
+        if self._ahead.full and self._transport is not None:
             self._transport.pause_reading()
 
     def _discard(self, data: bytes) -> None:
@@ -289,7 +286,7 @@ class Connection(asyncio.Protocol):
             while not self._busy and not self._lingering and self._write_paused_s is None:
                 if self._waiting:
                     self._serve(self._waiting.pop(0))
-                elif self._ahead:
+                elif self._ahead.waits:
                     self._parse(self._take_ahead())
                 else:
                     if self._message is not None:
@@ -305,18 +302,16 @@ class Connection(asyncio.Protocol):
             self._transport.write(_CONTINUE)
 
     def _take_ahead(self) -> bytes:
-        data = b"".join(self._ahead)
-        self._ahead.clear()
-        if self._ahead_bytes > self._limits.pipelined_bytes_max and self._transport is not None:
+        if self._ahead.full and self._transport is not None:
             self._transport.resume_reading()
-        self._ahead_bytes = 0
-        return data
+        return self._ahead.take()
 
     def _serve(self, message: Message) -> None:
         if message.fault is not None:
             self._refuse(message.fault)
             return
         self._busy = True
+        self._served = message
         serving = self._service.serve(message, self._answered)
         if self._busy:  # not answered yet
             self._serving = serving
@@ -328,6 +323,9 @@ class Connection(asyncio.Protocol):
             return
         self._busy = False
         self._serving = None
+        if self._served is not None:
+            self._served.let_go()
+            self._served = None
         self._changed_s = self._now()
         transport.write(data)
         if not keep_alive:
@@ -346,12 +344,14 @@ class Connection(asyncio.Protocol):
         """Close so that the last answer arrives: end our side, and discard what still comes."""
         self._lingering = True
         self._changed_s = self._now()
+        for message in self._waiting:
+            message.let_go()
         self._waiting.clear()
-        self._ahead.clear()
         if self._transport is not None and self._transport.can_write_eof():
             self._transport.write_eof()
-        if self._transport is not None and self._ahead_bytes > self._limits.pipelined_bytes_max:
+        if self._transport is not None and self._ahead.full:
             self._transport.resume_reading()
+        self._ahead.take()
 
     # -- the server's sweep -------------------------------------------------------------------------
 
@@ -365,7 +365,7 @@ class Connection(asyncio.Protocol):
         """The caller would miss an answer, or the rest of one, if the connection were closed now."""
         if self._lingering:
             return self._unsent
-        unread = self._message is not None or self._waiting or self._ahead
+        unread = self._message is not None or self._waiting or self._ahead.waits
         return bool(self._busy or unread or self._unsent)
 
     @property

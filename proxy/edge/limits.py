@@ -7,6 +7,7 @@ class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Defaults that are safe for pictures and tensors; `penstock serve` can change the first two."""
 
     body_bytes_max: int = 64 * 1024 * 1024  # beyond it 413: a request must be replayable for every tier
+    held_bytes_max: int = 1024**3  # of all bodies over 64 KiB together, in each process; beyond it 503
     connections_max: int = 20_000  # beyond it new connections are closed at once
     target_bytes_max: int = 8 * 1024
     head_bytes_max: int = 32 * 1024

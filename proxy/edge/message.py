@@ -3,6 +3,7 @@
 import re
 
 from labelers.fields import block_of
+from proxy.edge.hold import COUNTED_BYTES_MIN, Hold
 from proxy.edge.limits import EdgeLimits
 from proxy.heads.request import NOT_PASSED_ON, OURS, RequestHead
 from proxy.hop import end_to_end
@@ -23,6 +24,8 @@ class Message:
         "_chunked",
         "_connection",
         "_head_bytes",
+        "_held_bytes",
+        "_hold",
         "_hosts",
         "_length",
         "_limits",
@@ -42,8 +45,10 @@ class Message:
         "target",
     )
 
-    def __init__(self, limits: EdgeLimits, arrived_s: float) -> None:
+    def __init__(self, limits: EdgeLimits, arrived_s: float, hold: Hold | None = None) -> None:
         self._limits = limits
+        self._hold = hold  # where large bodies are counted
+        self._held_bytes = 0
         self._head_bytes = 0
         self._unread_bytes = 0
         self._hosts = 0
@@ -172,6 +177,9 @@ class Message:
             self.missing -= count
         if self._body_bytes > self._limits.body_bytes_max:
             self._too_large()
+        elif self._body_bytes > COUNTED_BYTES_MIN and not self._keeps():
+            self._drop_body()
+            self._refuse(503, "too many bytes of bodies are held already; try again", (b"Retry-After", b"1"))
         elif self._body_bytes == count:
             self._body = piece
         else:
@@ -193,14 +201,32 @@ class Message:
         elif key == b"expect":
             self.asks_to_continue = value.rstrip(b" \t").lower() == b"100-continue"
 
-    def _too_large(self) -> None:
+    def let_go(self) -> None:
+        """Nobody needs the body any more: its bytes are counted no longer."""
+        if self._hold is not None and self._held_bytes:
+            self._hold.give_back(self._held_bytes)
+            self._held_bytes = 0
+
+    def _keeps(self) -> bool:
+        """Whether there is room for the body as it is now."""
+        if self._hold is None or not self._hold.take(self._body_bytes - self._held_bytes):
+            return self._hold is None
+        self._held_bytes = self._body_bytes
+        return True
+
+    def _drop_body(self) -> None:
         self._body = b""
         self._pieces = None
+        self.missing = 0
+        self.let_go()
+
+    def _too_large(self) -> None:
+        self._drop_body()
         self._refuse(413, f"the body is over the limit of {self._limits.body_bytes_max} bytes")
 
-    def _refuse(self, status: int, text: str) -> None:
+    def _refuse(self, status: int, text: str, *fields: tuple[bytes, bytes]) -> None:
         if self.fault is None:
-            self.fault = problem(status, text)
+            self.fault = problem(status, text, *fields)
 
 
 def _without_authority(target: bytes) -> bytes:

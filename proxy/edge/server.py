@@ -4,6 +4,7 @@ import asyncio
 
 from proxy.batch import Batch
 from proxy.edge.connection import Connection, plain_reader
+from proxy.edge.hold import Hold
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.service import Service
 from proxy.errors import AddressInUse
@@ -35,6 +36,7 @@ class HttpServer:
         self._service = service
         self._limits = limits
         self._batch = batch
+        self._hold = Hold(limits.held_bytes_max)
         self._plain = plain_reader(limits)
         self._clock = clock
         self._meters = meters
@@ -91,6 +93,7 @@ class HttpServer:
             limits=self._limits,
             plain=self._plain,
             batch=self._batch,
+            hold=self._hold,
             clock=self._clock,
             connections=self._connections,
         )
@@ -100,4 +103,5 @@ class HttpServer:
         for connection in [each for each in self._connections if each.overdue(now)]:
             connection.time_out()
         self._meters.connections = len(self._connections)
+        self._meters.held_bytes = self._hold.bytes
         self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)

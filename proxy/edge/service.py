@@ -33,6 +33,18 @@ class Serving(Protocol):
         ...
 
 
+class Serves(Protocol):
+    """What a connection needs of the service behind it."""
+
+    def serve(self, message: Message, answered: Answered) -> Serving | None:
+        """Serve one message; `answered` is called once, perhaps before this returns, unless cancelled."""
+        ...
+
+    def count_fault(self, status: int) -> None:
+        """A message was refused before it could be served."""
+        ...
+
+
 class Takes(Protocol):
     """What the service needs of the pipeline."""
 

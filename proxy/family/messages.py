@@ -33,6 +33,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     request_seconds: dict[str, Buckets]
     overhead_seconds: Buckets
     connections: int
+    held_bytes: int
     labelers: dict[tuple[str, str], int]
 
 

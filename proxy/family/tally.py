@@ -34,6 +34,7 @@ class Sum:
         _pour(meters.overhead_seconds, counts.overhead_seconds)
         if not ended:
             meters.connections += counts.connections
+            meters.held_bytes += counts.held_bytes
 
     def counts(self) -> Counts:
         """The sum so far, to be added to another."""
@@ -53,6 +54,7 @@ def counts_of(meters: Meters, labelers: Mapping[tuple[str, str], int]) -> Counts
         request_seconds={name: _buckets(each) for name, each in meters.request_seconds.items()},
         overhead_seconds=_buckets(meters.overhead_seconds),
         connections=meters.connections,
+        held_bytes=meters.held_bytes,
         labelers=dict(labelers),
     )
 

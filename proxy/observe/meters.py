@@ -61,6 +61,7 @@ class Meters:
         "_requests",
         "connections",
         "faults",
+        "held_bytes",
         "overhead_seconds",
         "passed_over",
         "request_seconds",
@@ -85,6 +86,7 @@ class Meters:
         self.request_seconds: dict[str, Histogram] = {}  # by class
         self.overhead_seconds = Histogram()
         self.connections = 0
+        self.held_bytes = 0  # of bodies, as the last sweep saw it
 
     @property
     def requests(self) -> Counter[tuple[str, str, str]]:

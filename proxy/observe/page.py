@@ -77,6 +77,9 @@ class Page:
         overhead = {(): meters.overhead_seconds}
         yield _histogram("overhead_seconds", "Time in the proxy itself.", (), overhead)
         yield _gauge("connections", "Callers' connections.", (), {(): meters.connections})
+        yield _gauge(
+            "held_bytes", "Bodies over 64 KiB that wait for their answers.", (), {(): meters.held_bytes}
+        )
         yield from self._states(readings)
 
     def _states(self, readings: Readings) -> Iterable[Metric]:
