@@ -151,6 +151,7 @@ class Message:
         if self._connection:
             self.headers = end_to_end(self.headers, self._connection)
         self.block = block_of(tuple(self.headers))
+        self.headers = []
         if not self.target.startswith(b"/"):
             self.target = _without_authority(self.target)
         if (
