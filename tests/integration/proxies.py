@@ -43,7 +43,7 @@ class ProxyProcess:
         assert self._process.stdout is not None
         async with asyncio.timeout(READY_S_MAX):
             line = (await self._process.stdout.readline()).decode()
-        match = re.fullmatch(r"penstock ready http=127\.0\.0\.1:(\d+) admin=127\.0\.0\.1:(\d+) .*\n", line)
+        match = re.fullmatch(r"penstock ready https?=127\.0\.0\.1:(\d+) admin=127\.0\.0\.1:(\d+) .*\n", line)
         assert match is not None, f"{line!r}\n{self.log_path.read_text()}"
         self.port, self.admin_port = int(match[1]), int(match[2])
 
