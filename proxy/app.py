@@ -11,7 +11,9 @@ from importlib.metadata import version
 import uvloop
 
 from proxy.admin.census import OwnCensus
+from proxy.certificate import Certificate, context_of, read_certificate
 from proxy.clock import LiveClock
+from proxy.edge.handshakes import Handshakes
 from proxy.edge.server import HttpServer
 from proxy.edge.service import Service
 from proxy.engine import Engine
@@ -24,6 +26,7 @@ from proxy.offline.open import open_queue
 from proxy.options import Address, ServeOptions
 from proxy.ports import Log, OfflineQueue
 from proxy.process import Signals, raise_descriptors, settle_memory
+from proxy.renewal import Renewal
 from proxy.watchdog import Watchdog
 
 
@@ -42,9 +45,13 @@ async def _serve(options: ServeOptions) -> None:
     try:
         loader = Loader(environ=os.environ, clock=LiveClock(), log=log, watchdog=watchdog)
         loaded = load_file(loader, options.table)
+        certificate = None if options.tls is None else read_certificate(options.tls)
+        if certificate is not None:
+            context_of(certificate)  # raises for what is wrong with it before anything is opened
         queue = await open_queue(options.queue, clock=LiveClock(), log=log)
         try:
-            await _live(_proxy(options, loader, loaded, queue, log), options, signals, log)
+            proxy = _proxy(options, loader, loaded, queue, log, certificate)
+            await _live(proxy, options, signals, log)
         finally:
             await queue.close()
     finally:
@@ -52,23 +59,35 @@ async def _serve(options: ServeOptions) -> None:
 
 
 def _proxy(
-    options: ServeOptions, loader: Loader, loaded: Loaded, queue: OfflineQueue, log: Log
+    options: ServeOptions,
+    loader: Loader,
+    loaded: Loaded,
+    queue: OfflineQueue,
+    log: Log,
+    certificate: Certificate | None,
 ) -> "App | Supervisor":
     if options.processes == 1:
-        return App(options, loader, loaded, queue, log)
-    clock, rng = LiveClock(), random.Random(options.seed)
+        return App(options, loader, loaded, queue, log, certificate)
     return Supervisor(
-        options=options, loader=loader, loaded=loaded, queue=queue, log=log, clock=clock, rng=rng
+        options=options,
+        loader=loader,
+        loaded=loaded,
+        queue=queue,
+        log=log,
+        clock=LiveClock(),
+        rng=random.Random(options.seed),
+        certificate=certificate,
     )
 
 
 async def _live(proxy: "App | Supervisor", options: ServeOptions, signals: Signals, log: Log) -> None:
     try:
         listen, admin = await proxy.start()
-        signals.on_hangup(proxy.reloader.hurry)
+        signals.on_hangup(proxy.reread)
         signals.on_second(proxy.hurry)
         settle_memory()
-        where = {"http": _shown(listen), "admin": _shown(admin), "table": str(options.table)}
+        scheme = "http" if options.tls is None else "https"
+        where = {scheme: _shown(listen), "admin": _shown(admin), "table": str(options.table)}
         print("penstock ready", *(f"{key}={value}" for key, value in where.items()), flush=True)  # noqa: T201
         log.info("ready", **where)
         await signals.ended.wait()
@@ -81,7 +100,13 @@ class App:
     """A proxy of one process: every part, built once."""
 
     def __init__(
-        self, options: ServeOptions, loader: Loader, loaded: Loaded, queue: OfflineQueue, log: Log
+        self,
+        options: ServeOptions,
+        loader: Loader,
+        loaded: Loaded,
+        queue: OfflineQueue,
+        log: Log,
+        certificate: Certificate | None = None,
     ) -> None:
         clock, rng, meters = LiveClock(), random.Random(options.seed), Meters()
         self._options = options
@@ -104,8 +129,17 @@ class App:
             log=log,
             version=version("penstock"),
         )
+        tls = renewal = None
+        if certificate is not None:
+            tls = Handshakes(context_of(certificate), limits=options.edge, clock=clock, log=log)
+            renewal = Renewal(certificate, renewed=lambda _, context: tls.renew(context), log=log)
         self._server = HttpServer(
-            service=self._service, limits=options.edge, clock=clock, meters=meters, batch=engine.batch
+            service=self._service,
+            limits=options.edge,
+            clock=clock,
+            meters=meters,
+            tls=tls,
+            batch=engine.batch,
         )
         self._office = Office(
             options=options,
@@ -120,8 +154,10 @@ class App:
             served=lambda application: meters.attempts[application, "ok"],
             accepting=lambda: not self._service.draining,
             census=OwnCensus(pipeline=engine.pipeline, clock=clock),
+            renewal=renewal,
         )
         self.reloader = self._office.reloader
+        self.reread = self._office.hurry
 
     async def start(self) -> tuple[Address, Address]:
         """Begin to serve; the addresses really bound, data side and admin side."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from proxy.certificate import CertificateFiles
 from proxy.edge.limits import EdgeLimits
 from proxy.errors import PenstockError
 from proxy.observe.tracing import CONSOLE, FILE, OFF, TraceOptions
@@ -73,6 +74,7 @@ class TracesType(click.ParamType["str"]):
 
 
 TABLE = click.Path(path_type=Path)
+PEM = click.Path()
 ADDRESS = AddressType()
 TRACES = TracesType()
 _EDGE = EdgeLimits()
@@ -89,6 +91,9 @@ def commands() -> None:
 @click.argument("table", type=TABLE)
 @click.option("--listen", type=ADDRESS, default="127.0.0.1:8080", help="The data side, HTTP.")
 @click.option("--admin", type=ADDRESS, default="127.0.0.1:9090", help="Probes, metrics, operators; no login.")
+@click.option("--tls-cert", type=PEM, help="Speak HTTPS at --listen, by this certificate and its chain; PEM.")
+@click.option("--tls-key", type=PEM, help="Its key, without a passphrase; if not given, --tls-cert has it.")
+@click.option("--tls-client-ca", type=PEM, help="Callers must have a certificate from these authorities.")
 @click.option("--queue", default="sqlite:///penstock.db", help="The offline queue; memory:// keeps nothing.")
 @click.option("--body-bytes-max", type=click.IntRange(1), default=_EDGE.body_bytes_max, help="Larger: 413.")
 @click.option(
@@ -126,6 +131,9 @@ def serve(
     table: Path,
     listen: tuple[str, int],
     admin: tuple[str, int],
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls_client_ca: str | None,
     queue: str,
     processes: int,
     body_bytes_max: int,
@@ -144,6 +152,7 @@ def serve(
             table=table,
             listen=listen,
             admin=admin,
+            tls=_certificate_files(tls_cert, tls_key, tls_client_ca),
             queue=queue,
             processes=processes,
             log_level=log_level,
@@ -152,6 +161,14 @@ def serve(
             traces=TraceOptions(to=traces, ratio=trace_ratio),
         )
     )
+
+
+def _certificate_files(cert: str | None, key: str | None, client_ca: str | None) -> CertificateFiles | None:
+    if cert is not None:
+        return CertificateFiles(chain=cert, key=cert if key is None else key, client_ca=client_ca)
+    if key is not None or client_ca is not None:
+        raise click.UsageError("--tls-key and --tls-client-ca say more of --tls-cert, which is not given")
+    return None
 
 
 @commands.command()

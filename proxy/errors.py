@@ -25,6 +25,12 @@ class TableRefused(PenstockError):
     exit_code = 2
 
 
+class CertificateRefused(PenstockError):
+    """The certificate for TLS cannot be served."""
+
+    exit_code = 2
+
+
 class ExpectationsUnmet(PenstockError):
     """The routing table does not do what is expected of it."""
 

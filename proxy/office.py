@@ -1,4 +1,4 @@
-"""The office: what a proxy has once, however many processes serve callers: drain, table watcher, admin side.
+"""The office: what a proxy has once, however many processes serve callers: drain, watched files, admin side.
 
 Puts parts together; decides nothing.
 """
@@ -14,6 +14,7 @@ from proxy.offline.drain import Drain
 from proxy.options import Address, ServeOptions
 from proxy.ports import Clock, Log, OfflineQueue, Rng
 from proxy.reload import Load, Reloader
+from proxy.renewal import Renewal
 
 
 class Office:
@@ -38,7 +39,9 @@ class Office:
         served: Callable[[str], int],
         accepting: Callable[[], bool],
         census: Census,
+        renewal: Renewal | None,
     ) -> None:
+        self._renewal = renewal
         self._address = options.admin
         pipeline = engine.pipeline
         self._drain = Drain(
@@ -69,12 +72,22 @@ class Office:
         return await self._admin.start(*self._address)
 
     def start(self) -> None:
-        """Callers are served from now on: send tickets, watch the table."""
+        """Callers are served from now on: send tickets, watch the files."""
         self._drain.start()
         self.reloader.start()
+        if self._renewal is not None:
+            self._renewal.start()
+
+    def hurry(self) -> None:
+        """Read again what is watched, now (SIGHUP)."""
+        self.reloader.hurry()
+        if self._renewal is not None:
+            self._renewal.hurry()
 
     async def stop(self) -> None:
         """Give tickets back, then stop watching, then send operators away."""
         await self._drain.stop()
         await self.reloader.stop()
+        if self._renewal is not None:
+            await self._renewal.stop()
         await self._admin.stop()

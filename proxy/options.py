@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from proxy.certificate import CertificateFiles
 from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
 from proxy.observe.tracing import TraceOptions
@@ -20,6 +21,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     table: Path
     listen: Address = ("127.0.0.1", 8080)
     admin: Address = ("127.0.0.1", 9090)
+    tls: CertificateFiles | None = None  # of the data side; None = plain HTTP
     queue: str = "sqlite:///penstock.db"
     processes: int = 1
     log_level: str = "info"

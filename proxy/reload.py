@@ -1,20 +1,15 @@
 """Hot reload: parse → all problems, or build → swap one reference. A bad table changes nothing.
 
-The file is watched by its identity (device, inode, size, times) through every link, so that edits in
-place, atomic renames and ConfigMap symlink flips are all seen; a change is read only once the file has
-stopped changing, so that a half-written one is not. SIGHUP reads at once, and rebuilds even where the
-file is the same (its labeler files may have changed). Nothing is dropped: gates, pools, counters and
-queue live outside the snapshot or are carried over by it.
+The file is watched (`watcher.py`). SIGHUP reads at once, and rebuilds even where the file is the same (its
+labeler files may have changed). Nothing is dropped: gates, pools, counters and queue live outside the
+snapshot or are carried over by it.
 """
 
 import asyncio
-import contextlib
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-
-import msgspec
 
 from proxy.loading import Loaded
 from proxy.pipeline import Pipeline
@@ -22,12 +17,7 @@ from proxy.ports import Log
 from proxy.routing.problems import Problems
 from proxy.routing.table import digest_of
 from proxy.snapshot import SnapshotBuilder
-
-POLL_S = 0.1
-"""How often the file is looked at."""
-
-UNQUIET_LOOKS_MAX = 5
-"""A file that changes at every look is read after so many: a steady stream of tables is served too."""
+from proxy.watcher import Watcher
 
 PROBLEMS_LOGGED_MAX = 20
 
@@ -43,16 +33,6 @@ class Reload(enum.Enum):
     REFUSED = "refused"  # problems in the table
     UNREADABLE = "unreadable"  # the file is not there, or cannot be read
     UNCHANGED = "unchanged"
-
-
-class Signature(msgspec.Struct, frozen=True):
-    """What changes when a file's content does, however it is replaced."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
 
 
 class Reloader:
@@ -75,7 +55,7 @@ class Reloader:
         self._swapped = swapped
         self._log = log
         self._lock = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._watcher = Watcher((path,), lambda: self.reload("file changed"))
         self._hurried: set[asyncio.Task[Reload]] = set()
         self._digest = pipeline.snapshot.table.digest
         self.counts: Counter[str] = Counter()
@@ -83,14 +63,11 @@ class Reloader:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._task = asyncio.get_running_loop().create_task(self._watch())
+        self._watcher.start()
 
     async def stop(self) -> None:
         """Stop watching; a reload asked for by signal is finished."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._watcher.stop()
         await asyncio.gather(*self._hurried)
 
     def hurry(self) -> None:
@@ -153,23 +130,3 @@ class Reloader:
             count=len(shown),
             still_serving=self._pipeline.snapshot.generation,
         )
-
-    async def _watch(self) -> None:
-        settled: Signature | None = None  # the first look compares contents: the file may have changed since
-        seen = self._signature()
-        unquiet = 0
-        while True:
-            await asyncio.sleep(POLL_S)
-            now = self._signature()
-            unquiet = unquiet + 1 if now != seen else 0
-            if now != settled and (now == seen or unquiet >= UNQUIET_LOOKS_MAX):
-                settled, unquiet = now, 0
-                await self.reload("file changed")
-            seen = now
-
-    def _signature(self) -> Signature | None:
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return Signature(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

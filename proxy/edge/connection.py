@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
         if self._batch is None or self._transport is None:
             return False
         self._batch.add(self, b"")
-        return self._transport.get_extra_info("ssl_object") is None  # TLS closes by itself
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it was lost
         self._connections.discard(self)

@@ -12,6 +12,7 @@ class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
     target_bytes_max: int = 8 * 1024
     head_bytes_max: int = 32 * 1024
     headers_max: int = 100
+    handshake_s_max: float = 10.0  # TLS: from the connection to the end of the handshake
     receive_s_max: float = 60.0  # from a message's first byte to its last
     head_s_max: float = 10.0  # from a message's first byte to the end of its head
     idle_s_max: float = 75.0  # a kept-alive connection without a request

@@ -4,9 +4,11 @@ import asyncio
 
 from proxy.batch import Batch
 from proxy.edge.connection import Connection, plain_reader
+from proxy.edge.handshakes import Handshakes
 from proxy.edge.hold import Hold
 from proxy.edge.limits import EdgeLimits
 from proxy.edge.service import Service
+from proxy.edge.tls import TlsLayer
 from proxy.errors import AddressInUse
 from proxy.observe.meters import Meters
 from proxy.ports import Clock
@@ -22,7 +24,7 @@ IDLE_GRACE_S = 0.1
 
 
 class HttpServer:
-    """`start`, then `drain`. Owns its sweep."""
+    """`start`, then `drain`. Owns its sweep. With `tls` it speaks nothing else."""
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class HttpServer:
         clock: Clock,
         meters: Meters,
         batch: Batch | None = None,
+        tls: Handshakes | None = None,
     ) -> None:
         self._service = service
         self._limits = limits
@@ -40,6 +43,7 @@ class HttpServer:
         self._plain = plain_reader(limits)
         self._clock = clock
         self._meters = meters
+        self._tls = tls
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -53,7 +57,11 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                self._connection, host, port, backlog=BACKLOG, reuse_port=shared
+                self._connection if self._tls is None else self._secured,
+                host,
+                port,
+                backlog=BACKLOG,
+                reuse_port=shared,
             )
         except OSError as error:
             raise AddressInUse.of(host, port, error) from error
@@ -67,13 +75,15 @@ class HttpServer:
         if self._server is not None:
             self._server.close()
         began = self._clock.now()
-        while self._connections and not self._hurried and self._clock.now() - began < drain_s:
+        while self._held() and not self._hurried and self._clock.now() - began < drain_s:
             await asyncio.sleep(LOOK_S)  # once in a life: simpler than an event on every connection
             if self._clock.now() - began >= IDLE_GRACE_S:
                 self._close_idle()
         cut = sum(connection.owing for connection in self._connections)
         for connection in list(self._connections):
             connection.close()
+        if self._tls is not None:
+            self._tls.abort()
         if self._sweeper is not None:
             self._sweeper.cancel()
         return cut
@@ -82,7 +92,13 @@ class HttpServer:
         """Cut a drain short."""
         self._hurried = True
 
+    def _held(self) -> int:
+        """Connections, with those whose handshake is not done."""
+        return len(self._connections) + (0 if self._tls is None else len(self._tls))
+
     def _close_idle(self) -> None:
+        if self._tls is not None:
+            self._tls.abort()
         for connection in list(self._connections):
             if connection.idle:
                 connection.close()
@@ -98,10 +114,16 @@ class HttpServer:
             connections=self._connections,
         )
 
+    def _secured(self) -> TlsLayer:
+        assert self._tls is not None
+        return self._tls.layer(self._connection(), lambda: self._held() < self._limits.connections_max)
+
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = self._clock.now()
         for connection in [each for each in self._connections if each.overdue(now)]:
             connection.time_out()
-        self._meters.connections = len(self._connections)
         self._meters.held_bytes = self._hold.bytes
+        if self._tls is not None:
+            self._tls.sweep(now)
+        self._meters.connections = self._held()
         self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)

@@ -16,7 +16,9 @@ from pathlib import Path
 import uvloop
 
 from proxy.admin.census import bars
+from proxy.certificate import Certificate, context_of
 from proxy.clock import LiveClock
+from proxy.edge.handshakes import Handshakes
 from proxy.edge.server import HttpServer
 from proxy.edge.service import Service
 from proxy.engine import Engine
@@ -36,6 +38,7 @@ from proxy.family.messages import (
     Finish,
     Heeded,
     Hurry,
+    NewCertificate,
     NewTable,
     SetDrained,
     Told,
@@ -123,8 +126,17 @@ class Child:
             version=version("penstock"),
         )
         self._clock = clock
+        self._tls: Handshakes | None = None
+        if begin.certificate is not None:
+            context = context_of(begin.certificate)
+            self._tls = Handshakes(context, limits=begin.edge, clock=clock, log=log)
         self._server = HttpServer(
-            service=service, limits=begin.edge, clock=clock, meters=self._meters, batch=self._engine.batch
+            service=service,
+            limits=begin.edge,
+            clock=clock,
+            meters=self._meters,
+            tls=self._tls,
+            batch=self._engine.batch,
         )
 
     async def live(self, ended: asyncio.Event) -> int:
@@ -154,6 +166,8 @@ class Child:
             match await self._channel.receive():
                 case NewTable() | SetDrained() as work:
                     self._work.put_nowait(work)
+                case NewCertificate(certificate):
+                    self._renew(certificate)
                 case Ask(serial, states):
                     self._channel.send(self._told(serial, states))
                 case Finish(drain_s):
@@ -180,6 +194,10 @@ class Child:
         except Exception as error:  # noqa: BLE001 - told to the supervisor, which logs it and restarts this
             self._broke = str(error) if isinstance(error, CannotServe) else repr(error)
             ended.set()
+
+    def _renew(self, certificate: Certificate) -> None:
+        assert self._tls is not None, "a proxy without a certificate got a new one"
+        self._tls.renew(context_of(certificate))
 
     def _loaded(self, edition: Edition) -> Loaded:
         path = Path(self._begin.table)

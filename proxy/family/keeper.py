@@ -25,6 +25,7 @@ from proxy.family.messages import (
     Finish,
     Heeded,
     Hurry,
+    NewCertificate,
     NewTable,
     SetDrained,
     Told,
@@ -125,7 +126,7 @@ class Keeper:
         self._task = asyncio.create_task(self._keep())
         await self._first
 
-    def send(self, message: NewTable | SetDrained | Ask | Finish | Hurry) -> None:
+    def send(self, message: NewCertificate | NewTable | SetDrained | Ask | Finish | Hurry) -> None:
         """Tell the child, if there is one. One that does not read is ended, and the next one is told all."""
         if self._channel is not None and not self._channel.send(message):
             self._kill("it does not read what it is told")

@@ -1,12 +1,13 @@
 """What the supervisor and its children say to each other, as frozen values. Nothing here is executable.
 
-Down: `Begin` first, then tables and drained applications in the order in which they happen, questions, and
-`Finish`, after it perhaps `Hurry`. Up: `Began`, an answer to each table and question, and `Ended` or
-`Broke` at the last.
+Down: `Begin` first, then tables and drained applications in the order in which they happen, certificates,
+questions, and `Finish`, after it perhaps `Hurry`. Up: `Began`, an answer to each table and question, and
+`Ended` or `Broke` at the last.
 """
 
 import msgspec
 
+from proxy.certificate import Certificate
 from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
 from proxy.observe.tracing import TraceOptions
@@ -62,6 +63,13 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     edge: EdgeLimits
     client: ClientLimits
     traces: TraceOptions
+    certificate: Certificate | None  # the one in force: the files may be bad when a child is started again
+
+
+class NewCertificate(msgspec.Struct, frozen=True, tag=True):
+    """Make connections by this from now on. It has been checked."""
+
+    certificate: Certificate
 
 
 class NewTable(msgspec.Struct, frozen=True, tag=True):
@@ -136,5 +144,5 @@ class Broke(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Down = Begin | NewTable | SetDrained | Ask | Finish | Hurry
+Down = Begin | NewCertificate | NewTable | SetDrained | Ask | Finish | Hurry
 Up = Began | Built | Told | Heeded | Ended | Broke

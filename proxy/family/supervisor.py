@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 
 from proxy.admin.census import STATES, Counted, bars, states
+from proxy.certificate import Certificate
 from proxy.engine import Engine
 from proxy.family.address import Reservation
 from proxy.family.keeper import Keeper
 from proxy.family.ledger import SLOTS_MAX, Ledger, new_memory
-from proxy.family.messages import Begin, Counts, Edition, Hurry, NewTable, Told
+from proxy.family.messages import Begin, Counts, Edition, Hurry, NewCertificate, NewTable, Told
 from proxy.family.slots import Slots
 from proxy.family.tally import Sum, counts_of
 from proxy.loading import Loaded, Loader
@@ -30,6 +31,7 @@ from proxy.offline.wire import socket_path
 from proxy.options import Address, ServeOptions
 from proxy.ports import Clock, Log, OfflineQueue, Rng
 from proxy.qos.permits import Permitting
+from proxy.renewal import Renewal
 from proxy.routing.problems import Problem, Problems
 from proxy.routing.table import Application
 
@@ -50,6 +52,7 @@ class Supervisor:
         log: Log,
         clock: Clock,
         rng: Rng,
+        certificate: Certificate | None = None,
     ) -> None:
         self._options = options
         self._loader = loader
@@ -74,6 +77,9 @@ class Supervisor:
         self._keepers = [
             Keeper(column, self, clock=clock, log=log) for column in range(1, options.processes + 1)
         ]
+        self._renewal: Renewal | None = None
+        if certificate is not None:
+            self._renewal = Renewal(certificate, renewed=self._renewed, log=log)
         self._office = Office(
             options=options,
             engine=self._engine,
@@ -87,8 +93,10 @@ class Supervisor:
             served=self.served,
             accepting=lambda: any(keeper.accepting for keeper in self._keepers),
             census=self,
+            renewal=self._renewal,
         )
         self.reloader = self._office.reloader
+        self.reread = self._office.hurry
         self._departed = Sum()
         self._reservation: Reservation | None = None
         self._gatherer: asyncio.Task[None] | None = None
@@ -166,6 +174,10 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.send(NewTable(edition))
 
+    def _renewed(self, certificate: Certificate, _: object) -> None:
+        for keeper in self._keepers:
+            keeper.send(NewCertificate(certificate))
+
     def edition(self) -> Edition:
         """The table in service, as children are told of it."""
         snapshot = self._engine.pipeline.snapshot
@@ -199,6 +211,7 @@ class Supervisor:
             edge=options.edge,
             client=options.client,
             traces=options.traces,
+            certificate=None if self._renewal is None else self._renewal.certificate,
         )
 
     def built(self) -> None:

@@ -20,6 +20,7 @@ class ProxyProcess:
         self._queue = queue
         self._options = options
         self.log_path = log_path
+        self.scheme = ""
         self.port = 0
         self.admin_port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -43,9 +44,9 @@ class ProxyProcess:
         assert self._process.stdout is not None
         async with asyncio.timeout(READY_S_MAX):
             line = (await self._process.stdout.readline()).decode()
-        match = re.fullmatch(r"penstock ready http=127\.0\.0\.1:(\d+) admin=127\.0\.0\.1:(\d+) .*\n", line)
+        match = re.fullmatch(r"penstock ready (\w+)=127\.0\.0\.1:(\d+) admin=127\.0\.0\.1:(\d+) .*\n", line)
         assert match is not None, f"{line!r}\n{self.log_path.read_text()}"
-        self.port, self.admin_port = int(match[1]), int(match[2])
+        self.scheme, self.port, self.admin_port = match[1], int(match[2]), int(match[3])
 
     @property
     def pid(self) -> int:

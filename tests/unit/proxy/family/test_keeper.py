@@ -60,6 +60,7 @@ class StandInFamily:
             edge=EdgeLimits(),
             client=ClientLimits(),
             traces=TraceOptions(),
+            certificate=None,
         )
 
     def built(self) -> None:
