@@ -138,9 +138,8 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if data:
             self._above.data_received(data)
-        if left and not self._deaf:
-            if not self._above.eof_received():
-                self.close()
+        if left and not self._deaf and not self._above.eof_received():
+            self.close()
 
     # -- asyncio.Transport, for the connection above ------------------------------------------------
 
