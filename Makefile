@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: compiled-if-possible help setup run test check bench peers compiled triton clean
+.PHONY: compiled-if-possible help setup run test check bench peers soak compiled triton clean
 
 # Which Python builds .venv: the first that runs and is new enough. Name another with `make setup PYTHON=...`.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
@@ -90,8 +90,11 @@ peers: setup ## the data path beside nginx, HAProxy, Envoy and an aiohttp relay 
 	$(BIN)/python $(PIP) install -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m sim.bench.peers $(ARGS)
 
-bench: setup ## every benchmark in sim/bench, one after another
-	@for bench in $$(grep -l __main__ sim/bench/*.py); do \
+soak: setup ## ten minutes at saturation: does the proxy keep its size?
+	$(BIN)/python -m sim.bench.soak $(ARGS)
+
+bench: setup ## every short benchmark in sim/bench, one after another
+	@for bench in $$(grep -l __main__ sim/bench/*.py | grep -v soak); do \
 	  module=$$(echo "$${bench%.py}" | tr / .); echo "== $$module"; $(BIN)/python -m "$$module" $(ARGS) || exit; done
 
 triton: $(TRITON_STAMP) ## build .venv-triton: a real Triton server for tests/triton
