@@ -23,7 +23,7 @@ from proxy.observe.logs import open_log
 from proxy.observe.meters import Meters
 from proxy.office import Office
 from proxy.offline.open import open_queue
-from proxy.options import Address, ServeOptions
+from proxy.options import HTTPS, Address, ServeOptions
 from proxy.ports import Log, OfflineQueue
 from proxy.process import Signals, raise_descriptors, settle_memory
 from proxy.renewal import Renewal
@@ -82,12 +82,11 @@ def _proxy(
 
 async def _live(proxy: "App | Supervisor", options: ServeOptions, signals: Signals, log: Log) -> None:
     try:
-        listen, admin = await proxy.start()
+        bound = await proxy.start()
         signals.on_hangup(proxy.reread)
         signals.on_second(proxy.hurry)
         settle_memory()
-        scheme = "http" if options.tls is None else "https"
-        where = {scheme: _shown(listen), "admin": _shown(admin), "table": str(options.table)}
+        where = {**{side: _shown(address) for side, address in bound.items()}, "table": str(options.table)}
         print("penstock ready", *(f"{key}={value}" for key, value in where.items()), flush=True)  # noqa: T201
         log.info("ready", **where)
         await signals.ended.wait()
@@ -159,13 +158,16 @@ class App:
         self.reloader = self._office.reloader
         self.reread = self._office.hurry
 
-    async def start(self) -> tuple[Address, Address]:
-        """Begin to serve; the addresses really bound, data side and admin side."""
+    async def start(self) -> dict[str, Address]:
+        """Begin to serve; the addresses really bound, by scheme, and the admin side's."""
         admin = await self._office.open()
-        listen = await self._server.start(*self._options.listen)
+        bound = {
+            scheme: await self._server.start(*address, secured=scheme == HTTPS)
+            for scheme, address in self._options.data_sides.items()
+        }
         self._office.start()
         self._engine.start()
-        return listen, admin
+        return {**bound, "admin": admin}
 
     def hurry(self) -> None:
         """Cut a stop that has begun short."""

@@ -94,6 +94,7 @@ def commands() -> None:
 @click.option("--tls-cert", type=PEM, help="Speak HTTPS at --listen, by this certificate and its chain; PEM.")
 @click.option("--tls-key", type=PEM, help="Its key, without a passphrase; if not given, --tls-cert has it.")
 @click.option("--tls-client-ca", type=PEM, help="Callers must have a certificate from these authorities.")
+@click.option("--tls-listen", type=ADDRESS, help="Speak HTTPS here, and plain HTTP at --listen.")
 @click.option("--queue", default="sqlite:///penstock.db", help="The offline queue; memory:// keeps nothing.")
 @click.option("--body-bytes-max", type=click.IntRange(1), default=_EDGE.body_bytes_max, help="Larger: 413.")
 @click.option(
@@ -134,6 +135,7 @@ def serve(
     tls_cert: str | None,
     tls_key: str | None,
     tls_client_ca: str | None,
+    tls_listen: tuple[str, int] | None,
     queue: str,
     processes: int,
     body_bytes_max: int,
@@ -152,7 +154,8 @@ def serve(
             table=table,
             listen=listen,
             admin=admin,
-            tls=_certificate_files(tls_cert, tls_key, tls_client_ca),
+            tls=_certificate_files(tls_cert, tls_key, tls_client_ca, tls_listen),
+            tls_listen=tls_listen,
             queue=queue,
             processes=processes,
             log_level=log_level,
@@ -163,11 +166,14 @@ def serve(
     )
 
 
-def _certificate_files(cert: str | None, key: str | None, client_ca: str | None) -> CertificateFiles | None:
+def _certificate_files(
+    cert: str | None, key: str | None, client_ca: str | None, listen: tuple[str, int] | None
+) -> CertificateFiles | None:
     if cert is not None:
         return CertificateFiles(chain=cert, key=cert if key is None else key, client_ca=client_ca)
-    if key is not None or client_ca is not None:
-        raise click.UsageError("--tls-key and --tls-client-ca say more of --tls-cert, which is not given")
+    for name, value in (("key", key), ("client-ca", client_ca), ("listen", listen)):
+        if value is not None:
+            raise click.UsageError(f"--tls-{name} says more of --tls-cert, which is not given")
     return None
 
 

@@ -14,6 +14,8 @@ Address = tuple[str, int]
 
 PROCESSES_MAX = 64
 
+HTTP, HTTPS = "http", "https"
+
 
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Of the whole proxy; its limits of connections hold in each process."""
@@ -22,6 +24,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     listen: Address = ("127.0.0.1", 8080)
     admin: Address = ("127.0.0.1", 9090)
     tls: CertificateFiles | None = None  # of the data side; None = plain HTTP
+    tls_listen: Address | None = None  # TLS is spoken there, and none at `listen`
     queue: str = "sqlite:///penstock.db"
     processes: int = 1
     log_level: str = "info"
@@ -31,3 +34,12 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     client: ClientLimits = ClientLimits()
     drain: DrainLimits = DrainLimits()
     traces: TraceOptions = TraceOptions()
+
+    @property
+    def data_sides(self) -> dict[str, Address]:
+        """Where callers are served, by scheme."""
+        if self.tls is None:
+            return {HTTP: self.listen}
+        if self.tls_listen is None:
+            return {HTTPS: self.listen}
+        return {HTTP: self.listen, HTTPS: self.tls_listen}

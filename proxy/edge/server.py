@@ -1,4 +1,4 @@
-"""The data side's listening socket: accepts connections, sweeps overdue ones, drains at the end."""
+"""The data side's listening sockets: accepts connections, sweeps overdue ones, drains at the end."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ IDLE_GRACE_S = 0.1
 
 
 class HttpServer:
-    """`start`, then `drain`. Owns its sweep. With `tls` it speaks nothing else."""
+    """`start` for each address, then `drain`. Owns its sweep. Speaks TLS where it is told to, by `tls`."""
 
     def __init__(
         self,
@@ -45,19 +45,21 @@ class HttpServer:
         self._meters = meters
         self._tls = tls
         self._connections: set[Connection] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._hurried = False
 
-    async def start(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+    async def start(
+        self, host: str, port: int, *, shared: bool = False, secured: bool = False
+    ) -> tuple[str, int]:
         """Listen; the address really bound. Raises AddressInUse.
 
         `shared`: other processes of this proxy listen there too, and the kernel deals connections out.
         """
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                self._connection if self._tls is None else self._secured,
+            server = await loop.create_server(
+                self._secured if secured else self._connection,
                 host,
                 port,
                 backlog=BACKLOG,
@@ -65,15 +67,17 @@ class HttpServer:
             )
         except OSError as error:
             raise AddressInUse.of(host, port, error) from error
-        self._sweep(loop)
-        bound: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
+        if not self._servers:
+            self._sweep(loop)
+        self._servers.append(server)
+        bound: tuple[str, int] = server.sockets[0].getsockname()[:2]
         return bound
 
     async def drain(self, drain_s: float) -> int:
         """Stop accepting, let requests end for up to `drain_s`, close the rest; how many were cut off."""
         self._service.draining = True
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         began = self._clock.now()
         while self._held() and not self._hurried and self._clock.now() - began < drain_s:
             await asyncio.sleep(LOOK_S)  # once in a life: simpler than an event on every connection

@@ -148,20 +148,17 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         if self.is_closing():
             return
         try:
-            sent = self._object.write(data)
+            sent = self._object.write(data if len(data) <= ENCRYPTED_BYTES else data[:ENCRYPTED_BYTES])
+            self._flush()
             if sent < len(data):
-                self._write_on(memoryview(data)[sent:])
+                self._write_rest(memoryview(data)[sent:])
         except ssl.SSLError:
             self.abort()
-            return
-        self._flush()
 
-    def _write_on(self, rest: memoryview) -> None:
-        """A write takes one record."""
+    def _write_rest(self, rest: memoryview) -> None:
         while rest:
-            rest = rest[self._object.write(rest) :]
-            if self._outgoing.pending >= ENCRYPTED_BYTES:
-                self._flush()
+            rest = rest[self._object.write(rest[:ENCRYPTED_BYTES]) :]
+            self._flush()
 
     def _flush(self) -> None:
         if self._outgoing.pending and self._below is not None:

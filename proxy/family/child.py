@@ -48,6 +48,7 @@ from proxy.loading import Loaded, Loader
 from proxy.observe.logs import open_log
 from proxy.observe.meters import Meters
 from proxy.offline.remote import RemoteQueue
+from proxy.options import HTTPS
 from proxy.ports import Clock, Log
 from proxy.process import Signals, raise_descriptors, settle_memory
 from proxy.qos.permits import Permitting
@@ -141,7 +142,8 @@ class Child:
 
     async def live(self, ended: asyncio.Event) -> int:
         """Serve until `ended`; the exit status. Raises AddressInUse, CannotServe."""
-        await self._server.start(*self._begin.listen, shared=True)
+        for scheme, address in self._begin.listen.items():
+            await self._server.start(*address, shared=True, secured=scheme == HTTPS)
         self._engine.start()
         self._channel.send(Began(self._begin.edition.generation))
         settle_memory()

@@ -55,7 +55,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     memory: int  # the descriptor of the ledger's memory
     table: str  # the path; only for what the table names relative to it
     edition: Edition
-    listen: Address
+    listen: dict[str, Address]  # by scheme
     queue: str  # the socket of the offline queue's owner
     log_level: str
     drain_s: float

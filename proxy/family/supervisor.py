@@ -98,21 +98,23 @@ class Supervisor:
         self.reloader = self._office.reloader
         self.reread = self._office.hurry
         self._departed = Sum()
-        self._reservation: Reservation | None = None
+        self._reservations: dict[str, Reservation] = {}  # by scheme
         self._gatherer: asyncio.Task[None] | None = None
         self._queue_at = Path()
         self._cleaning = contextlib.AsyncExitStack()
 
-    async def start(self) -> tuple[Address, Address]:
-        """Serve with all children; the addresses, data side and admin side. Raises PenstockError."""
+    async def start(self) -> dict[str, Address]:
+        """Serve with all children; the addresses, by scheme, and the admin side's. Raises PenstockError."""
         await self._serve_queue()
-        self._reservation = Reservation(*self._options.listen)
+        for scheme, address in self._options.data_sides.items():
+            self._reservations[scheme] = Reservation(*address)
         admin = await self._office.open()
         await asyncio.gather(*(keeper.start() for keeper in self._keepers))
         self._office.start()
         self._engine.start()
         self._gatherer = asyncio.create_task(self._gather_now_and_then())
-        return self._reservation.address, admin
+        bound = {scheme: each.address for scheme, each in self._reservations.items()}
+        return {**bound, "admin": admin}
 
     def hurry(self) -> None:
         """Cut a stop that has begun short."""
@@ -128,8 +130,8 @@ class Supervisor:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._gatherer
         await self._engine.stop()
-        if self._reservation is not None:
-            self._reservation.release()
+        for reservation in self._reservations.values():
+            reservation.release()
         await self._cleaning.aclose()
         self._ledger.close()
         return sum(keeper.cut_off for keeper in self._keepers)
@@ -196,14 +198,13 @@ class Supervisor:
 
     def begin(self, column: int) -> Begin:
         options = self._options
-        assert self._reservation is not None
         return Begin(
             column=column,
             processes=options.processes,
             memory=self.memory,
             table=str(options.table),
             edition=self.edition(),
-            listen=self._reservation.named,
+            listen={scheme: each.named for scheme, each in self._reservations.items()},
             queue=str(self._queue_at),
             log_level=options.log_level,
             drain_s=options.drain_s,

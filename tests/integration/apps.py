@@ -39,9 +39,9 @@ async def running(table: Path, queue: str = "memory://", **options: object) -> A
     free = ("127.0.0.1", 0)
     settings = ServeOptions(table=table, listen=free, admin=free, queue=queue, drain_s=2.0, **options)  # type: ignore[arg-type]
     app = App(settings, loader, load_file(loader, table), offline, log)
-    (_, port), (_, admin_port) = await app.start()
+    bound = await app.start()
     try:
-        yield RunningApp(app, port, admin_port, log)
+        yield RunningApp(app, bound["http"][1], bound["admin"][1], log)
     finally:
         await app.stop()
         await offline.close()

@@ -20,7 +20,7 @@ class ProxyProcess:
         self._queue = queue
         self._options = options
         self.log_path = log_path
-        self.scheme = ""
+        self.ports: dict[str, int] = {}  # of the data side, by scheme; `port` is the first
         self.port = 0
         self.admin_port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -44,9 +44,12 @@ class ProxyProcess:
         assert self._process.stdout is not None
         async with asyncio.timeout(READY_S_MAX):
             line = (await self._process.stdout.readline()).decode()
-        match = re.fullmatch(r"penstock ready (\w+)=127\.0\.0\.1:(\d+) admin=127\.0\.0\.1:(\d+) .*\n", line)
+        match = re.fullmatch(
+            r"penstock ready ((?:https?=127\.0\.0\.1:\d+ )+)admin=127\.0\.0\.1:(\d+) .*\n", line
+        )
         assert match is not None, f"{line!r}\n{self.log_path.read_text()}"
-        self.scheme, self.port, self.admin_port = match[1], int(match[2]), int(match[3])
+        self.ports = {side: int(port) for side, port in re.findall(r"(\w+)=\S+:(\d+)", match[1])}
+        self.port, self.admin_port = next(iter(self.ports.values())), int(match[2])
 
     @property
     def pid(self) -> int:

@@ -83,10 +83,14 @@ class Command:
         (admin,) = free_ports(1)
         addresses = ["--listen", f"127.0.0.1:{site.port}", "--admin", f"127.0.0.1:{admin}"]
         queue = ["--queue", f"sqlite:///{_fresh(site.folder)}", "--log-level", "warning"]
+        tls: list[str] = []
+        if site.certificate is not None:
+            pair = ["--tls-cert", str(site.certificate.chain), "--tls-key", str(site.certificate.key)]
+            tls = [*pair, "--tls-listen", f"127.0.0.1:{site.tls_port}"]
         python = [program, "-m"]
         if self._compiled:  # -P: not the plain files of the working directory
             python = ["/usr/bin/env", f"PYTHONPATH={COMPILED}", program, "-P", "-m"]
-        return [*python, "proxy.cli", "serve", str(file), *addresses, *queue]
+        return [*python, "proxy.cli", "serve", str(file), *addresses, *tls, *queue]
 
 
 def _fresh(folder: Path) -> Path:
@@ -101,34 +105,28 @@ def _version(_program: str) -> str:
 PENSTOCK = Peer(
     name="penstock",
     does=f"the whole job: label from the body, {ROWS:,} rows, classes with deadlines, weights, concurrency"
-    " and rate permits, breakers, 100 ms timeout, body kept, the next tier, metrics, durable tickets",
-    lacks="no TLS",
+    " and rate permits, breakers, 100 ms timeout, body kept, the next tier, metrics, durable tickets, TLS",
     install="pip install -e .",
     find=lambda: sys.executable,
     version=_version,
     command=Command(ROWS),
-    unable={"tls": "Penstock has no TLS"},
 )
 
 PENSTOCK_COMPILED = Peer(
     name="penstock-compiled",
     does="as penstock, its hot path compiled by mypyc",
-    lacks=PENSTOCK.lacks,
     install="make compiled",
     find=lambda: sys.executable if (COMPILED / "proxy").exists() else None,
     version=_version,
     command=Command(ROWS, compiled=True),
-    unable=PENSTOCK.unable,
 )
 
 PENSTOCK_FEW = Peer(
     name=f"penstock-{ROWS_FEW}-rows",
     does=f"as penstock, by a table of {ROWS_FEW} rows",
-    lacks=PENSTOCK.lacks,
     install=PENSTOCK.install,
     find=PENSTOCK.find,
     version=_version,
     command=Command(ROWS_FEW),
-    unable=PENSTOCK.unable,
     only=frozenset({"small-64"}),
 )

@@ -12,7 +12,7 @@ import pytest
 from proxy.certificate import CertificateFiles
 from sim.stubs.behaviours import Huge, Latency
 from sim.stubs.server import StubServer
-from tests.integration.callers import Response, infer, labelled
+from tests.integration.callers import Response, ask, infer, labelled
 from tests.integration.processes.families import TABLE
 from tests.integration.test_commands import serve
 from tests.integration.tls.secured import Start, calling, status_of
@@ -44,7 +44,20 @@ def _to_loopback(context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
 
 async def test_the_line_of_readiness_says_https(start: Start) -> None:
     """Whoever reads the address from it must not speak HTTP there."""
-    assert (await start()).scheme == "https"
+    assert list((await start()).ports) == ["https"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_plain_http_is_served_beside_tls_where_that_has_an_address_of_its_own(
+    start: Start, files: CertificateFiles, processes: int
+) -> None:
+    """Two doors, one proxy: its limits, its counts and its drain are those of both."""
+    proxy = await start("--tls-listen", "127.0.0.1:0", processes=processes)
+    assert list(proxy.ports) == ["http", "https"]
+    assert (await ask(proxy.ports["http"], infer(labelled(1)))).status == 200
+    async with calling(proxy.ports["https"], caller_context(files.chain)) as caller:
+        assert (await caller.ask(infer(labelled(1)))).status == 200
+    assert await proxy.metric('penstock_requests_total{class="default",outcome="served",tier="0"}') == 2
 
 
 async def test_old_versions_of_tls_are_refused(start: Start, files: CertificateFiles) -> None:

@@ -73,7 +73,7 @@ class Secured:
 async def secured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Secured]:
     monkeypatch.setattr(module, "SWEEP_S", 0.001)
     secured = Secured(tmp_path)
-    _, secured.port = await secured.server.start("127.0.0.1", 0)
+    _, secured.port = await secured.server.start("127.0.0.1", 0, secured=True)
     yield secured
     await secured.server.drain(0)
     for writer in secured.writers:

@@ -52,7 +52,7 @@ class StandInFamily:
             memory=1,
             table="t",
             edition=self.edition,
-            listen=("127.0.0.1", 0),
+            listen={"http": ("127.0.0.1", 0)},
             queue="q",
             log_level="info",
             drain_s=0.1,
