@@ -60,7 +60,7 @@ def extensions() -> list[object]:
 
     swift = Extension("proxy.heads._swift", ["proxy/heads/_swift.pyx"], extra_compile_args=["-O3"])
     modules: list[object] = mypycify(["--follow-imports=silent", *HOT_PATH], opt_level="3")
-    return [*modules, *cythonize([swift])]
+    return [*modules, *cythonize([swift], build_dir="build/cython")]  # what it makes is not source
 
 
 setup(ext_modules=extensions())

@@ -35,6 +35,18 @@ class Bench:
         self.errors: list[Exception] = []
         self.batch = Batch(self.turns.append, self.errors.append)
 
+    def caller(self, service: ManualService, transport: RecordingTransport) -> Connection:
+        """A caller's connection that is handled in this batch."""
+        made = Connection(
+            service=service,  # type: ignore[arg-type]
+            limits=EdgeLimits(),
+            clock=ManualClock(),
+            connections=set(),
+            batch=self.batch,
+        )
+        made.connection_made(transport)
+        return made
+
     def turn(self) -> None:
         turns, self.turns[:] = list(self.turns), []
         for each in turns:
@@ -85,14 +97,7 @@ def test_what_a_caller_sent_before_it_left_is_handled_before_it_has_left() -> No
     """Its end arrives in the same turn as its request: a request that needs no model server is answered."""
     bench, service, transport = Bench(), ManualService(), RecordingTransport()
     service.at_once = True
-    caller = Connection(
-        service=service,  # type: ignore[arg-type]
-        limits=EdgeLimits(),
-        clock=ManualClock(),
-        connections=set(),
-        batch=bench.batch,
-    )
-    caller.connection_made(transport)
+    caller = bench.caller(service, transport)
     caller.data_received(post(b"hello"))
     assert caller.eof_received(), "the transport must not close before its turn"
     assert not transport.is_closing()
@@ -105,14 +110,7 @@ def test_what_a_caller_sent_before_it_left_is_handled_before_it_has_left() -> No
 def test_bytes_for_a_connection_that_was_lost_meanwhile_are_nothing() -> None:
     """There is nobody to answer."""
     bench, service, transport = Bench(), ManualService(), RecordingTransport()
-    caller = Connection(
-        service=service,  # type: ignore[arg-type]
-        limits=EdgeLimits(),
-        clock=ManualClock(),
-        connections=set(),
-        batch=bench.batch,
-    )
-    caller.connection_made(transport)
+    caller = bench.caller(service, transport)
     caller.data_received(post(b"hello"))
     caller.connection_lost(None)
     bench.turn()
