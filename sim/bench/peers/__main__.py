@@ -16,12 +16,12 @@ from sim.bench.peers.case import CASES, Case, at_rate, chosen
 from sim.bench.peers.certificate import make_certificate
 from sim.bench.peers.contest import Contest, Entry, takes_part
 from sim.bench.peers.direct import DIRECT
-from sim.bench.peers.envoy import ENVOY
+from sim.bench.peers.envoy import ENVOY, ENVOY_RELAY
 from sim.bench.peers.haproxy import HAPROXY, HAPROXY_LABEL
 from sim.bench.peers.machine import Machine, describe
 from sim.bench.peers.nginx import NGINX
 from sim.bench.peers.peer import Peer
-from sim.bench.peers.penstock import PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_FEW
+from sim.bench.peers.penstock import PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_COMPILED_FEW, PENSTOCK_FEW
 from sim.bench.peers.picture import NoPictures, draw
 from sim.bench.peers.relay import RELAY
 from sim.bench.peers.report import About, print_report
@@ -31,7 +31,10 @@ from sim.bench.peers.summary import Summary, summarise
 from sim.bench.peers.upstream import start_upstreams
 from sim.bench.peers.wrk import find_wrk
 
-PEERS = (DIRECT, NGINX, HAPROXY, HAPROXY_LABEL, ENVOY, RELAY, PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_FEW)
+PEERS = (
+    *(DIRECT, NGINX, HAPROXY, HAPROXY_LABEL, ENVOY, ENVOY_RELAY, RELAY),
+    *(PENSTOCK, PENSTOCK_FEW, PENSTOCK_COMPILED, PENSTOCK_COMPILED_FEW),
+)
 ROUNDS, SECONDS = 5, 2
 WIDTH = 150
 """Of the tables in a file or a pipe."""

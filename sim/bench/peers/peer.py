@@ -61,11 +61,13 @@ def start(
     upstreams: Upstreams,
     certificate: Certificate | None,
 ) -> Running:
-    """Start it on `core`. Raises DidNotStart."""
+    """Start it on `core`, with a folder of its own in `folder`. Raises DidNotStart."""
     assert peer.command is not None
     port, tls_port = free_ports(2)
-    site = Site(port=port, tls_port=tls_port, folder=folder, upstreams=upstreams, certificate=certificate)
-    server = Server(peer.name, peer.command(program, site), core, folder)
+    own = folder / peer.name
+    own.mkdir(exist_ok=True)
+    site = Site(port=port, tls_port=tls_port, folder=own, upstreams=upstreams, certificate=certificate)
+    server = Server(peer.name, peer.command(program, site), core, own)
     server.wait_for(port)
     return Running(peer, server, port, tls_port)
 
