@@ -101,6 +101,7 @@ ENVOY = Peer(
     find=_find,
     version=_version,
     command=command,
+    reads_label=True,
 )
 
 ENVOY_RELAY = Peer(
@@ -112,5 +113,6 @@ ENVOY_RELAY = Peer(
     find=_find,
     version=_version,
     command=relay_command,
+    twin=ENVOY.name,
     only=frozenset({SMALL, "open-loop", "tensor-100k", "tensor-1m"}),
 )

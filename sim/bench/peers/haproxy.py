@@ -118,5 +118,7 @@ HAPROXY_LABEL = Peer(
     find=_find,
     version=_version,
     command=labelled_command,
+    twin=HAPROXY.name,
+    reads_label=True,
     only=frozenset({"small-64", "fall-through", "open-loop"}),
 )

@@ -38,6 +38,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     find: Callable[[], str | None]  # its program; None = it is not on this machine
     version: Callable[[str], str]
     command: Callable[[str, Site], list[str]] | None = None  # None: the upstream itself
+    reads_label: bool = False  # from the body: a label that it does not know is then not served
+    twin: str = ""  # the peer that it is compared with, and measured next to
     unable: Mapping[str, str] = {}  # cases that it cannot take part in, and why
     only: frozenset[str] | None = None  # the cases that a variant is measured in; None = all
 

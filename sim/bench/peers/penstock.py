@@ -122,6 +122,7 @@ PENSTOCK = Peer(
     find=lambda: sys.executable,
     version=_version,
     command=Command(ROWS),
+    reads_label=True,
 )
 
 PENSTOCK_COMPILED = Peer(
@@ -131,6 +132,7 @@ PENSTOCK_COMPILED = Peer(
     find=lambda: sys.executable if (COMPILED / "proxy").exists() else None,
     version=_version,
     command=Command(ROWS, compiled=True),
+    reads_label=True,
 )
 
 PENSTOCK_FEW = Peer(
@@ -140,6 +142,8 @@ PENSTOCK_FEW = Peer(
     find=PENSTOCK.find,
     version=_version,
     command=Command(ROWS_FEW),
+    twin=PENSTOCK.name,
+    reads_label=True,
     only=frozenset({"small-64"}),
 )
 
@@ -150,5 +154,7 @@ PENSTOCK_COMPILED_FEW = Peer(
     find=PENSTOCK_COMPILED.find,
     version=_version,
     command=Command(ROWS_FEW, compiled=True),
+    twin=PENSTOCK_COMPILED.name,
+    reads_label=True,
     only=frozenset({"small-64"}),
 )
