@@ -151,8 +151,9 @@ def _write(options: argparse.Namespace, cases: Sequence[Case], results: Results,
         options.markdown.write_text(f"{written}\n{_measured(results)}\n", encoding="utf-8")
         console.print(f"tables: {options.markdown}", soft_wrap=True)
     if options.picture is not None:
+        readers = {peer.name for peer in options.peers if peer.reads_label}
         try:
-            draw(options.picture, cases, results.summaries, _measured(results))
+            draw(options.picture, cases, results.summaries, _measured(results), readers)
         except NoPictures as error:
             console.print(f"no picture: {error}", style="red", soft_wrap=True)
         else:

@@ -1,20 +1,27 @@
-"""The picture: in each case the peers from the best to the last, Penstock's bars in colour. SVG.
+"""The picture: in each case the peers from the best to the last, coloured by what they do. SVG.
 
 Whiskers are the lowest and the highest round. Variants by a small table are left out: they are told in words.
 """
 
 import importlib
+import statistics
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from sim.bench.peers.case import Case, Kind
 from sim.bench.peers.summary import BASE, TWINS, Spread, Summary
 
-OURS, OURS_PLAIN, THEIRS, NOBODY = "#0f766e", "#5fb3a8", "#a8b3bd", "#e3e7ea"
+OURS, OURS_PLAIN, READS, RELAYS, NOBODY = "#0f766e", "#5fb3a8", "#66788a", "#b9c3cb", "#e8ebee"
 INK, FAINT = "#1f2933", "#697782"
-"""Penstock compiled, Penstock plain, the others, no proxy at all; text."""
+LEGEND = {
+    OURS: "Penstock, compiled",
+    OURS_PLAIN: "Penstock, plain Python",
+    READS: "others that read the label in the body",
+    RELAYS: "relays that do not read it",
+    NOBODY: "no proxy",
+}
 
 MEASURED = {
     Kind.SATURATED: ("per_s", "answers per second, more is better", 1.0),
@@ -22,7 +29,11 @@ MEASURED = {
     Kind.IDLE: ("connection_bytes", "KiB of memory each, less is better", 1 / 1024),
 }
 COLUMNS = 3
-CAPTION_CHARS = 190
+CAPTION_CHARS = 250
+TITLE_INCHES = 0.36
+LATE_MAX = 3
+TROUBLED = " (!)"
+"""After the name of a peer that had errors."""
 
 Bar = tuple[str, Spread]
 
@@ -31,11 +42,13 @@ class NoPictures(Exception):
     """matplotlib is not installed."""
 
 
-def draw(path: Path, cases: Sequence[Case], summaries: Sequence[Summary], caption: str) -> None:
-    """Write the picture. Raises NoPictures."""
+def draw(
+    path: Path, cases: Sequence[Case], summaries: Sequence[Summary], caption: str, readers: Collection[str]
+) -> None:
+    """Write the picture. `readers` are the peers that read the label. Raises NoPictures."""
     drawn = [(case, bars(case, summaries)) for case in cases]
     drawn = [(case, found) for case, found in drawn if found]
-    figure = _figure(drawn, caption)
+    figure = _figure(drawn, caption, readers)
     figure.savefig(path, format="svg", metadata={"Date": None})
     path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
 
@@ -44,7 +57,7 @@ def bars(case: Case, summaries: Sequence[Summary]) -> list[Bar]:
     """Peer and figure, the best first, for all that were measured; what had trouble is marked."""
     field, _, scale = MEASURED[case.kind]
     found = [
-        (summary.peer + (" (!)" if summary.trouble else ""), scaled(getattr(summary, field), scale))
+        (summary.peer + (TROUBLED if summary.trouble else ""), scaled(getattr(summary, field), scale))
         for summary in summaries
         if summary.case == case.name
         and summary.peer not in TWINS.values()
@@ -64,17 +77,27 @@ def shown(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def colour(name: str) -> str:
-    """Of a peer's bar."""
+def colour(name: str, readers: Collection[str]) -> str:
+    """Of a peer's bar: how much of the job it does."""
+    name = name.removesuffix(TROUBLED)
     if name.startswith("penstock"):
         return OURS if "compiled" in name else OURS_PLAIN
-    return NOBODY if name.startswith(BASE) else THEIRS
+    return NOBODY if name == BASE else READS if name in readers else RELAYS
 
 
-def _figure(drawn: Sequence[tuple[Case, list[Bar]]], caption: str) -> Any:
+def reach(case: Case, spreads: Sequence[Spread]) -> float:
+    """How far the axis goes: to the largest, but in latency a few times the middle at most."""
+    largest = max([spread.high for spread in spreads] + [1e-9])
+    if case.kind is not Kind.OPEN:
+        return largest
+    return min(largest, LATE_MAX * max(statistics.median(spread.median for spread in spreads), 0.1))
+
+
+def _figure(drawn: Sequence[tuple[Case, list[Bar]]], caption: str, readers: Collection[str]) -> Any:
     try:
         matplotlib = importlib.import_module("matplotlib")
         module = importlib.import_module("matplotlib.figure")
+        patches = importlib.import_module("matplotlib.patches")
     except ModuleNotFoundError as error:
         raise NoPictures(f"{error}: pip install matplotlib") from error
     matplotlib.rcParams["svg.hashsalt"] = "penstock"  # the same figures give the same file
@@ -83,16 +106,26 @@ def _figure(drawn: Sequence[tuple[Case, list[Bar]]], caption: str) -> Any:
     figure = module.Figure(figsize=(14, 2.9 * lines + 1.1), layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     figure.suptitle(
-        "Penstock (green) beside other proxies, each on one core, doing as much of the job as it can",
-        fontsize=14, fontweight="bold", color=INK, x=0.01, ha="left",
+        "Penstock beside other proxies, each on one core\n",  # a line is left for the legend
+        fontsize=15, fontweight="bold", color=INK, x=0.01, ha="left",
     )  # fmt: skip
     figure.supxlabel(textwrap.fill(caption, CAPTION_CHARS), fontsize=7.5, color=FAINT, x=0.01, ha="left")
     for place, (case, found) in enumerate(drawn):
-        _panel(figure.add_subplot(lines, COLUMNS, place + 1), case, found)
+        _panel(figure.add_subplot(lines, COLUMNS, place + 1), case, found, readers)
+    keys = [patches.Patch(color=each, label=text) for each, text in LEGEND.items()]
+    below_title = (0.003, 1 - TITLE_INCHES / figure.get_figheight())
+    figure.legend(
+        handles=keys,
+        loc="upper left",
+        bbox_to_anchor=below_title,
+        ncols=len(keys),
+        fontsize=9.5,
+        frameon=False,
+    )
     return figure
 
 
-def _panel(axes: Any, case: Case, found: list[Bar]) -> None:
+def _panel(axes: Any, case: Case, found: list[Bar], readers: Collection[str]) -> None:
     names = [name for name, _ in found]
     medians = [spread.median for _, spread in found]
     whiskers = [
@@ -100,19 +133,14 @@ def _panel(axes: Any, case: Case, found: list[Bar]) -> None:
         [spread.high - spread.median for _, spread in found],
     ]
     axes.barh(
-        names, medians, xerr=whiskers, height=0.72, color=[colour(name) for name in names],
+        names, medians, xerr=whiskers, height=0.72, color=[colour(name, readers) for name in names],
         error_kw={"elinewidth": 0.9, "ecolor": INK, "alpha": 0.55},
     )  # fmt: skip
-    most = max([spread.high for _, spread in found] + [1e-9])
+    most = reach(case, [spread for _, spread in found])
     for place, (_, spread) in enumerate(found):
-        axes.text(
-            max(spread.high, 0) + most * 0.02,
-            place,
-            shown(spread.median),
-            va="center",
-            fontsize=8.5,
-            color=INK,
-        )
+        end = min(max(spread.high, 0.0), most)
+        text = shown(spread.median) + (" …" if spread.median > most else "")
+        axes.text(end + most * 0.02, place, text, va="center", fontsize=8.5, color=INK)
     axes.invert_yaxis()
     axes.set_xlim(min([0.0, *(spread.low for _, spread in found)]), most * 1.18)
     axes.set_title(case.title, fontsize=10.5, fontweight="bold", loc="left", color=INK, pad=16)

@@ -57,7 +57,7 @@ def record(monkeypatch) -> Record:
 
 @pytest.fixture
 def contest_of(tmp_path):
-    def build(*peers: Peer, says=None, cases=("small-64",), seed=1) -> Contest:
+    def build(*peers: Peer, says=None, cases=("small-16",), seed=1) -> Contest:
         return Contest(
             entries=[Entry(each, sys.executable) for each in peers],
             cases=chosen(cases, quick=False),
@@ -128,10 +128,10 @@ def test_all_peers_of_a_round_run_at_once_and_are_fresh_in_the_next(record, cont
 def test_a_turn_of_the_open_loop_is_longer_and_idle_connections_have_one(record, contest_of) -> None:
     """A 99.9th percentile needs many requests, and a peer is fresh once."""
     proxy = peer("x", command=lambda *_: [])
-    contest = contest_of(peer("y"), cases=("open-loop", "small-64"))
+    contest = contest_of(peer("y"), cases=("open-loop", "small-16"))
     contest.rounds(1, turns=2, seconds=2, rate=1.0)
-    assert record.spans == {("open-loop", 6), ("small-64", 2)}
-    assert (case("idle").turns(4), case("small-64").turns(4)) == (1, 4)
+    assert record.spans == {("open-loop", 6), ("small-16", 2)}
+    assert (case("idle").turns(4), case("tls").turns(4), case("small-64").turns(4)) == (1, 4, 12)
     assert takes_part(proxy, case("idle"), tls=False) is None
 
 
