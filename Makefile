@@ -86,7 +86,7 @@ check: setup ## lint, format, types, layering, tidiness of the source
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_tidy.py
 
-peers: setup ## the data path beside nginx, HAProxy, Envoy and an aiohttp relay: docs/peers.* (20 minutes)
+peers: setup ## the data path beside nginx, HAProxy, Envoy and an aiohttp relay: docs/peers.* (half an hour)
 	$(BIN)/python $(PIP) install -c constraints.txt -e '.[bench]'
 	@mkdir -p docs
 	$(BIN)/python -m sim.bench.peers --picture docs/peers.svg --markdown docs/peers.md --json docs/peers.json $(ARGS)
