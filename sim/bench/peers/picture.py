@@ -127,16 +127,14 @@ def _figure(drawn: Sequence[tuple[Case, list[Bar]]], caption: str, readers: Coll
 
 def _panel(axes: Any, case: Case, found: list[Bar], readers: Collection[str]) -> None:
     names = [name for name, _ in found]
-    medians = [spread.median for _, spread in found]
-    whiskers = [
-        [spread.median - spread.low for _, spread in found],
-        [spread.high - spread.median for _, spread in found],
-    ]
+    most = reach(case, [spread for _, spread in found])
+    drawn = [Spread(*(min(each, most) for each in (s.median, s.low, s.high))) for _, s in found]
+    medians = [spread.median for spread in drawn]
+    whiskers = [[each.median - each.low for each in drawn], [each.high - each.median for each in drawn]]
     axes.barh(
         names, medians, xerr=whiskers, height=0.72, color=[colour(name, readers) for name in names],
         error_kw={"elinewidth": 0.9, "ecolor": INK, "alpha": 0.55},
     )  # fmt: skip
-    most = reach(case, [spread for _, spread in found])
     for place, (_, spread) in enumerate(found):
         end = min(max(spread.high, 0.0), most)
         text = shown(spread.median) + (" …" if spread.median > most else "")

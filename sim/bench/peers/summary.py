@@ -16,6 +16,9 @@ REFERENCES = ("envoy", "envoy-relay", "haproxy", "haproxy+label", "aiohttp-relay
 TWINS = {"penstock": "penstock-6-rows", "penstock-compiled": "penstock-compiled-6-rows"}
 """By name: the same by a table of few rows."""
 
+ERRORS_MAX = 0.01
+"""A share of what was answered. A peer that fails more than this in a turn is no reference in it."""
+
 BASE = "direct"
 """What latency is added to."""
 
@@ -74,7 +77,7 @@ def _summary(case: str, peer: str, samples: Sequence[Sample]) -> Summary:
 
     def beside(other: str, read: Callable[[Sample, Sample], float | None]) -> Spread | None:
         pairs = [(sample, by_turn.get((other, sample.round, sample.turn))) for sample in mine]
-        return spread((one.round, read(one, two)) for one, two in pairs if two is not None)
+        return spread((one.round, read(one, two)) for one, two in pairs if two is not None and serves(two))
 
     def added(name: str) -> Spread | None:
         return beside(BASE, lambda one, two: _difference(getattr(one, name), getattr(two, name)))
@@ -103,6 +106,11 @@ def _summary(case: str, peer: str, samples: Sequence[Sample]) -> Summary:
         cpu_ratios=ratios("cpu_us"),
         **{name: spread((sample.round, getattr(sample, name)) for sample in mine) for name in SPREADS},
     )
+
+
+def serves(sample: Sample) -> bool:
+    """Whether anybody is to be compared with it: not where it failed; many times nothing is no figure."""
+    return sample.errors <= ERRORS_MAX * sample.requests
 
 
 def spread(values: Iterable[tuple[int, float | None]]) -> Spread | None:

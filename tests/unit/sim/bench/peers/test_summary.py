@@ -58,6 +58,18 @@ def test_a_table_of_many_rows_is_compared_with_few_by_speed_and_by_processor_tim
     assert penstock.cpu_ratios["penstock-6-rows"].median == 1.04
 
 
+def test_a_peer_that_fails_is_no_reference_in_that_turn() -> None:
+    """A thousand times what a relay does that misses its timeouts says nothing; a few errors do no harm."""
+    samples = [
+        sample("envoy", 1, 1.0, requests=99, errors=1),
+        sample("envoy", 2, 50.0, requests=100, errors=1),
+        sample("penstock", 1, 100.0),
+        sample("penstock", 2, 100.0),
+    ]
+    assert found(*samples)["penstock"].ratios["envoy"] == Spread(2.0, 2.0, 2.0)
+    assert found(*samples[:1], samples[2])["penstock"].ratios == {}
+
+
 def test_a_peer_that_answered_nothing_has_no_ratio_to_it() -> None:
     """Nor one that is not there."""
     samples = [sample("envoy", 1, 0.0), sample("penstock", 1, 5.0), sample("haproxy", 2, 5.0)]
