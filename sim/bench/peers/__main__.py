@@ -16,24 +16,28 @@ from sim.bench.peers.case import CASES, Case, at_rate, chosen
 from sim.bench.peers.certificate import make_certificate
 from sim.bench.peers.contest import Contest, Entry, takes_part
 from sim.bench.peers.direct import DIRECT
-from sim.bench.peers.envoy import ENVOY
+from sim.bench.peers.envoy import ENVOY, ENVOY_RELAY
 from sim.bench.peers.haproxy import HAPROXY, HAPROXY_LABEL
 from sim.bench.peers.machine import Machine, describe
+from sim.bench.peers.markdown import markdown
 from sim.bench.peers.nginx import NGINX
 from sim.bench.peers.peer import Peer
-from sim.bench.peers.penstock import PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_FEW
+from sim.bench.peers.penstock import PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_COMPILED_FEW, PENSTOCK_FEW
 from sim.bench.peers.picture import NoPictures, draw
 from sim.bench.peers.relay import RELAY
 from sim.bench.peers.report import About, print_report
 from sim.bench.peers.sample import Sample
 from sim.bench.peers.server import pinned
-from sim.bench.peers.summary import Summary, summarise
+from sim.bench.peers.summary import TWINS, Summary, summarise
 from sim.bench.peers.upstream import start_upstreams
 from sim.bench.peers.wrk import find_wrk
 
-PEERS = (DIRECT, NGINX, HAPROXY, HAPROXY_LABEL, ENVOY, RELAY, PENSTOCK, PENSTOCK_COMPILED, PENSTOCK_FEW)
-ROUNDS, SECONDS = 5, 2
-WIDTH = 150
+PEERS = (
+    *(DIRECT, NGINX, HAPROXY, HAPROXY_LABEL, ENVOY, ENVOY_RELAY, RELAY),
+    *(PENSTOCK, PENSTOCK_FEW, PENSTOCK_COMPILED, PENSTOCK_COMPILED_FEW),
+)
+ROUNDS, TURNS, SECONDS = 5, 2, 1
+WIDTH = 190
 """Of the tables in a file or a pipe."""
 
 
@@ -42,7 +46,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     machine: Machine
     rounds: int
-    seconds: int
+    turns: int  # of each peer in each case of a round
+    seconds: int  # of a turn
     seed: int
     open_rate: float | None
     peers: list[About]
@@ -79,7 +84,7 @@ def exit_code(results: Results) -> int:
 
     Errors of another peer under load (a relay that misses its own timeouts) are a result, told in red.
     """
-    ours = (DIRECT.name, PENSTOCK.name, PENSTOCK_FEW.name)
+    ours = {DIRECT.name, *TWINS, *TWINS.values()}
     wrong = any(summary.trouble for summary in results.summaries if summary.peer in ours)
     return 1 if results.failures or wrong else 0
 
@@ -99,12 +104,13 @@ def _run(options: argparse.Namespace, machine: Machine, folder: Path, console: C
         upstreams=upstreams,
         certificate=certificate,
         folder=folder,
+        seed=options.seed,
         say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
     )
     try:
         rate = contest.trial() if options.rate is None else options.rate
         if rate:
-            contest.rounds(options.rounds, seconds=options.seconds, rate=rate, seed=options.seed)
+            contest.rounds(options.rounds, turns=options.turns, seconds=options.seconds, rate=rate)
     finally:
         server.stop()
     abouts = [
@@ -113,6 +119,7 @@ def _run(options: argparse.Namespace, machine: Machine, folder: Path, console: C
     return Results(
         machine=machine,
         rounds=options.rounds,
+        turns=options.turns,
         seconds=options.seconds,
         seed=options.seed,
         open_rate=rate,
@@ -137,32 +144,51 @@ def _about(peer: Peer, program: str | None, cases: Sequence[Case], *, tls: bool)
 
 def _write(options: argparse.Namespace, cases: Sequence[Case], results: Results, console: Console) -> None:
     if options.json is not None:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
         console.print(f"figures: {options.json}", soft_wrap=True)
+    if options.markdown is not None:
+        written = markdown(cases, results.peers, results.summaries, results.failures)
+        options.markdown.write_text(f"{written}\n{_measured(results)}\n", encoding="utf-8")
+        console.print(f"tables: {options.markdown}", soft_wrap=True)
     if options.picture is not None:
+        readers = {peer.name for peer in options.peers if peer.reads_label}
         try:
-            draw(options.picture, cases, results.summaries, results.machine.text)
+            draw(options.picture, cases, results.summaries, _measured(results), readers)
         except NoPictures as error:
             console.print(f"no picture: {error}", style="red", soft_wrap=True)
         else:
             console.print(f"picture: {options.picture}", soft_wrap=True)
 
 
+def _measured(results: Results) -> str:
+    return (
+        f"Medians of {results.rounds} rounds and their lowest and highest; in each {results.turns} turns of"
+        f" {results.seconds} s, more with 64 connections, the peers by turns. {results.machine.text}."
+    )
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m sim.bench.peers", description=__doc__)
     add = options.add_argument
     add("--rounds", type=_count, default=None, help=f"{ROUNDS}, with --quick 1")
-    add("--seconds", type=_count, default=None, help=f"of each measurement: {SECONDS}, with --quick 1")
+    add("--turns", type=_count, default=None, help=f"of each peer in a round's case: {TURNS}, with --quick 1")
+    add(
+        "--seconds",
+        type=_count,
+        default=SECONDS,
+        help=f"of a turn: {SECONDS}; three times that in the open loop",
+    )
     add("--cases", default="", help="comma list of " + ", ".join(case.name for case in CASES))
     add("--peers", default="", help="comma list of " + ", ".join(peer.name for peer in PEERS))
     add("--rate", type=float, default=None, help="of the open loop; half of what the slowest peer can")
     add("--seed", type=int, default=secrets.randbelow(10_000), help="of the order of the turns")
     add("--json", type=Path, default=None, metavar="FILE", help="write all figures there")
+    add("--markdown", type=Path, default=None, metavar="FILE", help="write the tables there, for a README")
     add("--picture", type=Path, default=None, metavar="FILE", help="write a picture there, SVG")
     add("--quick", action="store_true", help="a smoke run: one round of one second, fewer cases")
     parsed = options.parse_args(arguments)
     parsed.rounds = parsed.rounds or (1 if parsed.quick else ROUNDS)
-    parsed.seconds = parsed.seconds or (1 if parsed.quick else SECONDS)
+    parsed.turns = parsed.turns or (1 if parsed.quick else TURNS)
     try:
         parsed.cases = chosen(_names(parsed.cases), quick=parsed.quick)
         parsed.peers = _peers(_names(parsed.peers))

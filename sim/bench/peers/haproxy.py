@@ -1,9 +1,14 @@
-"""HAProxy as a peer; and a variant that also reads the label from the JSON body and looks it up in a map."""
+"""HAProxy as a peer: a lean relay, and a variant that does as much of the job as it can.
+
+The variant reads the label from the JSON body and looks it up in a map, counts the rate in a stick table, and
+has a limit and a breaker for each server.
+"""
 
 import shutil
 
 from sim.bench.peers.payload import FAILING, FAILING_LABEL, LABELS
 from sim.bench.peers.peer import Peer, Site, told_version
+from sim.bench.peers.penstock import CONCURRENCY, RATE
 from sim.bench.peers.upstream import TIMEOUT_MS, WEIGHTS
 
 CONNECTIONS_MAX = 12_000
@@ -18,20 +23,23 @@ def labelled_command(program: str, site: Site) -> list[str]:
     """The label in the body chooses the backend, by a map."""
     rows = [f"{label} healthy" for label in LABELS] + [f"{FAILING_LABEL} failing"]
     (site.folder / "labels.map").write_text("\n".join([*rows, ""]))
-    return _command(
-        program,
-        site,
-        f"""  option http-buffer-request
+    choice = f"""  option http-buffer-request
+  http-request track-sc0 int(1) table rate
+  http-request deny deny_status 429 if {{ sc_http_req_rate(0,rate) gt {RATE} }}
   http-request set-var(txn.label) req.body,json_query('$.parameters.label')
-  http-request return status 404 unless {{ var(txn.label),map({site.folder}/labels.map) -m found }}
-  use_backend %[var(txn.label),map({site.folder}/labels.map)]""",
-    )
+  http-request set-var(txn.backend) var(txn.label),map({site.folder}/labels.map)
+  http-request return status 404 unless {{ var(txn.backend) -m found }}
+  use_backend %[var(txn.backend)]
+backend rate
+  stick-table type integer size 1 expire 10s store http_req_rate(1s)"""
+    breaker = " check inter 1s observe layer7 error-limit 10 on-error mark-down"
+    return _command(program, site, choice, limit=f" maxconn {CONCURRENCY}", breaker=breaker)
 
 
-def _command(program: str, site: Site, choice: str) -> list[str]:
+def _command(program: str, site: Site, choice: str, *, limit: str = "", breaker: str = "") -> list[str]:
     ports = site.upstreams
     weighted = "\n".join(
-        f"  server {letter} 127.0.0.1:{ports.port(letter)} weight {weight}"
+        f"  server {letter} 127.0.0.1:{ports.port(letter)} weight {weight}{limit}{breaker}"
         for letter, weight in WEIGHTS.items()
     )
     config = site.folder / "haproxy.cfg"
@@ -51,8 +59,8 @@ defaults
 frontend in
   bind 127.0.0.1:{site.port} backlog 4096
 {_tls(site)}
-{choice}
   default_backend healthy
+{choice}
 backend healthy
   balance roundrobin
   retries 1
@@ -102,11 +110,15 @@ HAPROXY = Peer(
 
 HAPROXY_LABEL = Peer(
     name="haproxy+label",
-    does="as haproxy, and reads the label from the body (json_query) and looks it up in a map of 61",
-    lacks="no tiers within a request, no permits, no ticket; bodies of one buffer (16 KiB) at most",
+    does="as haproxy, and reads the label from the body (json_query), looks it up in a map of 61, has a rate"
+    " limit (stick table), 1,024 at once and a breaker (observe layer7) per server",
+    lacks="no tiers within a request (as haproxy), a retry only on 503 and silence, bodies of one buffer"
+    " (16 KiB) at most are sent again; no deadlines, no logs, no traces, no ticket",
     install=HAPROXY.install,
     find=_find,
     version=_version,
     command=labelled_command,
-    only=frozenset({"small-64"}),
+    twin=HAPROXY.name,
+    reads_label=True,
+    only=frozenset({"small-64", "fall-through", "open-loop"}),
 )

@@ -27,7 +27,6 @@ OTHERS_MAX = 0.1
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What all measurements of a run have in common."""
 
-    seconds: int
     rate: float  # of the open loop
     peer_core: int
     load_core: int
@@ -44,20 +43,20 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True):
     running: Running | None = None
 
 
-def measure(aim: Aim, case: Case, number: int, load: Load) -> Sample:
-    """The sample of round `number`. Never raises for what the peer does wrong."""
-    blank = Sample(peer=aim.name, case=case.name, round=number)
+def measure(aim: Aim, case: Case, when: tuple[int, int], seconds: int, load: Load) -> Sample:
+    """The sample of a round's turn, `seconds` long. Never raises for what the peer does wrong."""
+    blank = Sample(peer=aim.name, case=case.name, round=when[0], turn=when[1])
     try:
-        return _KINDS[case.kind](aim, case, load, blank)
+        return _KINDS[case.kind](aim, case, seconds, load, blank)
     except (WrkFailed, OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         return msgspec.structs.replace(blank, errors=1, trouble=f"{type(error).__name__}: {error}")
 
 
-def _saturated(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
+def _saturated(aim: Aim, case: Case, seconds: int, load: Load, blank: Sample) -> Sample:
     watch = Watch(aim, load)
     url = f"https://127.0.0.1:{aim.tls_port}" if case.tls else f"http://127.0.0.1:{aim.port}"
     told: Told = run_wrk(
-        url, case.requests(), connections=case.connections, seconds=load.seconds, folder=load.folder
+        url, case.requests(), connections=case.connections, seconds=seconds, folder=load.folder
     )
     sample = msgspec.structs.replace(
         blank,
@@ -72,17 +71,17 @@ def _saturated(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
     return watch.complete(sample)
 
 
-def _open(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
+def _open(aim: Aim, case: Case, seconds: int, load: Load, blank: Sample) -> Sample:
     requests = case.requests()
     file = load.folder / "open.bin"
     file.write_bytes(b"".join(requests))
-    numbers = (aim.port, file, len(requests[0]), load.rate, load.seconds)
+    numbers = (aim.port, file, len(requests[0]), load.rate, seconds)
     watch = Watch(aim, load)
     ended = subprocess.run(
         [sys.executable, "-m", "sim.bench.peers.openloop", *map(str, numbers)],
         stdout=subprocess.PIPE,
         check=True,
-        timeout=load.seconds + OVERTIME_S_MAX,
+        timeout=seconds + OVERTIME_S_MAX,
     )
     told = msgspec.json.decode(ended.stdout, type=OpenTold)
     late = told.lag_p99_ms > LAG_MS_MAX
@@ -101,7 +100,7 @@ def _open(aim: Aim, case: Case, load: Load, blank: Sample) -> Sample:
     return watch.complete(sample)
 
 
-def _idle(aim: Aim, case: Case, _load: Load, blank: Sample) -> Sample:
+def _idle(aim: Aim, case: Case, _seconds: int, _load: Load, blank: Sample) -> Sample:
     assert aim.running is not None
     count = connections_possible(case.connections)
     each = connection_bytes(aim.port, aim.running.server, case.requests()[0], count)
@@ -109,7 +108,7 @@ def _idle(aim: Aim, case: Case, _load: Load, blank: Sample) -> Sample:
     return msgspec.structs.replace(blank, requests=count, connection_bytes=each, doubt=short)
 
 
-_KINDS: dict[Kind, Callable[[Aim, Case, Load, Sample], Sample]] = {
+_KINDS: dict[Kind, Callable[[Aim, Case, int, Load, Sample], Sample]] = {
     Kind.SATURATED: _saturated,
     Kind.OPEN: _open,
     Kind.IDLE: _idle,

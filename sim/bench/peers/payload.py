@@ -9,6 +9,9 @@ import msgspec
 LABELS = tuple(range(1000, 1060))
 """What the small requests are labelled with, in turn."""
 
+UNKNOWN_LABEL = 7777
+"""That no table knows."""
+
 FAILING_LABEL = 9503
 """Whose first tier answers 503 to every request."""
 
@@ -26,6 +29,11 @@ def small_requests() -> list[bytes]:
 def failing_requests() -> list[bytes]:
     """The same size; tier 0 fails on all of them."""
     return [_request(FAILING, _padded(FAILING_LABEL, SMALL_BYTES))]
+
+
+def unknown_requests() -> list[bytes]:
+    """The same size; whoever reads the label serves none of them."""
+    return [_request(HEALTHY, _padded(UNKNOWN_LABEL, SMALL_BYTES))]
 
 
 def tensor_requests(size_bytes: int) -> list[bytes]:

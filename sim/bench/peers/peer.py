@@ -38,6 +38,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     find: Callable[[], str | None]  # its program; None = it is not on this machine
     version: Callable[[str], str]
     command: Callable[[str, Site], list[str]] | None = None  # None: the upstream itself
+    reads_label: bool = False  # from the body: a label that it does not know is then not served
+    twin: str = ""  # the peer that it is compared with, and measured next to
     unable: Mapping[str, str] = {}  # cases that it cannot take part in, and why
     only: frozenset[str] | None = None  # the cases that a variant is measured in; None = all
 
@@ -61,11 +63,13 @@ def start(
     upstreams: Upstreams,
     certificate: Certificate | None,
 ) -> Running:
-    """Start it on `core`. Raises DidNotStart."""
+    """Start it on `core`, with a folder of its own in `folder`. Raises DidNotStart."""
     assert peer.command is not None
     port, tls_port = free_ports(2)
-    site = Site(port=port, tls_port=tls_port, folder=folder, upstreams=upstreams, certificate=certificate)
-    server = Server(peer.name, peer.command(program, site), core, folder)
+    own = folder / peer.name
+    own.mkdir(exist_ok=True)
+    site = Site(port=port, tls_port=tls_port, folder=own, upstreams=upstreams, certificate=certificate)
+    server = Server(peer.name, peer.command(program, site), core, own)
     server.wait_for(port)
     return Running(peer, server, port, tls_port)
 

@@ -19,6 +19,15 @@ ROWS = 10_000
 ROWS_FEW = 6
 CONCURRENCY, RATE = 1024, 1_000_000
 NEVER = 1_000_000_000
+TRACED_PERCENT = 1
+
+CLASSES = {  # of the labels: the first half is the more critical
+    "bottom-line": (LABELS[: len(LABELS) // 2], 1.0),
+    "experience": (LABELS[len(LABELS) // 2 :], 2.0),
+}
+"""By name: labels, and the deadline in seconds."""
+
+DEADLINES_S = {label: deadline_s for labels, deadline_s in CLASSES.values() for label in labels}
 
 
 def table(ports: Upstreams, rows: int) -> dict[str, object]:
@@ -42,8 +51,8 @@ def table(ports: Upstreams, rows: int) -> dict[str, object]:
         "version": 1,
         "labelers": [{"use": "json-field", "path": "parameters.label"}],
         "classes": [
-            {"name": "bottom-line", "label": list(LABELS[: len(LABELS) // 2]), "deadline": 1000},
-            {"name": "experience", "label": list(LABELS[len(LABELS) // 2 :]), "deadline": 2000},
+            {"name": name, "label": list(labels), "deadline": round(deadline_s * 1000)}
+            for name, (labels, deadline_s) in CLASSES.items()
         ],
         "applications": first | failing | {"c": _application(ports.c, limits)},
         "routes": routes,
@@ -82,7 +91,9 @@ class Command:
         file.write_bytes(msgspec.json.encode(table(site.upstreams, self._rows)))
         (admin,) = free_ports(1)
         addresses = ["--listen", f"127.0.0.1:{site.port}", "--admin", f"127.0.0.1:{admin}"]
-        queue = ["--queue", f"sqlite:///{_fresh(site.folder)}", "--log-level", "warning"]
+        queue = ["--queue", f"sqlite:///{_fresh(site.folder)}"]
+        collector = f"http://127.0.0.1:{site.upstreams.c}"
+        traces = ["--traces", collector, "--trace-ratio", str(TRACED_PERCENT / 100)]
         tls: list[str] = []
         if site.certificate is not None:
             pair = ["--tls-cert", str(site.certificate.chain), "--tls-key", str(site.certificate.key)]
@@ -90,7 +101,7 @@ class Command:
         python = [program, "-m"]
         if self._compiled:  # -P: not the plain files of the working directory
             python = ["/usr/bin/env", f"PYTHONPATH={COMPILED}", program, "-P", "-m"]
-        return [*python, "proxy.cli", "serve", str(file), *addresses, *tls, *queue]
+        return [*python, "proxy.cli", "serve", str(file), *addresses, *tls, *queue, *traces]
 
 
 def _fresh(folder: Path) -> Path:
@@ -105,11 +116,13 @@ def _version(_program: str) -> str:
 PENSTOCK = Peer(
     name="penstock",
     does=f"the whole job: label from the body, {ROWS:,} rows, classes with deadlines, weights, concurrency"
-    " and rate permits, breakers, 100 ms timeout, body kept, the next tier, metrics, durable tickets, TLS",
+    " and rate permits, breakers, 100 ms timeout, body kept up to 64 MiB, the next tier on errors and"
+    " timeouts, 1% traces, failures logged, metrics, durable tickets, TLS",
     install="pip install -e .",
     find=lambda: sys.executable,
     version=_version,
     command=Command(ROWS),
+    reads_label=True,
 )
 
 PENSTOCK_COMPILED = Peer(
@@ -119,6 +132,7 @@ PENSTOCK_COMPILED = Peer(
     find=lambda: sys.executable if (COMPILED / "proxy").exists() else None,
     version=_version,
     command=Command(ROWS, compiled=True),
+    reads_label=True,
 )
 
 PENSTOCK_FEW = Peer(
@@ -128,5 +142,19 @@ PENSTOCK_FEW = Peer(
     find=PENSTOCK.find,
     version=_version,
     command=Command(ROWS_FEW),
+    twin=PENSTOCK.name,
+    reads_label=True,
+    only=frozenset({"small-64"}),
+)
+
+PENSTOCK_COMPILED_FEW = Peer(
+    name=f"penstock-compiled-{ROWS_FEW}-rows",
+    does=f"as penstock-compiled, by a table of {ROWS_FEW} rows",
+    install=PENSTOCK_COMPILED.install,
+    find=PENSTOCK_COMPILED.find,
+    version=_version,
+    command=Command(ROWS_FEW, compiled=True),
+    twin=PENSTOCK_COMPILED.name,
+    reads_label=True,
     only=frozenset({"small-64"}),
 )

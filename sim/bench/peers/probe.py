@@ -29,8 +29,11 @@ class ProbeFailed(Exception):
     """A peer does not do what it is measured for."""
 
 
-def probe(port: int, *, proxy: bool, falls: bool, tls_port: int | None) -> None:
-    """Raises ProbeFailed. `proxy`: there is a draw to be made; `falls`: it can fall through."""
+def probe(port: int, *, proxy: bool, falls: bool, tls_port: int | None, labels: bool = False) -> None:
+    """Raises ProbeFailed.
+
+    `proxy`: there is a draw to be made; `falls`: it can fall through; `labels`: it says that it reads them.
+    """
     if proxy:
         check_shares(ask(port, payload.small_requests(), PROBES))
     else:
@@ -39,6 +42,8 @@ def probe(port: int, *, proxy: bool, falls: bool, tls_port: int | None) -> None:
         check_within(ask(port, payload.tensor_requests(size_bytes), 3), WEIGHTS)
     if falls:
         check_only(ask(port, payload.failing_requests(), PROBES_FAILING), "c")
+    if labels:
+        check_refused(port, payload.unknown_requests()[0])
     if tls_port is not None:
         check_within(ask(tls_port, payload.small_requests(), 3, tls=True), WEIGHTS)
 
@@ -50,7 +55,10 @@ def ask(port: int, requests: list[bytes], count: int, *, tls: bool = False) -> C
         with closing(_connect(port, tls=tls)) as connection:
             for number in range(count):
                 connection.sendall(requests[number % len(requests)])
-                found[_answerer(connection)] += 1
+                status, body = _answer(connection)
+                if status != 200:
+                    raise ProbeFailed(f"status {status}: {body[:200].decode(errors='replace')}")
+                found[str(json.loads(body)["model_name"])] += 1
     except (OSError, http.client.HTTPException) as error:
         how = "over TLS" if tls else "over plain HTTP"
         raise ProbeFailed(f"{how}, after {found.total()} answers: {error!r}") from error
@@ -66,6 +74,18 @@ def check_shares(found: Counter[str]) -> None:
     for letter, weight in WEIGHTS.items():
         if abs(found[letter] / found.total() - weight / total) > SHARE_TOLERANCE:
             raise ProbeFailed(f"the weights are {WEIGHTS}, the answers came as {dict(found)}")
+
+
+def check_refused(port: int, request: bytes) -> None:
+    """Raises ProbeFailed when the request is served: a label that nobody knows was not looked at."""
+    try:
+        with closing(_connect(port, tls=False)) as connection:
+            connection.sendall(request)
+            status, _ = _answer(connection)
+    except (OSError, http.client.HTTPException) as error:
+        raise ProbeFailed(f"asked with an unknown label: {error!r}") from error
+    if status < 400:
+        raise ProbeFailed(f"an unknown label was answered {status}: the label is not read")
 
 
 def check_within(found: Counter[str], letters: dict[str, int]) -> None:
@@ -89,10 +109,7 @@ def _connect(port: int, *, tls: bool) -> socket.socket:
     return context.wrap_socket(connection)
 
 
-def _answerer(connection: socket.socket) -> str:
+def _answer(connection: socket.socket) -> tuple[int, bytes]:
     answer = http.client.HTTPResponse(connection, method="POST")
     answer.begin()
-    body = answer.read()
-    if answer.status != 200:
-        raise ProbeFailed(f"status {answer.status}: {body[:200].decode(errors='replace')}")
-    return str(json.loads(body)["model_name"])
+    return answer.status, answer.read()

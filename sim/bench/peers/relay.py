@@ -119,6 +119,7 @@ RELAY = Peer(
     find=lambda: sys.executable,
     version=lambda _: f"{metadata.version('aiohttp')}, uvloop {metadata.version('uvloop')}",
     command=command,
+    reads_label=True,
 )
 
 

@@ -1,8 +1,8 @@
 """The report on the terminal: a table per case, what each peer does and lacks, and all that went wrong.
 
-In the tables: answers per second with 2xx, ×: that over the named peer's, CPU: the peer's processor time per
-request (the steadiest figure on a busy machine), core and others: who used the peer's core, lag: how late the
-generator itself was, +: over `direct`.
+In the tables: medians of the rounds, and the lowest and the highest round (min–max); answers per second with
+2xx, ×: that over the named peer's, CPU: the peer's processor time per request (the steadiest figure on a busy
+machine), core and others: who used the peer's core, lag: how late the generator itself was, +: over `direct`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.bench.peers.case import Case, Kind
+from sim.bench.peers.comparison import comparisons, cost_of_rows
 from sim.bench.peers.contest import VARIANT
-from sim.bench.peers.summary import REFERENCES, Spread, Summary
+from sim.bench.peers.summary import Spread, Summary
+
+COMPARED = {"envoy": "envoy", "haproxy": "haproxy", "aiohttp-relay": "relay"}
+"""Peers that have a column of ratios in the tables, and how it is headed."""
 
 Cell = Callable[[Summary], str]
 
@@ -42,6 +46,9 @@ def print_report(
     for case in cases:
         mine = [found[case.name, about.name] for about in abouts if (case.name, about.name) in found]
         console.print(case_table(case, mine))
+        lines = [line for summary in mine for line in comparisons(summary)] if compared(case) else []
+        for line in [*lines, *cost_of_rows(mine)]:
+            _say(console, f"  {line}", "cyan")
         for about in abouts:
             why = why_not(about, case, found.get((case.name, about.name)))
             if why:
@@ -69,6 +76,11 @@ def case_table(case: Case, summaries: Sequence[Summary]) -> Table:
     return table
 
 
+def compared(case: Case) -> bool:
+    """Whether its speeds say something: a constant rate is the same for all."""
+    return case.kind is Kind.SATURATED
+
+
 def why_not(about: About, case: Case, summary: Summary | None) -> str:
     """Why a peer has no row in a case's table; empty where it has one, or is a variant of one that has."""
     if summary is not None:
@@ -91,7 +103,7 @@ def troubles(summaries: Sequence[Summary]) -> list[str]:
 def doubts(summaries: Sequence[Summary]) -> list[str]:
     """A line for each peer and case whose figures may say little."""
     return [
-        f"doubtful: {each.peer}, {each.case}: {each.doubt} ({each.doubts} of {each.rounds} rounds)"
+        f"doubtful: {each.peer}, {each.case}: {each.doubt} ({each.doubts} of {each.turns} turns)"
         for each in summaries
         if each.doubt
     ]
@@ -113,17 +125,17 @@ def _plain(spread: Spread | None, form: str, scale: float = 1.0) -> str:
     return "-" if spread is None else form.format(spread.median * scale)
 
 
-def _added(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
+def _added(spread: Spread | None) -> str:
+    return "-" if spread is None else f"{spread.median:+.2f} ({spread.low:+.2f} to {spread.high:+.2f})"
 
 
 def _times(summary: Summary, other: str) -> str:
     ratio = summary.ratios.get(other)
-    return "-" if ratio is None else f"{ratio:.2f}"
+    return "-" if ratio is None else f"{ratio.median:.2f}"
 
 
 def _columns_of_ratios() -> dict[str, Cell]:
-    return {f"×{other.removeprefix('aiohttp-')}": (lambda s, o=other: _times(s, o)) for other in REFERENCES}  # type: ignore[misc]
+    return {f"×{heading}": (lambda s, o=other: _times(s, o)) for other, heading in COMPARED.items()}  # type: ignore[misc]
 
 
 _USE: dict[str, Cell] = {
@@ -143,14 +155,12 @@ COLUMNS: dict[Kind, dict[str, Cell]] = {
         **_USE,
     },
     Kind.OPEN: {
-        "answers/s": _rate,
-        "min–max": lambda s: _range(s.per_s),
         "p50 ms": lambda s: _plain(s.p50_ms, "{:.2f}"),
         "p99 ms": lambda s: _plain(s.p99_ms, "{:.2f}"),
         "p99.9 ms": lambda s: _plain(s.p999_ms, "{:.2f}"),
-        "+p50": lambda s: _added(s.added_p50_ms),
-        "+p99": lambda s: _added(s.added_p99_ms),
-        "+p99.9": lambda s: _added(s.added_p999_ms),
+        "+p50 (min to max)": lambda s: _added(s.added_p50_ms),
+        "+p99 (min to max)": lambda s: _added(s.added_p99_ms),
+        "+p99.9 (min to max)": lambda s: _added(s.added_p999_ms),
         "lag ms": lambda s: _plain(s.lag_ms, "{:.2f}"),
         **_USE,
     },

@@ -1,4 +1,4 @@
-"""What one measurement of one peer in one case gave."""
+"""What one turn of one peer in one case gave."""
 
 import msgspec
 
@@ -9,6 +9,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     peer: str
     case: str
     round: int
+    turn: int = 1  # of the round
     requests: int = 0  # answered with 2xx
     errors: int = 0  # anything else: another status, no answer, a broken connection
     trouble: str = ""  # the errors in words; empty = none

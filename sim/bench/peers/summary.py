@@ -1,6 +1,8 @@
-"""From samples to figures: medians over the rounds, their spread, and ratios to other peers.
+"""From samples to figures: a figure of each round, then their median, with the lowest and the highest round.
 
-A ratio is the median of the rounds' ratios, for two turns of one round have the machine's mood in common.
+A round's figure is the median of its turns. A ratio to another peer, or what is added to `direct`, is taken
+between two turns that belong together, seconds apart, before any median: they have the machine's mood in
+common.
 """
 
 import statistics
@@ -10,7 +12,13 @@ import msgspec
 
 from sim.bench.peers.sample import Sample
 
-REFERENCES = ("envoy", "haproxy", "aiohttp-relay")
+REFERENCES = ("envoy", "envoy-relay", "haproxy", "haproxy+label", "aiohttp-relay")
+TWINS = {"penstock": "penstock-6-rows", "penstock-compiled": "penstock-compiled-6-rows"}
+"""By name: the same by a table of few rows."""
+
+ERRORS_MAX = 0.01
+"""A share of what was answered. A peer that fails more than this in a turn is no reference in it."""
+
 BASE = "direct"
 """What latency is added to."""
 
@@ -29,6 +37,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     peer: str
     case: str
     rounds: int
+    turns: int  # in all rounds
     errors: int
     trouble: str  # of the first sample that had any
     doubts: int  # samples that may say little
@@ -42,10 +51,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     others: Spread | None
     lag_ms: Spread | None
     connection_bytes: Spread | None
-    added_p50_ms: float | None = None  # over `direct` in the same round
-    added_p99_ms: float | None = None
-    added_p999_ms: float | None = None
-    ratios: dict[str, float] = {}  # requests per second over those of the named peer
+    added_p50_ms: Spread | None  # over `direct` in the same turn
+    added_p99_ms: Spread | None
+    added_p999_ms: Spread | None
+    ratios: dict[str, Spread]  # requests per second over those of the named peer
+    cpu_ratios: dict[str, Spread]  # processor time of a request over that of the named peer
 
 
 SPREADS = (
@@ -63,41 +73,58 @@ def summarise(samples: Sequence[Sample]) -> list[Summary]:
 def _summary(case: str, peer: str, samples: Sequence[Sample]) -> Summary:
     of_case = [sample for sample in samples if sample.case == case]
     mine = [sample for sample in of_case if sample.peer == peer]
-    by_round = {(sample.peer, sample.round): sample for sample in of_case}
+    by_turn = {(sample.peer, sample.round, sample.turn): sample for sample in of_case}
 
-    def beside(other: str, read: Callable[[Sample, Sample], float | None]) -> float | None:
-        pairs = [(sample, by_round.get((other, sample.round))) for sample in mine]
-        return _median(read(one, two) for one, two in pairs if two is not None)
+    def beside(other: str, read: Callable[[Sample, Sample], float | None]) -> Spread | None:
+        pairs = [(sample, by_turn.get((other, sample.round, sample.turn))) for sample in mine]
+        return spread((one.round, read(one, two)) for one, two in pairs if two is not None and serves(two))
 
-    ratios = {other: beside(other, _ratio) for other in REFERENCES if other != peer}
+    def added(name: str) -> Spread | None:
+        return beside(BASE, lambda one, two: _difference(getattr(one, name), getattr(two, name)))
+
+    def ratios(name: str) -> dict[str, Spread]:
+        found = {
+            other: beside(other, lambda one, two: _ratio(getattr(one, name), getattr(two, name)))
+            for other in (*REFERENCES, *TWINS.values())
+            if other != peer
+        }
+        return {other: each for other, each in found.items() if each is not None}
+
     return Summary(
         peer=peer,
         case=case,
-        rounds=len(mine),
+        rounds=len({sample.round for sample in mine}),
+        turns=len(mine),
         errors=sum(sample.errors for sample in mine),
         trouble=next((sample.trouble for sample in mine if sample.trouble), ""),
         doubts=sum(bool(sample.doubt) for sample in mine),
         doubt=next((sample.doubt for sample in mine if sample.doubt), ""),
-        added_p50_ms=beside(BASE, lambda one, two: _difference(one.p50_ms, two.p50_ms)),
-        added_p99_ms=beside(BASE, lambda one, two: _difference(one.p99_ms, two.p99_ms)),
-        added_p999_ms=beside(BASE, lambda one, two: _difference(one.p999_ms, two.p999_ms)),
-        ratios={name: ratio for name, ratio in ratios.items() if ratio is not None},
-        **{name: _spread(getattr(sample, name) for sample in mine) for name in SPREADS},
+        added_p50_ms=added("p50_ms"),
+        added_p99_ms=added("p99_ms"),
+        added_p999_ms=added("p999_ms"),
+        ratios=ratios("per_s"),
+        cpu_ratios=ratios("cpu_us"),
+        **{name: spread((sample.round, getattr(sample, name)) for sample in mine) for name in SPREADS},
     )
 
 
-def _spread(values: Iterable[float | None]) -> Spread | None:
-    known = [value for value in values if value is not None]
-    return Spread(statistics.median(known), min(known), max(known)) if known else None
+def serves(sample: Sample) -> bool:
+    """Whether anybody is to be compared with it: not where it failed; many times nothing is no figure."""
+    return sample.errors <= ERRORS_MAX * sample.requests
 
 
-def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+def spread(values: Iterable[tuple[int, float | None]]) -> Spread | None:
+    """Of values by round, several of a round or one; None where there is none."""
+    by_round: dict[int, list[float]] = {}
+    for number, value in values:
+        if value is not None:
+            by_round.setdefault(number, []).append(value)
+    figures = [statistics.median(found) for found in by_round.values()]
+    return Spread(statistics.median(figures), min(figures), max(figures)) if figures else None
 
 
-def _ratio(one: Sample, two: Sample) -> float | None:
-    return one.per_s / two.per_s if one.per_s is not None and two.per_s else None
+def _ratio(one: float | None, two: float | None) -> float | None:
+    return one / two if one is not None and two else None
 
 
 def _difference(one: float | None, two: float | None) -> float | None:

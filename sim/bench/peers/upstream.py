@@ -16,6 +16,8 @@ from sim.bench.peers.server import Server, free_ports
 WEIGHTS = {"a": 10, "b": 50}
 TIMEOUT_MS = 100
 BODY_BYTES_MAX = 64 * 1024 * 1024
+TRACES_PATH = "/v1/traces"
+"""Of a collector, by OTLP over HTTP: every one of them says that it took all, and keeps nothing."""
 
 
 class Upstreams(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,5 +80,6 @@ def _server(letter: str, port: int) -> str:
     location = /v2/models/{FAILING}/infer {{ {failing} }}
     location = /v2/models/{LARGE}/infer {{ mirror /read; error_page 404 =200 @answer; root /nowhere; }}
     location = /read {{ internal; return 204; }}
+    location = {TRACES_PATH} {{ return 200 '{{}}'; }}
     location @answer {{ {answer} }}
   }}"""

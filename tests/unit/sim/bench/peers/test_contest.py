@@ -1,4 +1,4 @@
-"""The rounds: everybody's turn, in a shuffled order, and nobody's failure stops the others."""
+"""The rounds: everybody's turns, in a shuffled order, and nobody's failure stops the others."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from sim.bench.peers.__main__ import Results, exit_code, main
 from sim.bench.peers.case import CASES, chosen
 from sim.bench.peers.contest import VARIANT, Contest, Entry, takes_part
 from sim.bench.peers.machine import describe
-from sim.bench.peers.peer import Peer
+from sim.bench.peers.peer import Peer, Running
 from sim.bench.peers.probe import ProbeFailed
 from sim.bench.peers.sample import Sample
 from sim.bench.peers.summary import summarise
@@ -30,7 +30,8 @@ class Record:
     """Stands in for the probe and the measuring."""
 
     def __init__(self) -> None:
-        self.measured: list[tuple[str, int]] = []
+        self.measured: list[tuple[str, int, int]] = []
+        self.spans: set[tuple[str, int]] = set()
         self.refuse = False
         self.speeds: dict[str, float] = {}
 
@@ -38,9 +39,11 @@ class Record:
         if self.refuse:
             raise ProbeFailed("status 503")
 
-    def measure(self, aim, case, number, load) -> Sample:
-        self.measured.append((aim.name, number))
-        return Sample(peer=aim.name, case=case.name, round=number, per_s=self.speeds.get(aim.name, 1.0))
+    def measure(self, aim, case, when, seconds, load) -> Sample:
+        self.measured.append((aim.name, *when))
+        self.spans.add((case.name, seconds))
+        speeds = self.speeds.get(aim.name, [1.0])
+        return Sample(peer=aim.name, case=case.name, round=when[0], per_s=speeds[when[1] % len(speeds)])
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def record(monkeypatch) -> Record:
 
 @pytest.fixture
 def contest_of(tmp_path):
-    def build(*peers: Peer, says=None, cases=("small-64",)) -> Contest:
+    def build(*peers: Peer, says=None, cases=("small-16",), seed=1) -> Contest:
         return Contest(
             entries=[Entry(each, sys.executable) for each in peers],
             cases=chosen(cases, quick=False),
@@ -63,17 +66,23 @@ def contest_of(tmp_path):
             upstreams=Upstreams(a=1, b=2, c=3),
             certificate=None,
             folder=tmp_path,
+            seed=seed,
             say=(says if says is not None else []).append,
         )
 
     return build
 
 
-def test_in_each_round_every_peer_has_one_turn(record, contest_of) -> None:
-    """Interleaved: what the machine does meanwhile meets all alike."""
-    contest_of(peer("x"), peer("y"), peer("z")).rounds(5, seconds=1, rate=1.0, seed=1)
-    for number in range(1, 6):
-        assert sorted(name for name, when in record.measured if when == number) == ["x", "y", "z"]
+def names(record: Record) -> list[str]:
+    return [name for name, _, _ in record.measured]
+
+
+def test_the_turns_of_a_case_go_round_all_peers(record, contest_of) -> None:
+    """What the machine does meanwhile meets all alike; nobody has two turns before all others have one."""
+    contest_of(peer("x"), peer("y"), peer("z")).rounds(2, turns=3, seconds=1, rate=1.0)
+    assert [when[1:] for when in record.measured[::3]] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    for first in range(0, 18, 3):
+        assert sorted(names(record)[first : first + 3]) == ["x", "y", "z"]
 
 
 def test_the_order_is_shuffled_and_the_seed_repeats_it(record, contest_of) -> None:
@@ -81,11 +90,49 @@ def test_the_order_is_shuffled_and_the_seed_repeats_it(record, contest_of) -> No
     orders = []
     for seed in (1, 1, 2):
         record.measured.clear()
-        contest_of(*(peer(name) for name in "uvwxyz")).rounds(3, seconds=1, rate=1.0, seed=seed)
-        orders.append([name for name, _ in record.measured])
+        contest_of(*(peer(name) for name in "uvwxyz"), seed=seed).rounds(3, turns=1, seconds=1, rate=1.0)
+        orders.append(names(record))
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]
     assert orders[0][:6] != orders[0][6:12]
+
+
+def test_a_peer_and_its_twin_have_their_turns_one_after_the_other(record, contest_of) -> None:
+    """Their ratio is a few hundredths: less than the machine changes within a minute."""
+    peers = [peer("x"), peer("y"), peer("z"), peer("x-few", twin="x")]
+    contest_of(*peers).rounds(20, turns=1, seconds=1, rate=1.0)
+    turns = [names(record)[first : first + 4] for first in range(0, 80, 4)]
+    gaps = [turn.index("x") - turn.index("x-few") for turn in turns]
+    assert set(gaps) == {1, -1}
+
+
+def test_all_peers_of_a_round_run_at_once_and_are_fresh_in_the_next(record, contest_of, monkeypatch) -> None:
+    """No start lies between two turns that are compared; one lucky process does not serve all rounds."""
+    events: list[str] = []
+
+    class Stands:
+        def __init__(self, name: str) -> None:
+            self.stop = lambda: events.append(f"stop {name}")
+
+    def started(peer, program, **_) -> Running:
+        events.append(f"start {peer.name}")
+        return Running(peer, Stands(peer.name), 1, 2)
+
+    monkeypatch.setattr(contest_module, "start", started)
+    peers = [peer(name, command=lambda *_: []) for name in "xy"]
+    contest_of(*peers).rounds(2, turns=3, seconds=1, rate=1.0)
+    assert events == ["start x", "start y", "stop y", "stop x"] * 2
+    assert len(record.measured) == 12
+
+
+def test_a_turn_of_the_open_loop_is_longer_and_idle_connections_have_one(record, contest_of) -> None:
+    """A 99.9th percentile needs many requests, and a peer is fresh once."""
+    proxy = peer("x", command=lambda *_: [])
+    contest = contest_of(peer("y"), cases=("open-loop", "small-16"))
+    contest.rounds(1, turns=2, seconds=2, rate=1.0)
+    assert record.spans == {("open-loop", 6), ("small-16", 2)}
+    assert (case("idle").turns(4), case("tls").turns(4), case("small-64").turns(4)) == (1, 4, 12)
+    assert takes_part(proxy, case("idle"), tls=False) is None
 
 
 def test_a_peer_that_does_not_start_is_told_and_the_others_are_measured(record, contest_of) -> None:
@@ -93,8 +140,8 @@ def test_a_peer_that_does_not_start_is_told_and_the_others_are_measured(record, 
     says: list[str] = []
     broken = peer("broken", command=lambda program, _: [program, "-c", "raise SystemExit('boom')"])
     contest = contest_of(broken, peer("sound"), says=says)
-    contest.rounds(1, seconds=1, rate=1.0, seed=1)
-    assert [name for name, _ in record.measured] == ["sound"]
+    contest.rounds(1, turns=1, seconds=1, rate=1.0)
+    assert names(record) == ["sound"]
     (failure,) = contest.failures
     assert "broken did not start in round 1" in failure
     assert "boom" in failure
@@ -105,14 +152,14 @@ def test_a_peer_that_fails_the_probe_is_not_measured(record, contest_of) -> None
     """Its figures would be those of another job."""
     record.refuse = True
     contest = contest_of(peer("x"))
-    contest.rounds(1, seconds=1, rate=1.0, seed=1)
+    contest.rounds(1, turns=1, seconds=1, rate=1.0)
     assert record.measured == []
     assert contest.failures == ["x failed the probe in round 1: status 503"]
 
 
 def test_the_open_loops_rate_is_half_of_what_the_slowest_peer_can(record, contest_of) -> None:
-    """Variants do not count; with nobody there is none."""
-    record.speeds = {"fast": 900.0, "slow": 300.0, "variant": 10.0}
+    """Of its turns the middle one; variants do not count; with nobody there is none."""
+    record.speeds = {"fast": [900.0], "slow": [20.0, 300.0, 4000.0], "variant": [10.0]}
     contest = contest_of(peer("fast"), peer("slow"), peer("variant", only=frozenset({"tls"})))
     assert contest.trial() == 150.0
     assert contest_of().trial() is None
@@ -145,7 +192,14 @@ def test_a_smoke_run_opens_fewer_idle_connections_and_its_title_says_so() -> Non
 
 @pytest.mark.parametrize(
     ("failures", "troubled", "code"),
-    [([], (), 0), ([], ("aiohttp-relay",), 0), ([], ("penstock",), 1), ([], ("direct",), 1), (["x"], (), 1)],
+    [
+        ([], (), 0),
+        ([], ("aiohttp-relay",), 0),
+        ([], ("penstock",), 1),
+        ([], ("penstock-compiled",), 1),
+        ([], ("direct",), 1),
+        (["x"], (), 1),
+    ],
 )
 def test_errors_of_penstock_and_of_the_harness_fail_the_run_and_those_of_others_are_results(
     failures, troubled, code
@@ -155,7 +209,7 @@ def test_errors_of_penstock_and_of_the_harness_fail_the_run_and_those_of_others_
         Sample(peer=name, case="small-64", round=1, errors=1, trouble="1 not 2xx") for name in troubled
     ]
     results = Results(
-        machine=describe(), rounds=1, seconds=1, seed=1, open_rate=1.0, peers=[], samples=samples,
+        machine=describe(), rounds=1, turns=1, seconds=1, seed=1, open_rate=1.0, peers=[], samples=samples,
         summaries=summarise(samples), failures=failures,
     )  # fmt: skip
     assert exit_code(results) == code

@@ -53,9 +53,7 @@ def cores(monkeypatch) -> dict[int, float]:
 
 @pytest.fixture
 def load(tmp_path, cores) -> Load:
-    return Load(
-        seconds=1, rate=100.0, peer_core=PEER_CORE, load_core=LOAD_CORE, upstream=Used(), folder=tmp_path
-    )
+    return Load(rate=100.0, peer_core=PEER_CORE, load_core=LOAD_CORE, upstream=Used(), folder=tmp_path)
 
 
 def case(name: str):
@@ -82,7 +80,7 @@ def test_without_figures_wrks_words_are_the_error() -> None:
 def test_a_saturated_sample_counts_only_answers_with_2xx(load, monkeypatch) -> None:
     """Refusing fast is no speed; and the errors are named."""
     monkeypatch.setattr(measure_module, "run_wrk", lambda *_, **__: read_told(FIGURES))
-    sample = measure(Aim(name="x", port=1), case("small-64"), 3, load)
+    sample = measure(Aim(name="x", port=1), case("small-64"), (3, 1), 1, load)
     assert (sample.peer, sample.case, sample.round) == ("x", "small-64", 3)
     assert (sample.requests, sample.errors, sample.per_s) == (990, 20, 495.0)
     assert (sample.p50_ms, sample.p99_ms) == (1.5, 3.0)
@@ -97,7 +95,7 @@ def test_no_answer_at_all_is_trouble_though_nothing_else_went_wrong(load, monkey
         duration_us=1_000_000,
     )
     monkeypatch.setattr(measure_module, "run_wrk", lambda *_, **__: silent)
-    assert measure(Aim(name="x", port=1), case("small-64"), 1, load).trouble == "no answer at all"
+    assert measure(Aim(name="x", port=1), case("small-64"), (1, 1), 1, load).trouble == "no answer at all"
 
 
 def test_a_generator_that_breaks_gives_a_sample_with_the_reason(load, monkeypatch) -> None:
@@ -107,7 +105,7 @@ def test_a_generator_that_breaks_gives_a_sample_with_the_reason(load, monkeypatc
         raise WrkFailed("wrk was still running")
 
     monkeypatch.setattr(measure_module, "run_wrk", breaks)
-    sample = measure(Aim(name="x", port=1), case("small-64"), 1, load)
+    sample = measure(Aim(name="x", port=1), case("small-64"), (1, 1), 1, load)
     assert (sample.errors, sample.trouble) == (1, "WrkFailed: wrk was still running")
     assert sample.per_s is None
 
@@ -119,7 +117,7 @@ def test_a_generator_that_was_late_makes_the_sample_doubtful(load, tmp_path, mon
     fake.write_text(f"#!/bin/sh\necho '{OPEN_FIGURES.replace('LAG', lag)}'\n")
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(sys, "executable", str(fake))
-    sample = measure(Aim(name="x", port=1), case("open-loop"), 1, load)
+    sample = measure(Aim(name="x", port=1), case("open-loop"), (1, 1), 1, load)
     assert (sample.per_s, sample.p99_ms, sample.trouble, sample.doubt) == (25.0, 1.0, "", doubt)
 
 
@@ -147,7 +145,7 @@ def test_other_work_on_either_core_makes_the_sample_doubtful(load, cores, monkey
     monkeypatch.setattr(measure_module, "run_wrk", lambda *_, **__: read_told(FIGURES))
     cores.update(step_s)
     running = Running(None, Used(1000.0), 1, 2)
-    sample = measure(Aim(name="x", port=1, running=running), case("small-64"), 1, load)
+    sample = measure(Aim(name="x", port=1, running=running), case("small-64"), (1, 1), 1, load)
     assert sample.doubt.endswith(doubt)
     assert bool(sample.doubt) == bool(doubt)
     assert sample.cpu_us == pytest.approx(1000.0 / 990 * 1e6)

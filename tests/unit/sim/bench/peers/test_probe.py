@@ -9,8 +9,8 @@ from itertools import cycle
 
 import pytest
 
-from sim.bench.peers.payload import HEALTHY, LARGE, small_requests
-from sim.bench.peers.probe import PROBES, ProbeFailed, ask, check_only, check_shares, probe
+from sim.bench.peers.payload import HEALTHY, LARGE, small_requests, unknown_requests
+from sim.bench.peers.probe import PROBES, ProbeFailed, ask, check_only, check_refused, check_shares, probe
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -121,3 +121,17 @@ def test_a_peer_that_claims_to_fall_through_and_does_not_fails(serve) -> None:
     port = serve((200, "a"))
     with pytest.raises(ProbeFailed, match="only c"):
         probe(port, proxy=False, falls=True, tls_port=None)
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_peer_that_does_not_serve_an_unknown_label_has_read_it(serve, status) -> None:
+    """Each refuses in its own way."""
+    kinds: list[str] = []
+    check_refused(serve((status, "a"), seen=kinds), unknown_requests()[0])
+    assert kinds == [HEALTHY]
+
+
+def test_a_peer_that_serves_an_unknown_label_though_it_says_that_it_reads_labels_fails(serve) -> None:
+    """Its figures would be those of a relay."""
+    with pytest.raises(ProbeFailed, match="the label is not read"):
+        probe(serve((200, "a")), proxy=False, falls=False, tls_port=None, labels=True)

@@ -1,15 +1,12 @@
 """What the reader is told; above all what could not be measured."""
 
 import io
-import sys
 
 import msgspec
-import pytest
 from rich.console import Console
 
 from sim.bench.peers.case import CASES, Case
 from sim.bench.peers.contest import VARIANT
-from sim.bench.peers.picture import NoPictures, bars, draw, shown
 from sim.bench.peers.report import About, print_report
 from sim.bench.peers.sample import Sample
 from sim.bench.peers.summary import summarise
@@ -26,7 +23,7 @@ def about(name: str, **fields) -> About:
 
 def report(cases, abouts, samples, failures=()) -> str:
     out = io.StringIO()
-    print_report(Console(file=out, width=150), cases, abouts, summarise(samples), failures)
+    print_report(Console(file=out, width=190), cases, abouts, summarise(samples), failures)
     return out.getvalue()
 
 
@@ -79,24 +76,31 @@ def test_errors_and_doubts_stand_below_the_tables() -> None:
     ]
     text = report([case("small-64")], [about("envoy"), about("nginx")], samples)
     assert "TROUBLE: envoy, small-64: 7 not 2xx (7 errors in 1 rounds)" in text
-    assert "doubtful: nginx, small-64: others had 40% of its core (1 of 1 rounds)" in text
+    assert "doubtful: nginx, small-64: others had 40% of its core (1 of 1 turns)" in text
 
 
-def test_the_picture_has_a_bar_for_each_measured_peer_and_marks_those_with_trouble() -> None:
-    """By what the case measures."""
-    samples = [small("nginx"), small("envoy", trouble="7 not 2xx"), small("haproxy", per_s=None)]
-    found = bars(case("small-64"), summarise(samples))
-    assert [(name, spread.median) for name, spread in found] == [("envoy (!)", 12_345.0), ("nginx", 12_345.0)]
+def test_ratios_stand_below_a_saturated_case_with_their_spread_over_the_rounds() -> None:
+    """And what 10,000 rows cost beside 6: a median alone would hide how sure it is."""
+    speeds = {"penstock": (50.0, 60.0), "envoy": (100.0, 100.0), "penstock-6-rows": (50.0, 61.0)}
+    samples = [
+        small(peer, round=number, per_s=per_s)
+        for peer, found in speeds.items()
+        for number, per_s in enumerate(found)
+    ]
+    text = report([case("small-64")], [about(name) for name in speeds], samples)
+    assert "penstock, answers/s: ×envoy 0.55 (0.50–0.60)" in text
+    assert "penstock, CPU: ×envoy 1.00 (1.00–1.00)" in text
+    assert "10,000 rows: penstock over penstock-6-rows: answers/s 0.99 (0.98–1.00), CPU 1.00" in text
+    assert "envoy, answers/s" not in text
 
 
-def test_without_matplotlib_there_is_no_picture_and_it_says_why(tmp_path, monkeypatch) -> None:
-    """The figures are worth having without it."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(NoPictures, match="pip install matplotlib"):
-        draw(tmp_path / "a.svg", CASES, [], "a machine")
-
-
-@pytest.mark.parametrize(("value", "text"), [(12_345.6, "12,346"), (0.12345, "0.123"), (99.94, "99.9")])
-def test_figures_in_the_picture_are_short(value, text) -> None:
-    """Nobody reads a power of ten on a bar."""
-    assert shown(value) == text
+def test_what_the_open_loop_adds_is_told_with_its_spread() -> None:
+    """Speeds are not compared there: they are all the same."""
+    samples = [
+        Sample(peer=peer, case="open-loop", round=number, per_s=1e3, p50_ms=1.0, p99_ms=p99_ms, p999_ms=9.0)
+        for peer, found in {"direct": (1.0, 1.0), "penstock": (3.0, 4.0)}.items()
+        for number, p99_ms in enumerate(found)
+    ]
+    text = report([case("open-loop")], [about("direct"), about("penstock")], samples)
+    assert "+2.50 (+2.00 to +3.00)" in text
+    assert "×" not in text
