@@ -1,10 +1,15 @@
-"""Compiles the hot path with mypyc where PENSTOCK_COMPILE=1 asks for it; all else stands in pyproject.toml.
+"""Compiles the hot path with mypyc and Cython; all else stands in pyproject.toml.
 
-The compiled modules are the same files as the plain ones, which remain the fallback: without the variable, or
-without a C compiler, nothing is compiled. Build with `--no-build-isolation` where mypy is installed.
+A wheel (`pip install .`) is compiled where there is a C compiler with Python's headers; an editable install
+never is: the plain files stay as they are. PENSTOCK_COMPILE=0 says no, PENSTOCK_COMPILE=1 fails where it cannot be.
+The compiled modules are the same files as the plain ones, which lie beside them and are the fallback.
 """
 
 import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
 
 from setuptools import setup
 
@@ -50,9 +55,20 @@ HOT_PATH = [
 ]
 
 
+def wanted() -> bool:
+    """Whether to compile: as PENSTOCK_COMPILE says, else for a wheel where a compiler is at hand."""
+    asked = os.environ.get("PENSTOCK_COMPILE", "")
+    if asked in ("0", "1"):
+        return asked == "1"
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    found = shutil.which(compiler) is not None and headers.exists()
+    return "bdist_wheel" in sys.argv and sys.platform == "linux" and found
+
+
 def extensions() -> list[object]:
-    """What is to be compiled: nothing unless asked for."""
-    if os.environ.get("PENSTOCK_COMPILE") != "1":
+    """What is to be compiled."""
+    if not wanted():
         return []
     from Cython.Build import cythonize  # noqa: PLC0415
     from mypyc.build import mypycify  # noqa: PLC0415 - needed only here

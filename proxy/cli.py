@@ -109,6 +109,11 @@ def commands() -> None:
     default=1,
     help="That serve callers, on one address (Linux). An application's limits hold for all of them together.",
 )
+@click.option(
+    "--pin",
+    is_flag=True,
+    help="Each of several processes to a core of its own: where the machine serves the proxy alone.",
+)
 @click.option("--drain-s", type=click.FloatRange(0), default=25.0, help="For requests to end after SIGTERM.")
 @click.option(
     "--log-level",
@@ -138,6 +143,7 @@ def serve(
     tls_listen: tuple[str, int] | None,
     queue: str,
     processes: int,
+    pin: bool,
     body_bytes_max: int,
     connections_max: int,
     drain_s: float,
@@ -158,12 +164,24 @@ def serve(
             tls_listen=tls_listen,
             queue=queue,
             processes=processes,
+            pin=_checked_pin(pin, processes),
             log_level=log_level,
             drain_s=drain_s,
             edge=EdgeLimits(body_bytes_max=body_bytes_max, connections_max=connections_max),
             traces=TraceOptions(to=traces, ratio=trace_ratio),
         )
     )
+
+
+def _checked_pin(pin: bool, processes: int) -> bool:
+    import os
+
+    cores = len(os.sched_getaffinity(0)) if pin else processes
+    if pin and processes == 1:
+        raise click.UsageError("--pin is for several processes (--processes N)")
+    if processes > cores:
+        raise click.UsageError(f"--pin: {processes} processes want as many cores, and there are {cores}")
+    return pin
 
 
 def _certificate_files(

@@ -27,6 +27,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     tls_listen: Address | None = None  # TLS is spoken there, and none at `listen`
     queue: str = "sqlite:///penstock.db"
     processes: int = 1
+    pin: bool = False  # each of several processes to a core of its own
     log_level: str = "info"
     drain_s: float = 25.0
     seed: int | None = None  # of the weighted draws; None = a fresh one

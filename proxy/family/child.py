@@ -68,6 +68,8 @@ async def live(channel: Channel[Down]) -> int:
     begin = await channel.receive()
     if not isinstance(begin, Begin):
         return 1  # the supervisor has gone
+    if begin.core is not None:
+        os.sched_setaffinity(0, {begin.core})
     log = open_log(begin.log_level, process=begin.column)
     watchdog = Watchdog()
     watchdog.start()

@@ -52,6 +52,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     column: int  # its number, from 1; also its column of the ledger
     processes: int
+    core: int | None  # that it keeps to; None = where the system puts it
     memory: int  # the descriptor of the ledger's memory
     table: str  # the path; only for what the table names relative to it
     edition: Edition

@@ -7,6 +7,7 @@ goes to every child with its generation; each child swaps whole tables, in the s
 
 import asyncio
 import contextlib
+import os
 import tempfile
 from pathlib import Path
 
@@ -201,6 +202,7 @@ class Supervisor:
         return Begin(
             column=column,
             processes=options.processes,
+            core=sorted(os.sched_getaffinity(0))[column - 1] if options.pin else None,
             memory=self.memory,
             table=str(options.table),
             edition=self.edition(),

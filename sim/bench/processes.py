@@ -5,7 +5,7 @@ cores they are given, so that on a small machine nobody has a core that others l
 
 - `one`: a proxy of one process, a wrk, and the model servers, all on one core;
 - `two processes`: a proxy of two, two wrks, and the model servers, on two cores, where the system puts them;
-- `proxy pinned`: the same, but each process of the proxy has a core of its own;
+- `proxy pinned`: the same with `--pin`: each process of the proxy has a core of its own;
 - `all pinned`: so have each wrk and each model server;
 - `two proxies`: `one` twice at the same time, a core each, nothing shared. It shows what the machine gives:
   two cores share caches and memory, and those of a hypervisor may share much more.
@@ -152,10 +152,8 @@ def _part(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             upstreams = _upstreams(stack, nginx, cores, folder)
             ports = [each for _, each in upstreams]
-            pid, port = stack.enter_context(_serving(processes, ports, folder))
+            pid, port = stack.enter_context(_serving(processes, ports, folder, pin=setup.proxy_pinned))
             family = [pid, *_children(pid)]
-            if setup.proxy_pinned:
-                _pin(family[1:], cores)
             if setup.all_pinned:
                 _pin([server.pid for server, _ in upstreams], cores)
             _load(port, 1, 1, folder, pinned=False)  # connections to the model servers are made
@@ -199,15 +197,19 @@ def _pin(pids: Sequence[int], cores: frozenset[int]) -> None:
 
 
 @contextmanager
-def _serving(processes: int, upstreams: list[Upstreams], folder: Path) -> Iterator[tuple[int, int]]:
+def _serving(
+    processes: int, upstreams: list[Upstreams], folder: Path, *, pin: bool
+) -> Iterator[tuple[int, int]]:
     """A proxy of so many processes; its process id and its port."""
     file = folder / "table.yaml"
     file.write_bytes(msgspec.json.encode(_table(upstreams)))
     port, admin = free_ports(2)
     addresses = ("--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}")
     more = ("--queue", "memory://", "--log-level", "error", "--processes", str(processes))
+    pinned = ("--pin",) if pin else ()
     proxy = subprocess.Popen(
-        [sys.executable, "-m", "proxy.cli", "serve", str(file), *addresses, *more], stdout=subprocess.PIPE
+        [sys.executable, "-m", "proxy.cli", "serve", str(file), *addresses, *more, *pinned],
+        stdout=subprocess.PIPE,
     )
     try:
         assert proxy.stdout is not None

@@ -126,6 +126,16 @@ async def test_expectations_that_hold_exit_0_and_others_exit_2_with_their_line(t
     assert f"{expect}:" in ended.err
 
 
+async def test_pinning_wants_several_processes_and_a_core_for_each() -> None:
+    """Two processes on one core are slower than one: said at once, not found out in the night."""
+    single = await penstock("serve", str(FOUNDING), "--pin")
+    assert single.code == 2
+    assert "--processes" in single.err
+    crowded = await penstock("serve", str(FOUNDING), "--pin", "--processes", "64")
+    assert crowded.code == 2
+    assert "64 processes want as many cores" in crowded.err
+
+
 async def test_explain_says_who_would_serve_and_with_what_share(tmp_path: Path) -> None:
     """By label, and by payload through the table's own labelers."""
     by_label = await penstock("explain", str(FOUNDING), "--label", "1125", "--json")

@@ -45,13 +45,13 @@ CASES = (
     Case(name="fall-through", title="tier 0 answers 503 to every request", requests=failing_requests),
     Case(
         name="tensor-100k",
-        title="100 KB binary tensors, 16 connections",
+        title="100 KB tensors, 16 connections",
         connections=16,
         requests=lambda: tensor_requests(100_000),
     ),
     Case(
         name="tensor-1m",
-        title="1 MB binary tensors, 8 connections",
+        title="1 MB tensors, 8 connections",
         connections=8,
         requests=lambda: tensor_requests(1_000_000),
     ),

@@ -37,6 +37,22 @@ async def test_sigterm_lets_the_requests_of_all_processes_end(
     assert (await penstock("queue", "stats", "--queue", queue)).code == 0
 
 
+async def test_pinned_processes_keep_to_a_core_each_also_when_started_again(
+    stub: StubServer, tmp_path: Path
+) -> None:
+    """The system may put both on one core for long: on a machine of their own they must not share it."""
+    path = tmp_path / "table.yaml"
+    path.write_text(TABLE.format(url=stub.url, limits=""))
+    proxy = FamilyProcess(path, "memory://", tmp_path / "log", "--pin")
+    await proxy.start()
+    cores = [{core} for core in sorted(os.sched_getaffinity(0))[:2]]
+    assert [os.sched_getaffinity(pid) for _, pid in sorted(proxy.children().items())] == cores
+    os.kill(proxy.children()[2], signal.SIGKILL)
+    await proxy.whole_again(1)
+    assert [os.sched_getaffinity(pid) for _, pid in sorted(proxy.children().items())] == cores
+    assert await proxy.stop() == 0
+
+
 async def test_a_second_signal_does_not_wait_for_the_requests_of_any_process(
     stub: StubServer, tmp_path: Path
 ) -> None:

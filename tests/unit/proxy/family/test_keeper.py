@@ -49,6 +49,7 @@ class StandInFamily:
         return Begin(
             column=column,
             processes=1,
+            core=None,
             memory=1,
             table="t",
             edition=self.edition,

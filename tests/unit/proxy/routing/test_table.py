@@ -132,6 +132,17 @@ def test_the_memory_of_plans_is_bounded_by_their_number(monkeypatch: pytest.Monk
         assert len(table._plans) <= 3
 
 
+def test_labels_that_nothing_names_do_not_fill_the_memory_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come to the same plan, but each in a label set of its own: one per user, say."""
+    monkeypatch.setattr(table_module, "PLANS_HELD_MAX", 3)
+    table = table_of(row(1, "a", "1"))
+    plan = table.plan(("1",), drained=False)
+    for number in range(10):
+        assert table.plan(("1", f"user-{number}"), drained=False) is plan
+        assert table.plan(("1", f"user-{number}"), drained=False) is plan
+        assert len(table._seen) <= 3
+
+
 def test_the_memory_of_plans_is_bounded_by_the_rows_they_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few plans over many rows weigh as much as many plans over a few."""
     monkeypatch.setattr(table_module, "PLAN_ROWS_HELD_MAX", 10)
