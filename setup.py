@@ -1,7 +1,7 @@
 """Compiles the hot path with mypyc and Cython; all else stands in pyproject.toml.
 
 A wheel (`pip install .`) is compiled where there is a C compiler with Python's headers; an editable install
-never is: the plain files stay as they are. PENSTOCK_COMPILE=0 says no, PENSTOCK_COMPILE=1 fails where it cannot be.
+never is: the plain files stay as they are. PENSTOCK_COMPILE=0 says no; PENSTOCK_COMPILE=1 insists.
 The compiled modules are the same files as the plain ones, which lie beside them and are the fallback.
 """
 
