@@ -37,6 +37,7 @@ HOT_PATH = [
     "proxy/qos/breaker.py",
     "proxy/qos/gate.py",
     "proxy/qos/permits.py",
+    "proxy/qos/service.py",
     "proxy/reply.py",
     "proxy/request.py",
     "proxy/routing/choose.py",
