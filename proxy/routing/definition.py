@@ -33,6 +33,17 @@ BREAKER = Section(
         name="rest", reader=Milliseconds(), meaning="first rest in ms; doubles per failed probe; default 1000"
     ),
     Key(name="restMax", reader=Milliseconds(), meaning="longest rest in ms; default 8000"),
+    Key(
+        name="slow",
+        reader=Milliseconds(),
+        meaning="a call that takes longer, in ms, counts as slow; default: none does",
+    ),
+    Key(
+        name="slowRatio",
+        reader=Number(above=0, most=1),
+        meaning="share of slow calls among the latest that opens it; default 0.5",
+    ),
+    needs=("slowRatio", "slow"),
 )
 
 APPLICATION = Section(
@@ -72,7 +83,11 @@ APPLICATION = Section(
         reader=HeaderFields(),
         meaning="header fields added to each call; secrets as ${NAME} from the environment",
     ),
-    Key(name="breaker", reader=BREAKER, meaning="when the application is passed over for failing"),
+    Key(
+        name="breaker",
+        reader=BREAKER,
+        meaning="when the application is passed over for failing, or for being slow",
+    ),
     needs=("burst", "rate"),
 )
 

@@ -80,6 +80,8 @@ def _breaker(values: dict[str, Any], line: int, reports: Reports) -> BreakerLimi
         window_s=values.get("window", default.window_s),
         rest_s=rest_s,
         rest_max_s=rest_max_s,
+        slow_s=values.get("slow"),
+        slow_ratio=values.get("slowRatio", default.slow_ratio),
     )
 
 
