@@ -53,6 +53,10 @@ class Breaker:
         """May a call start now? Changes nothing."""
         return not self._rest_s or (now >= self._rested_s and not self._probing)
 
+    def rest_left_s(self, now: float) -> float:
+        """How long no call may start yet; 0.0 also while a probe is on its way."""
+        return max(0.0, self._rested_s - now)
+
     def begin(self) -> bool:
         """A call starts (`admits` said yes in this turn of the loop). True when it is the probe."""
         if self._rest_s:
