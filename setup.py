@@ -34,6 +34,7 @@ HOT_PATH = [
     "proxy/observe/meters.py",
     "proxy/pieces.py",
     "proxy/pipeline.py",
+    "proxy/qos/adaptive.py",
     "proxy/qos/breaker.py",
     "proxy/qos/budget.py",
     "proxy/qos/gate.py",

@@ -30,6 +30,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[str, ...]  # base URLs without a trailing slash
     model: str = ""  # the model's name there; empty = as the caller named it
     concurrency: int | None = None  # calls in flight at most
+    adaptive: bool = False  # the concurrency is lowered under overload (`qos/adaptive.py`)
     rate: float | None = None  # calls per second at most
     burst: int | None = None  # calls that may start at once within the rate; None = worth 10 ms, at least 1
     headers: tuple[tuple[bytes, bytes], ...] = ()  # added to each call, credentials say

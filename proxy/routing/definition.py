@@ -3,7 +3,7 @@
 from proxy.routing.address import Address
 from proxy.routing.credentials import HeaderFields
 from proxy.routing.labels import LABEL, Labels, Word
-from proxy.routing.readers import NUMBER_MAX, Choice, Many, Milliseconds, Number, Text, Whole
+from proxy.routing.readers import NUMBER_MAX, Choice, Flag, Many, Milliseconds, Number, Text, Whole
 from proxy.routing.section import Key, ListOf, MapOf, Section
 from proxy.routing.table import CLASSES_MAX
 
@@ -43,7 +43,7 @@ BREAKER = Section(
         reader=Number(above=0, most=1),
         meaning="share of slow calls among the latest that opens it; default 0.5",
     ),
-    needs=("slowRatio", "slow"),
+    needs={"slowRatio": "slow"},
 )
 
 APPLICATION = Section(
@@ -69,6 +69,11 @@ APPLICATION = Section(
         meaning="calls in flight at most, over all processes; default unlimited",
     ),
     Key(
+        name="adaptive",
+        reader=Flag(),
+        meaning="true: fewer than concurrency while the servers are overloaded; default false",
+    ),
+    Key(
         name="rate",
         reader=Number(above=0, most=NUMBER_MAX),
         meaning="calls per second at most, over all processes; default unlimited",
@@ -88,7 +93,7 @@ APPLICATION = Section(
         reader=BREAKER,
         meaning="when the application is passed over for failing, or for being slow",
     ),
-    needs=("burst", "rate"),
+    needs={"burst": "rate", "adaptive": "concurrency"},
 )
 
 LABELER = Section(

@@ -59,6 +59,7 @@ def _application(key: Scalar, values: dict[str, Any], reports: Reports) -> Appli
         endpoints=values["endpoints"],
         model=values.get("model", ""),
         concurrency=values.get("concurrency"),
+        adaptive=values.get("adaptive", False),
         rate=values.get("rate"),
         burst=values.get("burst"),
         headers=values.get("headers", ()),
