@@ -6,7 +6,12 @@ import msgspec
 
 
 class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """When an application is passed over for failing (see `qos/breaker.py`)."""
+    """When an application is passed over for failing, or for being slow (see `qos/breaker.py`).
+
+    Slow calls are counted only where the table says what is slow: what an application may take is its
+    owner's to know, and a wrong guess would take one out of service that is well. What exceeds a row's
+    timeout is a failure in any case.
+    """
 
     consecutive: int = 10  # failures in a row
     ratio: float = 0.5  # failures among the calls of the window
@@ -14,6 +19,8 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
     window_s: float = 10.0
     rest_s: float = 1.0  # first rest; doubles with each failed probe
     rest_max_s: float = 8.0
+    slow_s: float | None = None  # a call that takes longer is slow; None: none is
+    slow_ratio: float = 0.5  # slow calls among the latest ones, at least `calls_min` of them
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +30,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[str, ...]  # base URLs without a trailing slash
     model: str = ""  # the model's name there; empty = as the caller named it
     concurrency: int | None = None  # calls in flight at most
+    adaptive: bool = False  # the concurrency is lowered under overload (`qos/adaptive.py`)
     rate: float | None = None  # calls per second at most
     burst: int | None = None  # calls that may start at once within the rate; None = worth 10 ms, at least 1
     headers: tuple[tuple[bytes, bytes], ...] = ()  # added to each call, credentials say

@@ -3,7 +3,7 @@
 from proxy.routing.address import Address
 from proxy.routing.credentials import HeaderFields
 from proxy.routing.labels import LABEL, Labels, Word
-from proxy.routing.readers import NUMBER_MAX, Choice, Many, Milliseconds, Number, Text, Whole
+from proxy.routing.readers import NUMBER_MAX, Choice, Flag, Many, Milliseconds, Number, Text, Whole
 from proxy.routing.section import Key, ListOf, MapOf, Section
 from proxy.routing.table import CLASSES_MAX
 
@@ -33,6 +33,17 @@ BREAKER = Section(
         name="rest", reader=Milliseconds(), meaning="first rest in ms; doubles per failed probe; default 1000"
     ),
     Key(name="restMax", reader=Milliseconds(), meaning="longest rest in ms; default 8000"),
+    Key(
+        name="slow",
+        reader=Milliseconds(),
+        meaning="a call that takes longer, in ms, counts as slow; default: none does",
+    ),
+    Key(
+        name="slowRatio",
+        reader=Number(above=0, most=1),
+        meaning="share of slow calls among the latest that opens it; default 0.5",
+    ),
+    needs={"slowRatio": "slow"},
 )
 
 APPLICATION = Section(
@@ -58,6 +69,11 @@ APPLICATION = Section(
         meaning="calls in flight at most, over all processes; default unlimited",
     ),
     Key(
+        name="adaptive",
+        reader=Flag(),
+        meaning="true: fewer than concurrency while the servers are overloaded; default false",
+    ),
+    Key(
         name="rate",
         reader=Number(above=0, most=NUMBER_MAX),
         meaning="calls per second at most, over all processes; default unlimited",
@@ -72,8 +88,12 @@ APPLICATION = Section(
         reader=HeaderFields(),
         meaning="header fields added to each call; secrets as ${NAME} from the environment",
     ),
-    Key(name="breaker", reader=BREAKER, meaning="when the application is passed over for failing"),
-    needs=("burst", "rate"),
+    Key(
+        name="breaker",
+        reader=BREAKER,
+        meaning="when the application is passed over for failing, or for being slow",
+    ),
+    needs={"burst": "rate", "adaptive": "concurrency"},
 )
 
 LABELER = Section(

@@ -6,10 +6,10 @@ explained in `routing_tables/README.md`.
 
 from typing import Any
 
-from proxy.routing.document import Items, Node, Pairs, Scalar, compose, kind
+from proxy.routing.document import Items, Node, Pairs, compose, kind
 from proxy.routing.labels import Labels, Word
 from proxy.routing.problems import Problem, Reports, nearest
-from proxy.routing.readers import NUMBER_MAX, Milliseconds, Number, Schema
+from proxy.routing.readers import NUMBER_MAX, Flag, Milliseconds, Number, Schema
 from proxy.routing.section import Key, ListOf, Section
 from proxy.routing.table import Plan, Table
 
@@ -52,19 +52,6 @@ class _Tiers:
         return {"type": "array", "items": _SHARES.schema()}
 
 
-class _Flag:
-    """True or false."""
-
-    def read(self, node: Node, reports: Reports) -> bool | None:
-        if isinstance(node, Scalar) and isinstance(node.value, bool):
-            return node.value
-        reports.add(node.line, f"{kind(node)} is neither true nor false")
-        return None
-
-    def schema(self) -> Schema:
-        return {"type": "boolean"}
-
-
 _SHARES = _Shares()
 
 EXPECTATION = Section(
@@ -73,7 +60,7 @@ EXPECTATION = Section(
     Key(name="class", reader=Word("a class's name"), meaning="the name of its QoS class"),
     Key(name="deadline", reader=Milliseconds(), meaning="the deadline of its class in ms"),
     Key(name="tiers", reader=_Tiers(), meaning="all of its tiers in order: {application: weight, ...}"),
-    Key(name="unroutable", reader=_Flag(), meaning="true: no row matches; false: some row does"),
+    Key(name="unroutable", reader=Flag(), meaning="true: no row matches; false: some row does"),
     Key(name="never", reader=Labels(), meaning="applications that such a request must not reach, in no tier"),
 )
 EXPECTATIONS = ListOf(EXPECTATION, least=1, most=EXPECTATIONS_MAX)

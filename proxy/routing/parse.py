@@ -59,6 +59,7 @@ def _application(key: Scalar, values: dict[str, Any], reports: Reports) -> Appli
         endpoints=values["endpoints"],
         model=values.get("model", ""),
         concurrency=values.get("concurrency"),
+        adaptive=values.get("adaptive", False),
         rate=values.get("rate"),
         burst=values.get("burst"),
         headers=values.get("headers", ()),
@@ -80,6 +81,8 @@ def _breaker(values: dict[str, Any], line: int, reports: Reports) -> BreakerLimi
         window_s=values.get("window", default.window_s),
         rest_s=rest_s,
         rest_max_s=rest_max_s,
+        slow_s=values.get("slow"),
+        slow_ratio=values.get("slowRatio", default.slow_ratio),
     )
 
 

@@ -107,6 +107,22 @@ class Whole:
         return {"type": "integer", "minimum": self._least, "maximum": self._most}
 
 
+class Flag:
+    """True or false."""
+
+    def read(self, node: Node, reports: Reports) -> bool | None:
+        if isinstance(node, Scalar):
+            if node.broken:
+                return None
+            if isinstance(node.value, bool):
+                return node.value
+        reports.add(node.line, f"{kind(node)} is neither true nor false")
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": "boolean"}
+
+
 class Text:
     """A string that matches a pattern; `what` names it in problems ('a model name')."""
 

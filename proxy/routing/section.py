@@ -3,6 +3,7 @@
 Reports unknown, missing and wrong keys, and reads on: all problems of a table come out at once.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -25,12 +26,12 @@ class Section:
     """A mapping with these keys; an `open` one keeps unknown keys too, as somebody else's options."""
 
     def __init__(
-        self, what: str, *keys: Key, is_open: bool = False, needs: tuple[str, str] | None = None
+        self, what: str, *keys: Key, is_open: bool = False, needs: Mapping[str, str] | None = None
     ) -> None:
         self.what = what
         self.keys = {key.name: key for key in keys}
         self.is_open = is_open
-        self.needs = needs  # the first key means nothing without the second
+        self.needs = needs or {}  # a key that means nothing without the other
 
     def read(self, node: Node, reports: Reports) -> dict[str, Any] | None:
         """The values of the keys that are there and right; None when `node` is not a mapping."""
@@ -63,8 +64,8 @@ class Section:
             "required": [key.name for key in self.keys.values() if key.required],
             "additionalProperties": self.is_open,
         }
-        if self.needs is not None:
-            schema["dependentRequired"] = {self.needs[0]: [self.needs[1]]}
+        if self.needs:
+            schema["dependentRequired"] = {key: [other] for key, other in self.needs.items()}
         return schema
 
     def _unknown(self, name: Scalar, value: Node, reports: Reports) -> None:
@@ -82,8 +83,9 @@ class Section:
         for key in self.keys.values():
             if key.required and key.name not in there:
                 reports.add(node.line, f"{self.what} has no {key.name}", key.meaning)
-        if self.needs is not None and self.needs[0] in there and self.needs[1] not in there:
-            reports.add(node.line, f"{self.needs[0]} means nothing without {self.needs[1]}", "state both")
+        for name, other in self.needs.items():
+            if name in there and other not in there:
+                reports.add(node.line, f"{name} means nothing without {other}", "state both")
 
     def _form(self) -> str:
         return f"keys: {', '.join(self.keys)}"

@@ -1,0 +1,40 @@
+"""The options of quality of service: how they are taken, and what is wrong with them."""
+
+import pytest
+
+from proxy.routing.table import BreakerLimits
+from tests.stand_ins.tables import MINIMAL, parsed, refused, with_application
+
+
+def test_a_breaker_counts_slow_calls_where_the_table_says_what_is_slow() -> None:
+    """What is slow is its owner's to know: without `slow` no call is."""
+    table = parsed(with_application("breaker: {slow: 80, slowRatio: 0.25}"))
+    assert table.applications["1"].breaker == BreakerLimits(slow_s=0.08, slow_ratio=0.25)
+    assert parsed(with_application("breaker: {slow: 80}")).applications["1"].breaker.slow_ratio == 0.5
+    assert parsed(MINIMAL).applications["1"].breaker.slow_s is None
+
+
+def test_a_concurrency_is_adaptive_where_the_table_says_so() -> None:
+    """Servers that work in batches are slower under load, not worse: it is for their owner to say."""
+    assert parsed(with_application("concurrency: 4, adaptive: true")).applications["1"].adaptive
+    assert not parsed(with_application("concurrency: 4, adaptive: false")).applications["1"].adaptive
+    assert not parsed(with_application("concurrency: 4")).applications["1"].adaptive
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ("breaker: {slow: 0}", "0 is too small", "it must be above 0"),
+        ("breaker: {slow: 5, slowRatio: 1.5}", "1.5 is too large", "at most 1"),
+        ("adaptive: true", "adaptive means nothing without concurrency", "state both"),
+        ("concurrency: 1, adaptive: 1", "1 is neither true nor false", ""),
+        ("concurrency: 1, adaptive: [true]", "a list is neither true nor false", ""),
+        ("concurrency: 1, adaptive: '${NOPE}'", "NOPE", ""),
+        ("breaker: {slowRatio: 0.5}", "slowRatio means nothing without slow", "state both"),
+    ],
+)
+def test_an_option_of_an_application_that_is_wrong(options: str, message: str, hint: str) -> None:
+    """One problem each, that says what is wanted."""
+    (problem,) = refused(with_application(options))
+    assert message in problem.message
+    assert hint in problem.hint
