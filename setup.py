@@ -43,6 +43,7 @@ HOT_PATH = [
     "proxy/qos/breaker.py",
     "proxy/qos/budget.py",
     "proxy/qos/gate.py",
+    "proxy/qos/guard.py",
     "proxy/qos/health.py",
     "proxy/qos/permits.py",
     "proxy/qos/ramp.py",

@@ -90,6 +90,14 @@ def test_a_forgotten_probe_lets_the_next_call_probe() -> None:
     assert breaker.admits(1.0)
 
 
+def test_a_call_that_was_no_probe_is_forgotten_without_a_trace() -> None:
+    """Its caller left: the probe that is on its way stays the only one."""
+    breaker = opened()
+    breaker.begin()
+    breaker.forget(probe=False)
+    assert not breaker.admits(1.0)
+
+
 def test_late_failures_of_calls_from_before_do_not_prolong_the_rest() -> None:
     """A burst of timeouts that was in flight says nothing new."""
     breaker = opened()
