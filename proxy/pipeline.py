@@ -19,7 +19,7 @@ from proxy.observe.burst import Burst
 from proxy.observe.meters import Meters
 from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Tracer
 from proxy.problem import problem
-from proxy.qos.gate import Bar
+from proxy.qos.gate import SHORT
 from proxy.routing.table import Plan
 from proxy.snapshot import Snapshot
 from proxy.tickets import Envelope, Put, Refusal, Refused
@@ -144,12 +144,13 @@ class Exchange:
         elif request.fallback is _AT_ONCE:
             self._park()
         else:
-            self._descend(FALLS_THROUGH, self._tiers_done)
+            snapshot.ground.budget.arrive(request.arrived_s)
+            self._descend(FALLS_THROUGH, self._plan.qos.rank, self._tiers_done)
 
     def begin_catalog(self) -> None:
         """Ask one application after the other; a question is never parked."""
         self._plan = self._snapshot.catalog.plan(self._request.model)
-        self._descend(CATALOG_FALLS_THROUGH, self._catalog_done)
+        self._descend(CATALOG_FALLS_THROUGH, None, self._catalog_done)
 
     def cancel(self) -> None:
         """The caller left. A queue write that has begun goes on."""
@@ -165,11 +166,13 @@ class Exchange:
         if self._pipeline.tracer is not None:
             self._pipeline.tracer.settle(self._request, reply)
 
-    def _descend(self, falls: dict[Outcome, bool], then: Callable[[Answer | None], None]) -> None:
+    def _descend(
+        self, falls: dict[Outcome, bool], rank: int | None, then: Callable[[Answer | None], None]
+    ) -> None:
         request = self._request
         deadline = deadline_of(request, self._plan.qos)
         ground = self._snapshot.ground
-        self._chain = Chain(request, self._plan.tiers, deadline, ground, falls, then, self._broke)
+        self._chain = Chain(request, self._plan.tiers, deadline, ground, rank, falls, then, self._broke)
         self._chain.advance()
 
     def _tiers_done(self, answer: Answer | None) -> None:
@@ -266,7 +269,7 @@ class Exchange:
         pipeline = self._pipeline
         for application, bar in chain.passed_over:
             pipeline.meters.passed_over[application, bar] += 1
-            if bar in _SHORT and not self._request.drained:
+            if bar in SHORT and not self._request.drained:
                 pipeline.pressure.press(pipeline.now())
         for attempt in chain.attempts:
             if attempt.outcome not in _ANSWERED:
@@ -307,7 +310,6 @@ _ANSWERED: Final = (Outcome.OK, Outcome.REJECTED)
 _AT_ONCE: Final = Fallback.AT_ONCE
 _SERVED: Final = Verdict.SERVED
 _EXHAUSTED: Final = Verdict.EXHAUSTED
-_SHORT: Final = (Bar.CONCURRENCY, Bar.RATE)
 
 
 def _no_row(labels: tuple[Label, ...], unread: str) -> str:

@@ -63,7 +63,15 @@ class Call(Protocol):
     """A call on its way to a model server."""
 
     def cancel(self) -> None:
-        """Give the call up. Its `done` will not be called any more."""
+        """Give the call up. Its `done` will not be called any more; the connection may be closed."""
+        ...
+
+    def abandon(self, ended: Callable[[bool], None]) -> None:
+        """Nobody wants the answer, but the server may go on: `ended` is called once it has ended.
+
+        In place of `done`, once, perhaps at once, and with True where a whole answer came; not after a
+        `cancel`, which closes the connection.
+        """
         ...
 
 

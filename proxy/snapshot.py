@@ -7,11 +7,12 @@ requests. What must survive a reload (gates, with their permits and breakers) is
 from collections.abc import Mapping
 
 from proxy.ports import Clock, Cluster, Labels, Rng, Timers
+from proxy.qos.budget import Budget
 from proxy.qos.gate import Gate
 from proxy.qos.permits import PermitsOf, own_permits
 from proxy.routing.catalog import Catalog
 from proxy.routing.table import Table
-from proxy.tiers.chain import Ground
+from proxy.tiers.ground import Ground
 
 
 class Snapshot:
@@ -50,6 +51,7 @@ class SnapshotBuilder:
         self._rng = rng
         self._clusters = clusters
         self._permits_of = permits_of
+        self._budget = Budget(clock.now())
         self._leaving: dict[str, Gate] = {}  # of applications that the table dropped, with calls in flight
 
     def build(
@@ -70,7 +72,9 @@ class SnapshotBuilder:
                 gate.adopt(application)
             gates[application.id] = gate
         self._leaving = {
-            name: gate for name, gate in known.items() if name not in gates and gate.permits.in_flight
+            name: gate
+            for name, gate in known.items()
+            if name not in gates and (gate.permits.in_flight or gate.line.waiting)
         }
         if generation is None:
             generation = 1 if previous is None else previous.generation + 1
@@ -80,6 +84,11 @@ class SnapshotBuilder:
             labeling=labeling,
             gates=gates,
             ground=Ground(
-                clock=self._clock, timers=self._timers, rng=self._rng, gates=gates, clusters=self._clusters
+                clock=self._clock,
+                timers=self._timers,
+                rng=self._rng,
+                gates=gates,
+                clusters=self._clusters,
+                budget=self._budget,
             ),
         )

@@ -72,6 +72,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(body)
 
+    def redirect(self, done: Done) -> None:
+        """Who asked wants the answer no longer; `done` is told in its place when it has been read."""
+        assert self._done is not None
+        self._done = done
+
     def drop(self) -> None:
         """Give up the call, and the connection with it: an answer may still be on its way."""
         self._done = None

@@ -186,6 +186,14 @@ class PooledCall:
         """End without an answer in the loop's next turn."""
         loop.call_soon(self.fail, failure)
 
+    def abandon(self, ended: Callable[[bool], None]) -> None:
+        """See `ports.Call.abandon`. One that was not sent yet is not sent, and has ended."""
+        self._done = None
+        if self._connection is None:
+            ended(False)
+        else:
+            self._connection.redirect(lambda result: ended(isinstance(result, Answer)))
+
     def cancel(self) -> None:
         """Give the call up; `done` will not be called. A connection that is being opened is kept."""
         self._done = None

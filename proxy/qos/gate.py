@@ -1,15 +1,21 @@
 """The gate of an application: whether it may be called now, and on which of its endpoints.
 
-Joins drain, breaker, permits and the back-off that a server asked for. A pure state machine: look
-(`bar`) and take (`enter`) happen in one turn of the event loop. Permits that other processes share may be
-gone between the two: then nothing is taken, so that limits are exact all the same.
+Joins drain, breaker, permits, the line of those who wait, and the back-off that a server asked for. A pure
+state machine: look (`bar`) and take (`enter`) happen in one turn of the event loop. Permits that other
+processes share may be gone between the two: then nothing is taken, so that limits are exact all the same.
+A permit that comes back is given to the line in the same turn: none is free beside somebody who waits.
 """
 
 import enum
+from typing import Final
 
 from proxy.messages import Outcome, Target
 from proxy.qos.breaker import Breaker
+from proxy.qos.endpoint import Endpoint, lighter_of_two
+from proxy.qos.line import Line
 from proxy.qos.permits import PermitsOf, Permitting, Shortage, own_permits
+from proxy.qos.ramp import Ramp
+from proxy.qos.service import ServiceTime
 from proxy.routing.table import Application
 from proxy.tiers.outcome import BLAMES
 
@@ -24,54 +30,58 @@ class Bar(enum.StrEnum):
     BREAKER = "breaker"
     CONCURRENCY = "concurrency"
     RATE = "rate"
+    LINE = "line"  # others wait for its permits already
     HELD = "held"  # it asked for quiet with Retry-After
-    DEADLINE = "deadline"  # the request's, not the application's: no time is left for it
+    DEADLINE = "deadline"  # too little time is left for it
+    BUDGET = "budget"  # too many calls fell through lately
     WEIGHT = "weight"  # the row's weight is 0
 
 
 _BAR_OF = {Shortage.CONCURRENCY: Bar.CONCURRENCY, Shortage.RATE: Bar.RATE}
+_OK: Final = Outcome.OK
 
-
-class Endpoint:
-    """One base URL of an application, and how busy it is."""
-
-    __slots__ = ("held_until_s", "pending", "target")
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.pending = 0
-        self.held_until_s = 0.0
+SHORT: Final = (Bar.CONCURRENCY, Bar.RATE, Bar.LINE)
+"""What a request may wait out in the line."""
 
 
 class Pass:
-    """The right to make one call; given back once, by `leave` or `abandon`."""
+    """The right to make one call; given back once, by `leave`, `abandon` or `release`."""
 
-    __slots__ = ("endpoint", "probe")
+    __slots__ = ("endpoint", "endpoint_probe", "probe")
 
-    def __init__(self, endpoint: Endpoint, probe: bool) -> None:
+    def __init__(self, endpoint: Endpoint, probe: bool, endpoint_probe: bool) -> None:
         self.endpoint = endpoint
         self.probe = probe
+        self.endpoint_probe = endpoint_probe
 
 
 class Gate:
     """Admission to one application. Survives reloads that keep the application's id."""
 
-    __slots__ = ("application", "breaker", "drained", "endpoints", "permits")
+    __slots__ = (
+        *("_pumping", "application", "breaker", "drained", "endpoints", "line", "permits", "ramp"),
+        "service",
+    )
 
     def __init__(self, application: Application, permits_of: PermitsOf = own_permits) -> None:
         self.application = application
         self.drained = False
         self.breaker = Breaker(application.breaker)
         self.permits: Permitting = permits_of(application)
-        self.endpoints = [Endpoint(target) for target in _targets(application)]
+        self.line = Line(application.id)
+        self.ramp = Ramp()
+        self.service = ServiceTime()
+        self.endpoints = [Endpoint(target, application.breaker) for target in _targets(application)]
+        self._pumping = False
 
     def adopt(self, application: Application) -> None:
         """Take over a new table's limits; counts, breaker and back-off of what stays survive."""
         known = {endpoint.target.url: endpoint for endpoint in self.endpoints}
         self.endpoints = []
         for target in _targets(application):
-            endpoint = known.get(target.url) or Endpoint(target)
+            endpoint = known.get(target.url) or Endpoint(target, application.breaker)
             endpoint.target = target
+            endpoint.health.limit(application.breaker)
             self.endpoints.append(endpoint)
         self.permits.limit(
             concurrency=application.concurrency, rate=application.rate, burst=application.burst
@@ -81,6 +91,12 @@ class Gate:
 
     def bar(self, now: float) -> Bar | None:
         """Why the application may not be called now; None when it may. Changes nothing."""
+        bar = self._bar(now)
+        if bar is None and self.line.waiting:
+            return Bar.LINE
+        return bar
+
+    def _bar(self, now: float) -> Bar | None:
         if self.drained:
             return Bar.DRAINED
         if not self.breaker.admits(now):
@@ -94,46 +110,102 @@ class Gate:
         return Bar.HELD
 
     def enter(self, now: float, u: float) -> Pass | Bar:
-        """Take the permit and an endpoint; `bar(now)` was None in this turn. `u` is uniform in [0, 1).
+        """Take the permit and an endpoint; nothing barred it in this turn. `u` is uniform in [0, 1).
 
         The bar where another process took the last permit since: nothing is changed then.
         """
         shortage = self.permits.take(now)
         if shortage is not None:
             return _BAR_OF[shortage]
-        endpoint = self._lighter_of_two(now, u)
+        endpoints = self.endpoints
+        if len(endpoints) == 1:
+            endpoint, endpoint_probe = endpoints[0], False
+        else:
+            endpoint = lighter_of_two(endpoints, now, u)
+            endpoint_probe = endpoint.health.begin(now)
         endpoint.pending += 1
-        return Pass(endpoint, self.breaker.begin())
+        return Pass(endpoint, self.breaker.begin(), endpoint_probe)
 
-    def leave(self, taken: Pass, outcome: Outcome, now: float, retry_after_s: float | None = None) -> None:
+    def share(self, now: float) -> float:
+        """The part of its weight that it gets: less than 1 only after it was ill."""
+        return self.ramp.share(now)
+
+    def wait_s(self, ahead: int, now: float) -> float:
+        """How long one waits who has so many before it, at the pace at which calls end; 0.0: not known."""
+        pace = self.service.rate(now)
+        p95_s = self.service.p95_s(now)
+        application = self.application
+        if application.concurrency is not None and p95_s > 0:
+            pace = max(pace, application.concurrency / p95_s)
+        if application.rate is not None:
+            pace = application.rate if pace == 0 else min(pace, application.rate)
+        return (ahead + 1) / pace if pace > 0 else 0.0
+
+    # -- the end of a call --------------------------------------------------------------------------
+
+    def leave(
+        self,
+        taken: Pass,
+        outcome: Outcome,
+        now: float,
+        elapsed_s: float = 0.0,
+        retry_after_s: float | None = None,
+    ) -> None:
         """The call ended with `outcome`; `retry_after_s` is what a throttling server asked for."""
-        self._give_back(taken)
-        if retry_after_s is not None:
-            taken.endpoint.held_until_s = now + min(retry_after_s, HOLD_S_MAX)
-        self.breaker.settle(blamed=BLAMES[outcome], probe=taken.probe, now=now)
+        self.judge(taken, outcome, now, elapsed_s, retry_after_s)
+        self.release(taken, now)
 
-    def abandon(self, taken: Pass) -> None:
+    def abandon(self, taken: Pass, now: float) -> None:
         """The call was given up because its caller left: no evidence about the application."""
-        self._give_back(taken)
-        self.breaker.forget(probe=taken.probe)
+        self.forget(taken)
+        self.release(taken, now)
 
-    def _give_back(self, taken: Pass) -> None:
+    def judge(
+        self,
+        taken: Pass,
+        outcome: Outcome,
+        now: float,
+        elapsed_s: float = 0.0,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """What the outcome says about the application; its permit is still taken."""
+        endpoint = taken.endpoint
+        if retry_after_s is not None:
+            endpoint.held_until_s = now + min(retry_after_s, HOLD_S_MAX)
+        blamed, slow = BLAMES[outcome], False
+        if outcome is _OK:
+            self.service.learn(elapsed_s, now)
+            slow = self.breaker.is_slow(elapsed_s)
+        self.breaker.settle(blamed=blamed, slow=slow, probe=taken.probe, now=now)
+        if taken.probe and self.breaker.admits(now):
+            self.ramp.restart(now)
+        if len(self.endpoints) > 1:
+            endpoint.learn(elapsed_s, now, answered=outcome is _OK)
+            endpoint.health.settle(blamed=blamed, slow=slow, probe=taken.endpoint_probe, now=now)
+
+    def forget(self, taken: Pass) -> None:
+        """How the call ended says nothing; its permit is still taken."""
+        self.breaker.forget(probe=taken.probe)
+        taken.endpoint.health.forget(probe=taken.endpoint_probe)
+
+    def release(self, taken: Pass, now: float) -> None:
+        """The permit is free: for who waits, if anybody does."""
         self.permits.give_back()
         taken.endpoint.pending -= 1
+        if self.line.waiting:
+            self.pump(now)
 
-    def _lighter_of_two(self, now: float, u: float) -> Endpoint:
-        """Power of two choices among the endpoints that are not held back."""
-        if len(self.endpoints) == 1:
-            return self.endpoints[0]
-        free = [endpoint for endpoint in self.endpoints if endpoint.held_until_s <= now]
-        count = len(free)
-        if count == 1:
-            return free[0]
-        pair = int(u * count * (count - 1))  # an ordered pair of different endpoints
-        first, second = divmod(pair, count - 1)
-        second += second >= first
-        one, other = free[first], free[second]
-        return one if one.pending <= other.pending else other
+    def pump(self, now: float) -> None:
+        """Give those who wait what is free, the next one first."""
+        if self._pumping:  # by one who was just woken: the loop below goes on
+            return
+        self._pumping = True
+        try:
+            while self.line.waiting and self._bar(now) is None:
+                if not self.line.first().wake(self.application.id, now):
+                    break
+        finally:
+            self._pumping = False
 
 
 def _targets(application: Application) -> list[Target]:

@@ -17,8 +17,8 @@ SAMPLES: Final = 64
 SAMPLES_MIN: Final = 20
 """The fewest calls whose 95th percentile is not simply the slowest of them."""
 
-STALE_S: Final = 10.0
-"""After this long without a call nothing is known any more. Who avoids what was slow thus asks again."""
+STALE_S: Final = 2.0
+"""After this long without a call nothing is known any more. Who avoids what was slow asks again soon."""
 
 PEAK_TAU_S: Final = 10.0
 """Decay of the peak; the default of Finagle and of linkerd."""
@@ -68,6 +68,13 @@ class ServiceTime:
             return 0.0
         return self._sorted[(count * 95 + 99) // 100 - 1]
 
+    def median_s(self, now: float) -> float:
+        """The time within which half of the calls end; 0.0 where too few came lately."""
+        count = len(self._sorted)
+        if count < SAMPLES_MIN or now - self._learnt_s > STALE_S:
+            return 0.0
+        return self._sorted[count // 2]
+
     def peak_s(self, now: float) -> float:
         """Peak-EWMA: up at once with a slower call, down with `PEAK_TAU_S`, and towards 0 while none comes.
 
@@ -92,7 +99,6 @@ class ServiceTime:
         self._latest = []
         self._sorted = []
         self._next = 0
-        self._peak_s = 0.0
 
     def _remember(self, elapsed_s: float) -> None:
         if len(self._latest) < SAMPLES:

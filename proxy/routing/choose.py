@@ -9,20 +9,22 @@ from collections.abc import Sequence
 from proxy.routing.table import Row
 
 
-def choose(rows: Sequence[Row], u: float) -> Row:
+def choose(rows: Sequence[Row], u: float, shares: Sequence[float]) -> Row:
     """The row that `u` (uniform in [0, 1)) falls on. At least one row must have a weight above 0.
+
+    `shares` are the parts of their weights that the rows get, above 0 and up to 1.
 
     A row of weight 0 is never drawn: not for u = 0, and not when rounding leaves a remainder at the end.
     """
     total = 0.0
-    for row in rows:
-        total += row.weight
+    for row, share in zip(rows, shares, strict=True):
+        total += row.weight * share
     point = u * total
     bound = 0.0
     last: Row | None = None
-    for row in rows:
+    for row, share in zip(rows, shares, strict=True):
         if row.weight > 0:
-            bound += row.weight
+            bound += row.weight * share
             if point < bound:
                 return row
             last = row

@@ -2,44 +2,32 @@
 
 Per tier: drop the ineligible rows, draw one by weight, enter its gate and call: look and take in one
 turn of the event loop, with no await between. Where another process took the last permit meanwhile, the
-row is passed over like the other ineligible ones and the draw is repeated without it. No task and no
-future per request: the model server's client and one timer call back. Hot path: about 5 µs a request
-besides the call itself.
+row is passed over like the other ineligible ones and the draw is repeated without it. With no tier left, a
+request that has a deadline waits for a permit of those that were passed over for want of one (`waiting.py`).
+No task and no future per request: the model server's client and one timer call back. Hot path: about 5 µs a
+request besides the call itself.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from proxy.messages import Answer, Attempt, Failure, Outcome, Request
-from proxy.ports import Call, Clock, Cluster, Rng, Timer, Timers
-from proxy.qos.gate import Bar, Gate, Pass
+from proxy.ports import Call, Timer
+from proxy.qos.gate import SHORT, Bar, Gate, Pass
 from proxy.routing.choose import choose
 from proxy.routing.table import Row, Tier
 from proxy.tiers.deadline import CHANCE_S_MIN, attempt_budget
+from proxy.tiers.ground import Ground
 from proxy.tiers.outcome import outcome_of, retry_after_of
+from proxy.tiers.waiting import Waiting
+from proxy.tiers.zombie import ZOMBIE_S_MAX, Zombie
 
 _OK: Final = Outcome.OK
+_THROTTLED: Final = Outcome.THROTTLED
 
-
-class Ground:
-    """What every chain stands on: the ports, the gates of the applications and the clients by kind."""
-
-    __slots__ = ("clusters", "gates", "now", "rng", "timers")
-
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        timers: Timers,
-        rng: Rng,
-        gates: Mapping[str, Gate],
-        clusters: Mapping[str, Cluster],
-    ) -> None:
-        self.now = clock.now
-        self.timers = timers
-        self.rng = rng
-        self.gates = gates
-        self.clusters = clusters
+TIMER_S_MAX: Final = 0.002
+"""How late a timeout may fire: the next tier must not miss its chance by that."""
 
 
 class Chain:
@@ -51,22 +39,18 @@ class Chain:
     """
 
     __slots__ = (
-        "_broke",
-        "_call",
-        "_deadline",
-        "_done",
-        "_falls",
-        "_gate",
-        "_ground",
-        "_next",
-        "_pass",
-        "_request",
-        "_row",
-        "_started_s",
-        "_tiers",
-        "_timer",
-        "attempts",
-        "passed_over",
+        *("_broke", "_call", "_deadline", "_done", "_falls", "_gate", "_ground", "_next", "_pass", "_rank"),
+        *(
+            "_request",
+            "_row",
+            "_short",
+            "_started_s",
+            "_tiers",
+            "_timer",
+            "_waiting",
+            "attempts",
+            "passed_over",
+        ),
     )
 
     def __init__(
@@ -75,6 +59,7 @@ class Chain:
         tiers: tuple[Tier, ...],
         deadline: float,
         ground: Ground,
+        rank: int | None,  # of its class; None: a question, which neither waits nor counts as falling through
         falls: Mapping[Outcome, bool],
         done: Callable[[Answer | None], None],
         broke: Callable[[Exception], None],
@@ -89,11 +74,14 @@ class Chain:
         self._next = 0
         self._call: Call | None = None
         self._timer: Timer | None = None
+        self._rank = rank
+        self._waiting: Waiting | None = None
+        self._short: tuple[Row, ...] = ()  # of tiers not called yet, passed over for want of a permit
         self.attempts: tuple[Attempt, ...] = ()
         self.passed_over: list[tuple[str, Bar]] = []
 
     def advance(self) -> None:
-        """Try the next tier that has an eligible row; with none left, end."""
+        """Try the next tier that has an eligible row; with none left, wait for a permit, or end."""
         now = self._ground.now()
         while self._next < len(self._tiers):
             tier = self._tiers[self._next]
@@ -102,20 +90,61 @@ class Chain:
             if row is not None:
                 self._attempt(row, now)
                 return
-        self._done(None)
+        if not self._short or not self._wait(now):
+            self._done(None)
 
     def cancel(self) -> None:
         """The caller left: give up the attempt in flight. `done` will not be called."""
-        if self._call is not None:
-            self._end_call().cancel()
-            self._gate.abandon(self._pass)
+        if self._waiting is not None:
+            self._waiting.end()
+            self._waiting = None
+        elif self._call is not None:
+            call = self._end_call()
+            self._gate.forget(self._pass)
+            self._let_go(call, self._ground.now())
+
+    # -- waiting ------------------------------------------------------------------------------------
+
+    def _wait(self, now: float) -> bool:
+        rank = self._rank
+        if rank is None or self._request.drained or self._deadline == math.inf:
+            return False
+        self._waiting = Waiting(
+            self._ground, rank, self._deadline, self._request.id, self._woken, self._gave_up
+        )
+        rows, self._short = self._short, ()
+        if self._waiting.begin(rows, now):
+            self._short = rows
+            return True
+        self._waiting = None
+        return False
+
+    def _woken(self, row: Row, gate: Gate, taken: Pass, now: float) -> None:
+        """A permit was had. What is called now is not called again, nor the others of its tier."""
+        self._waiting = None
+        self._short = tuple(each for each in self._short if each.priority != row.priority)
+        self._gate, self._pass = gate, taken
+        try:
+            self._attempt(row, now)
+        except Exception as error:  # noqa: BLE001 - see the class
+            self._broke(error)
+
+    def _gave_up(self) -> None:
+        self._waiting = None
+        try:
+            self._done(None)
+        except Exception as error:  # noqa: BLE001 - see the class
+            self._broke(error)
+
+    # -- an attempt ---------------------------------------------------------------------------------
 
     def _enter_one(self, tier: Tier, now: float) -> Row | None:
         """Draw among the eligible rows and enter the gate of the one drawn; None when all are barred."""
+        passed = len(self.passed_over)
         eligible = self._eligible(tier.rows, now)
         rng = self._ground.rng
         while eligible:
-            row = eligible[0] if len(tier.rows) == 1 else choose(eligible, rng.random())
+            row = eligible[0] if len(tier.rows) == 1 else self._choose(eligible, now)
             gate = self._ground.gates[row.application]
             entered = gate.enter(now, rng.random() if len(gate.endpoints) > 1 else 0.0)
             if isinstance(entered, Pass):
@@ -123,18 +152,27 @@ class Chain:
                 return row
             self.passed_over.append((row.application, entered))
             eligible = [each for each in eligible if each is not row]
+        short = {application for application, bar in self.passed_over[passed:] if bar in SHORT}
+        self._short += tuple(row for row in tier.rows if row.application in short and row.weight > 0)
         return None
 
+    def _choose(self, rows: Sequence[Row], now: float) -> Row:
+        """By weight; who was ill lately has a part of it."""
+        gates = self._ground.gates
+        shares = [gates[row.application].share(now) for row in rows]
+        return choose(rows, self._ground.rng.random(), shares)
+
     def _eligible(self, rows: tuple[Row, ...], now: float) -> Sequence[Row]:
-        if self._deadline - now < CHANCE_S_MIN:
+        left_s = self._deadline - now
+        if left_s < CHANCE_S_MIN:
             self.passed_over += [(row.application, Bar.DEADLINE) for row in rows]
             return ()
-        gates = self._ground.gates
-        if len(rows) == 1 and rows[0].weight > 0 and gates[rows[0].application].bar(now) is None:
-            return rows
         eligible = []
         for row in rows:
-            bar = gates[row.application].bar(now) if row.weight > 0 else Bar.WEIGHT
+            gate = self._ground.gates[row.application]
+            bar = gate.bar(now) if row.weight > 0 else Bar.WEIGHT
+            if bar is None and left_s < row.timeout_s and left_s < gate.service.median_s(now):
+                bar = Bar.DEADLINE  # half of its calls take longer
             if bar is None:
                 eligible.append(row)
             else:
@@ -145,7 +183,7 @@ class Chain:
         ground, gate = self._ground, self._gate
         self._row = row
         self._started_s = now
-        budget_s = attempt_budget(row.timeout_s, self._deadline, now)
+        budget_s = attempt_budget(row.timeout_s, self._deadline - now, self._reserve_s(now))
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:
             self._call = ground.clusters[row.cluster_type].call(
@@ -153,15 +191,47 @@ class Chain:
             )
         except Exception:
             timer.cancel()
-            gate.abandon(self._pass)  # a bug must not keep a permit, nor a breaker's only probe
+            gate.abandon(self._pass, now)  # a bug must not keep a permit, nor a breaker's only probe
             raise
+
+    def _reserve_s(self, now: float) -> float:
+        """What the next tier that may be called would take: a black hole here must not eat its chance."""
+        if self._deadline == math.inf or self._next == len(self._tiers):
+            return 0.0
+        gates = self._ground.gates
+        for tier in self._tiers[self._next :]:
+            needed = [
+                gates[row.application].service.p95_s(now)
+                for row in tier.rows
+                if row.weight > 0 and gates[row.application].bar(now) is None
+            ]
+            if needed:
+                return min(needed) + TIMER_S_MAX if any(needed) else 0.0
+        return 0.0
 
     def _timed_out(self) -> None:
         try:
-            self._end_call().cancel()
-            self._settle(Outcome.TIMEOUT, "timeout", None, evidence=not self._ground.timers.late)
+            call = self._end_call()
+            now = self._ground.now()
+            if self._ground.timers.late:  # how it ended says nothing about the application
+                self._gate.forget(self._pass)
+            else:
+                self._gate.judge(self._pass, Outcome.TIMEOUT, now, now - self._started_s)
+            self._let_go(call, now)
+            self._note(Outcome.TIMEOUT, "timeout", now)
+            self._go_on(Outcome.TIMEOUT, None, now)
         except Exception as error:  # noqa: BLE001 - see the class
             self._broke(error)
+
+    def _let_go(self, call: Call, now: float) -> None:
+        """Nobody waits for the call any more; its server may still be at work on it."""
+        gate = self._gate
+        if gate.permits.concurrency is None:
+            call.cancel()
+            gate.release(self._pass, now)
+        else:
+            zombie = Zombie(self._ground, gate, self._pass, call, self._started_s)
+            zombie.follow(max(ZOMBIE_S_MAX, self._row.timeout_s))
 
     def _settled(self, result: Answer | Failure) -> None:
         try:
@@ -181,14 +251,16 @@ class Chain:
         self._call = self._timer = None
         return call
 
-    def _settle(self, outcome: Outcome, cause: str, answer: Answer | None, *, evidence: bool = True) -> None:
-        """The attempt ended; without `evidence` how it ended says nothing about the application."""
+    def _settle(self, outcome: Outcome, cause: str, answer: Answer | None) -> None:
         now = self._ground.now()
-        if evidence:
-            retry_after_s = None if answer is None else retry_after_of(answer)
-            self._gate.leave(self._pass, outcome, now, retry_after_s)
-        else:
-            self._gate.abandon(self._pass)
+        retry_after_s = None if answer is None else retry_after_of(answer)
+        self._gate.leave(self._pass, outcome, now, now - self._started_s, retry_after_s)
+        self._note(
+            outcome, cause or ("" if answer is None or outcome is _OK else f"status {answer.status}"), now
+        )
+        self._go_on(outcome, answer, now)
+
+    def _note(self, outcome: Outcome, cause: str, now: float) -> None:
         self.attempts += (
             Attempt(
                 application=self._row.application,
@@ -196,10 +268,24 @@ class Chain:
                 outcome=outcome,
                 elapsed_s=now - self._started_s,
                 began_s=self._started_s,
-                cause=cause or ("" if answer is None or outcome is _OK else f"status {answer.status}"),
+                cause=cause,
             ),
         )
-        if self._falls[outcome]:
+
+    def _go_on(self, outcome: Outcome, answer: Answer | None, now: float) -> None:
+        if not self._falls[outcome]:
+            self._done(answer)
+        elif self._affords(outcome, now):
             self.advance()
         else:
-            self._done(answer)
+            later = (row for tier in self._tiers[self._next :] for row in tier.rows)
+            self.passed_over += [(row.application, Bar.BUDGET) for row in later]
+            self._done(None)
+
+    def _affords(self, outcome: Outcome, now: float) -> bool:
+        """May there be one call more for this request? Where none can follow nothing is paid."""
+        if self._rank is None or outcome is _THROTTLED:
+            return True
+        if self._next == len(self._tiers) and not self._short:
+            return True
+        return self._ground.budget.take(now)

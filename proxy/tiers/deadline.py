@@ -17,6 +17,11 @@ def deadline_of(request: Request, qos: QosClass) -> float:
     return request.arrived_s + budget_s
 
 
-def attempt_budget(timeout_s: float, deadline: float, now: float) -> float:
-    """Seconds that an attempt may last: the row's timeout or the rest of the deadline, whichever is first."""
-    return min(timeout_s, deadline - now)
+def attempt_budget(timeout_s: float, left_s: float, reserve_s: float = 0.0) -> float:
+    """Seconds that an attempt may last: the row's timeout, or what the deadline leaves, whichever is first.
+
+    `reserve_s` is kept for the next tier, where that leaves both a chance: at least half to this one.
+    """
+    if reserve_s * 2 <= left_s:
+        left_s -= reserve_s
+    return min(timeout_s, left_s)

@@ -56,12 +56,23 @@ class InstantCluster:
 
     def call(
         self, target: Target, request: Request, budget_s: float, done: Callable[[Answer | Failure], None]
-    ) -> asyncio.Handle:
+    ) -> "InstantCall":
         """Answer 200."""
         assert target.url
         assert request.body
         assert budget_s > 0
-        return self._loop.call_soon(done, ANSWER)
+        return InstantCall(self._loop.call_soon(done, ANSWER))
+
+
+class InstantCall:
+    """`ports.Call`: on its way for a turn of the loop."""
+
+    def __init__(self, handle: asyncio.Handle) -> None:
+        self.cancel = handle.cancel
+
+    def abandon(self, ended: Callable[[bool], None]) -> None:
+        self.cancel()
+        ended(False)
 
 
 class Bench:
@@ -164,7 +175,7 @@ class Bench:
         def draw(_: int) -> object:
             now = self._clock.now()
             eligible = [row for row in rows if gates[row.application].bar(now) is None]
-            return choose(eligible, random_number())
+            return choose(eligible, random_number(), [gates[row.application].share(now) for row in eligible])
 
         return {
             "label: payload, JSON, json-field": label,

@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 
 from proxy.messages import Answer, Failure, Outcome, Request, Target
 from proxy.qos.gate import Gate, Pass
-from proxy.tiers.chain import Chain, Ground
+from proxy.qos.ramp import Ramp
+from proxy.qos.service import ServiceTime
+from proxy.tiers.chain import Chain
 from proxy.tiers.deadline import deadline_of
+from proxy.tiers.ground import Ground
 from proxy.tiers.outcome import FALLS_THROUGH
 from tests.contract import routing_specification as spec
 from tests.stand_ins.clock import ManualClock
@@ -143,6 +146,8 @@ class World:
         self.table = parsed(_yaml(data, limits))
         self.states = {name: spec.application_state(**each) for name, each in limits.items()}
         self.gates = {name: Gate(application) for name, application in self.table.applications.items()}
+        for gate in self.gates.values():
+            gate.service, gate.ramp = Unknown(), Ramp(span_s=0.0)
         self.others: list[tuple[str, Pass]] = []  # calls of other traffic, still on their way
         self.clock = ManualClock(64.0)
         self.servers = Servers(self.clock)
@@ -162,7 +167,7 @@ class World:
                 self.others.append((name, taken))
             case 3 | 4 | 5 if self.others:
                 name, taken = self.others.pop(rng.randrange(len(self.others)))
-                self.gates[name].abandon(taken)
+                self.gates[name].abandon(taken, now)
                 spec.forget_call(self.states[name], taken.probe)
 
     def compare_one_request(self) -> list[str]:
@@ -204,7 +209,14 @@ class World:
             clusters={"http": self.servers},
         )
         chain = Chain(
-            request, plan.tiers, deadline_of(request, plan.qos), ground, FALLS_THROUGH, ended.append, _raise
+            request,
+            plan.tiers,
+            deadline_of(request, plan.qos),
+            ground,
+            None,
+            FALLS_THROUGH,
+            ended.append,
+            _raise,
         )
         if plan.tiers:
             chain.advance()
@@ -295,6 +307,17 @@ class Called:
 
     def cancel(self) -> None:
         self._servers.forget()
+
+    def abandon(self, ended: Callable[[bool], None]) -> None:
+        self._servers.forget()
+        ended(False)
+
+
+class Unknown(ServiceTime):
+    """Service times that are never known: what is decided by them is not in the specification."""
+
+    def learn(self, elapsed_s: float, now: float) -> None:
+        """Nothing."""
 
 
 class Draws:

@@ -16,6 +16,7 @@ class ManualCall:
         self.budget_s = budget_s
         self.cancelled = False
         self.ended = False
+        self.abandoned = False
         self._done = done
 
     def end(self, result: Answer | Failure) -> None:
@@ -23,6 +24,11 @@ class ManualCall:
         assert not self.ended, "a call ends once"
         self.ended = True
         self._done(result)
+
+    def abandon(self, ended: Callable[[bool], None]) -> None:
+        assert not self.ended, "a call that has ended cannot be abandoned"
+        self.abandoned = True
+        self._done = lambda result: ended(isinstance(result, Answer))
 
     def cancel(self) -> None:
         assert not self.ended, "a call that has ended must not be cancelled"

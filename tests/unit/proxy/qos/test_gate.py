@@ -57,7 +57,7 @@ def test_an_abandoned_probe_lets_the_next_one_in() -> None:
     gate.leave(gate.enter(0.0, 0.0), Outcome.FAILED, 0.0)
     probe = gate.enter(1.0, 0.0)
     assert gate.bar(1.0) is Bar.BREAKER
-    gate.abandon(probe)
+    gate.abandon(probe, 1000.0)
     assert gate.bar(1.0) is None
 
 

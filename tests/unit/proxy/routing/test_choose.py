@@ -28,7 +28,7 @@ def rows(*weights: float) -> list[Row]:
 
 
 def drawn(weights: list[float], u: float) -> int:
-    return choose(rows(*weights), u).number
+    return choose(rows(*weights), u, [1.0] * len(weights)).number
 
 
 def plain_twin(weights: list[int], u: float) -> int:

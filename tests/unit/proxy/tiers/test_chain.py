@@ -1,5 +1,6 @@
 """The chain: what falls through, what does not, and that nothing is left behind."""
 
+import math
 import random
 
 import pytest
@@ -8,7 +9,8 @@ from proxy.messages import Answer, Failure, Outcome, Request
 from proxy.qos.gate import Bar, Gate
 from proxy.qos.permits import Shortage
 from proxy.routing.table import Application, BreakerLimits, Row, Tier
-from proxy.tiers.chain import Chain, Ground
+from proxy.tiers.chain import Chain
+from proxy.tiers.ground import Ground
 from proxy.tiers.outcome import FALLS_THROUGH
 from tests.stand_ins.clock import ManualClock, ManualTimers
 from tests.stand_ins.cluster import ManualCluster
@@ -33,7 +35,7 @@ def row(application: str, *, tier: int = 0, weight: float = 1, timeout_s: float 
 class Way:
     """A chain over the given rows, with all that it stands on."""
 
-    def __init__(self, *rows: Row, deadline_s: float = 60.0, **limits: Application) -> None:
+    def __init__(self, *rows: Row, deadline_s: float = math.inf, **limits: Application) -> None:
         self.clock = ManualClock()
         self.timers = ManualTimers(self.clock)
         self.cluster = ManualCluster()
@@ -60,7 +62,7 @@ class Way:
         )
         self.broke: list[Exception] = []
         self.chain = Chain(
-            *(REQUEST, tiers, 1000.0 + deadline_s, ground, FALLS_THROUGH),
+            *(REQUEST, tiers, 1000.0 + deadline_s, ground, 0, FALLS_THROUGH),
             done=self.ended.append,
             broke=self.broke.append,
         )

@@ -82,5 +82,5 @@ def test_a_caller_can_only_shorten_the_deadline(
 
 def test_an_attempt_lasts_to_the_timeout_or_the_deadline_whichever_is_first() -> None:
     """So that a black hole costs no more than its row says."""
-    assert attempt_budget(0.1, 20.0, 10.0) == 0.1
-    assert attempt_budget(0.1, 10.05, 10.0) == pytest.approx(0.05)
+    assert attempt_budget(0.1, 10.0) == 0.1
+    assert attempt_budget(0.1, 0.05) == pytest.approx(0.05)

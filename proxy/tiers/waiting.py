@@ -1,0 +1,105 @@
+"""A request's wait for a permit, in the lines of all applications that may still serve it.
+
+It begins when no tier is left and some were passed over for want of a permit, and ends with a call, or
+when the deadline leaves none of them a chance. Decides whose line is worth joining; the order in a line is
+`qos/line.py`'s, and who gets a permit when is `qos/gate.py`'s.
+"""
+
+from collections.abc import Callable, Sequence
+
+from proxy.ports import Timer
+from proxy.qos.gate import Gate, Pass
+from proxy.qos.line import Place, Waiter
+from proxy.routing.table import Row
+from proxy.tiers.deadline import CHANCE_S_MIN
+from proxy.tiers.ground import Ground
+
+
+class Waiting:
+    """The wait of one request; over after `woken` or `gone` was called (one of them, once), or `end`."""
+
+    __slots__ = ("_gone", "_ground", "_places", "_rows", "_timer", "_waiter", "_woken")
+
+    def __init__(
+        self,
+        ground: Ground,
+        rank: int,
+        deadline: float,
+        request_id: str,
+        woken: Callable[[Row, Gate, Pass, float], None],
+        gone: Callable[[], None],
+    ) -> None:
+        self._ground = ground
+        self._woken = woken
+        self._gone = gone
+        self._rows: dict[str, Row] = {}
+        self._places: dict[str, Place] = {}
+        self._timer: Timer | None = None
+        self._waiter = Waiter(
+            rank=rank,
+            deadline=deadline,
+            since_s=ground.now(),
+            request_id=request_id,
+            wake=self._wake,
+            evict=self._evicted,
+        )
+
+    def begin(self, rows: Sequence[Row], now: float) -> bool:
+        """Join the lines that promise a call in time. False: there is none, and nothing has been called."""
+        gates = self._ground.gates
+        left_s = self._waiter.deadline - now
+        chance_s = left_s
+        for row in rows:
+            gate = gates[row.application]
+            needed_s = max(gate.service.median_s(now), CHANCE_S_MIN)
+            ahead = gate.line.ahead_of(self._waiter)
+            if row.application in self._places or gate.wait_s(ahead, now) + needed_s > left_s:
+                continue
+            place = gate.line.join(self._waiter)
+            if place is not None:
+                self._rows[row.application] = row
+                self._places[row.application] = place
+                self._ground.pulse(gate)
+                chance_s = min(chance_s, needed_s)
+        if not self._places:
+            return False
+        self._timer = self._ground.timers.after(max(0.0, left_s - chance_s), self._hopeless)
+        for application in tuple(self._places):  # it may be ahead of all who wait for a permit that is free
+            gates[application].pump(now)
+        return True
+
+    def end(self) -> None:
+        """Leave every line."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        places, self._places = self._places, {}
+        for application, place in places.items():
+            self._ground.gates[application].line.leave(place)
+
+    def _wake(self, application: str, now: float) -> bool:
+        """A permit is to be had: take it, unless its time would come too late."""
+        gate, row = self._ground.gates[application], self._rows[application]
+        if self._waiter.deadline - now < max(gate.service.median_s(now), CHANCE_S_MIN):
+            gate.line.leave(self._places.pop(application))
+            self._lessen()
+            return True
+        rng = self._ground.rng
+        entered = gate.enter(now, rng.random() if len(gate.endpoints) > 1 else 0.0)
+        if not isinstance(entered, Pass):
+            return False
+        self.end()
+        self._woken(row, gate, entered, now)
+        return True
+
+    def _evicted(self, application: str) -> None:
+        del self._places[application]
+        self._lessen()
+
+    def _lessen(self) -> None:
+        if not self._places:
+            self._hopeless()
+
+    def _hopeless(self) -> None:
+        self.end()
+        self._gone()

@@ -1,0 +1,78 @@
+"""What one request may cost: its deadline over the tiers, and calls beyond one for each request."""
+
+import pytest
+
+from proxy.messages import Failure, Outcome
+from proxy.qos.budget import BALANCE_MAX
+from proxy.qos.gate import Bar
+from proxy.tiers.chain import TIMER_S_MAX
+from tests.unit.proxy.tiers.ways import OK, Ways, row
+
+REFUSED = Failure(outcome=Outcome.REFUSED, cause="x")
+
+
+def test_a_black_hole_in_tier_0_leaves_tier_1_its_chance() -> None:
+    """An attempt gets what the deadline leaves after the next tier's 95th percentile."""
+    ways = Ways(row("a"), row("b", tier=1))
+    ways.learn("b", 0.03)
+    ways.ask(deadline_s=0.1)
+    assert ways.cluster.last.budget_s == pytest.approx(0.07 - TIMER_S_MAX)
+    ways.timers.advance(0.0685)
+    assert ways.cluster.last.target.url == "http://b"
+    assert ways.cluster.last.budget_s == pytest.approx(0.0315)
+
+
+def test_nothing_is_kept_for_a_tier_that_would_not_be_called_or_needs_most_of_it() -> None:
+    """A chance for two where there is one for one alone would be none for both."""
+    ways = Ways(row("a"), row("b", tier=1))
+    ways.learn("b", 0.06)
+    ways.ask(deadline_s=0.1)
+    assert ways.cluster.last.budget_s == pytest.approx(0.1)
+    ways.learn("b", 0.03)
+    ways.gates["b"].drained = True
+    ways.ask(deadline_s=0.1)
+    assert ways.cluster.last.budget_s == pytest.approx(0.1)
+
+
+def test_an_application_whose_calls_take_longer_than_is_left_is_passed_over() -> None:
+    """I6: no dispatch that is predicted to miss."""
+    ways = Ways(row("a"), row("b", tier=1))
+    ways.learn("a", 0.08)
+    asked = ways.ask(deadline_s=0.05)
+    assert ways.cluster.last.target.url == "http://b"
+    assert asked.chain.passed_over == [("a", Bar.DEADLINE)]
+
+
+def test_falling_through_ends_where_the_budget_does() -> None:
+    """I7: a dead tier 0 must not double the load of all that is left."""
+    ways = Ways(row("a"), row("b", tier=1))
+    for gate in ways.gates.values():
+        gate.breaker.limits = type(gate.breaker.limits)(consecutive=10**6, ratio=2.0)
+    for _ in range(int(BALANCE_MAX)):
+        ways.ask()
+        ways.cluster.last.end(REFUSED)
+        ways.cluster.last.end(OK)
+    asked = ways.ask()
+    ways.cluster.last.end(REFUSED)
+    assert asked.ended == [None]
+    assert asked.chain.passed_over == [("b", Bar.BUDGET)]
+
+
+def test_a_throttled_attempt_and_the_last_one_cost_nothing() -> None:
+    """No work was done; and where no call can follow none is paid for."""
+    ways = Ways(row("a"), row("b", tier=1))
+    for _ in range(int(BALANCE_MAX) + 10):
+        ways.ask()
+        ways.cluster.last.end(Failure(outcome=Outcome.THROTTLED, cause="x"))
+        ways.cluster.last.end(Failure(outcome=Outcome.THROTTLED, cause="x"))
+    assert ways.ground.budget.take(ways.clock.time_s)
+
+
+def test_after_an_illness_an_application_gets_a_part_of_its_weight() -> None:
+    """All at once would make it ill again."""
+    ways = Ways(row("a"), row("b"))
+    ways.gates["a"].ramp.restart(ways.clock.time_s)
+    for _ in range(400):
+        ways.ask()
+    share = sum(call.target.url == "http://a" for call in ways.cluster.calls) / 400
+    assert 0.04 < share < 0.16  # 0.1 to 1
