@@ -45,6 +45,7 @@ HOT_PATH = [
     "proxy/qos/gate.py",
     "proxy/qos/guard.py",
     "proxy/qos/health.py",
+    "proxy/qos/hedge.py",
     "proxy/qos/permits.py",
     "proxy/qos/ramp.py",
     "proxy/qos/service.py",
