@@ -91,6 +91,49 @@ async def test_a_call_given_up_while_it_is_answered_ends_its_connection(stub: St
     endpoint.pool.close()
 
 
+async def test_an_abandoned_call_tells_its_end_and_its_connection_serves_on(stub: StubServer) -> None:
+    """The server was let finish: its answer is read and dropped, never taken for the next one's."""
+    stub.behave(Latency(delay=0.05))
+    endpoint = Endpoint(stub.url)
+    call = endpoint.pool.call(QUESTION, b"", endpoint.results.append)
+    await until(lambda: stub.received == 1)
+    ended: list[bool] = []
+    call.abandon(ended.append)
+    await until(lambda: ended == [True])
+    assert isinstance(await endpoint.ask(), Answer)
+    assert stub.accepted == 1
+    assert endpoint.results == []
+    endpoint.pool.close()
+
+
+async def test_an_abandoned_call_that_is_lost_is_not_sent_again(stub: StubServer) -> None:
+    """Over a kept-alive connection, too: nobody wants an answer any more."""
+    endpoint = Endpoint(stub.url)
+    await endpoint.ask()
+    stub.behave(Never())
+    call = endpoint.pool.call(QUESTION, b"", endpoint.results.append)
+    await until(lambda: stub.received == 2)
+    ended: list[bool] = []
+    call.abandon(ended.append)
+    for connection in list(endpoint.pool._all):
+        connection.close()
+    await until(lambda: ended == [False])
+    assert (stub.accepted, stub.received) == (1, 2)
+    assert endpoint.results == []
+    await until(lambda: endpoint.at_rest)
+
+
+async def test_an_abandoned_call_that_was_not_sent_has_ended(stub: StubServer) -> None:
+    """No server is at work on it; the connection is the next one's."""
+    endpoint = Endpoint(stub.url)
+    ended: list[bool] = []
+    endpoint.pool.call(QUESTION, b"", endpoint.results.append).abandon(ended.append)
+    assert ended == [False]
+    await until(lambda: len(endpoint.pool._idle) == 1 and endpoint.at_rest)
+    assert stub.received == 0
+    endpoint.pool.close()
+
+
 async def test_a_call_given_up_while_connecting_leaves_the_connection_to_the_next(stub: StubServer) -> None:
     """It cost a round trip, and nothing was sent over it."""
     endpoint = Endpoint(stub.url)
