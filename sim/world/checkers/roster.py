@@ -1,0 +1,37 @@
+"""All checkers of a run. Those that wait for a stage of the proxy count what they see and stop nothing."""
+
+from proxy.qos.gate import Gate
+from sim.world.checkers.calls import Budget, Tiers
+from sim.world.checkers.concurrency import Concurrency, Zombies
+from sim.world.checkers.conservation import Conservation
+from sim.world.checkers.deadlines import Deadlines, Predictions
+from sim.world.checkers.line import CriticalFirst, OneSlot, TicketsLast, WorkConserving
+from sim.world.checkers.probe import Probe
+from sim.world.checkers.rate import Rate, RateOfReturned
+from sim.world.checkers.reloads import Reloads
+from sim.world.checkers.rest import Rest
+from sim.world.watch import Checker
+
+
+def all_checkers() -> list[Checker]:
+    """A fresh one of each."""
+    return [
+        Concurrency(),
+        Zombies(),
+        Rate(),
+        RateOfReturned(),
+        Conservation(),
+        Tiers(),
+        Budget(),
+        Deadlines(),
+        Predictions(),
+        Rest(),
+        Reloads(),
+        *(_of_lines() if hasattr(Gate, "line") else ()),
+    ]
+
+
+def _of_lines() -> list[Checker]:
+    """Of waiting lines, once gates have them."""
+    lines = [CriticalFirst(), OneSlot(), WorkConserving(), TicketsLast()]
+    return [*lines, Probe(lines)]
