@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 from proxy.messages import Reply, Request, Verdict
 from proxy.routing.table import Plan
+from proxy.snapshot import Snapshot
 
 
 class Trip:
     """What the world knows of one request; `verdict` is None until it has ended."""
 
     __slots__ = (
-        *("began_s", "calls", "deadline_s", "done", "generation", "labels", "number"),
-        *("plan", "replied", "request", "tier", "verdict"),
+        *("began_s", "calls", "deadline_s", "done", "labels", "number"),
+        *("plan", "replied", "request", "snapshot", "tier", "verdict"),
     )
 
     def __init__(
@@ -20,7 +21,7 @@ class Trip:
         number: int,
         request: Request,
         plan: Plan,
-        generation: int,
+        snapshot: Snapshot,
         deadline_s: float,
         labels: tuple[str, ...],
         replied: Callable[["Trip", Reply], None],
@@ -28,8 +29,8 @@ class Trip:
     ) -> None:
         self.number = number
         self.request = request
-        self.plan = plan  # what the table in force at its arrival makes of its labels
-        self.generation = generation
+        self.plan = plan  # what it makes of its labels
+        self.snapshot = snapshot  # the table in force at its arrival
         self.deadline_s = deadline_s  # a moment
         self.labels = labels
         self.began_s = request.arrived_s

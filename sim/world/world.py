@@ -4,6 +4,7 @@ Puts parts together and lets time run; decides nothing. `run` ends when everybod
 come to rest, or at the first violation.
 """
 
+import math
 from collections.abc import Callable, Iterable
 
 from proxy.messages import Reply, Request, Verdict
@@ -13,9 +14,8 @@ from proxy.pipeline import Pipeline
 from proxy.qos.permits import PermitsOf, own_permits
 from proxy.routing.parse import parse_table
 from proxy.routing.problems import Problems
-from proxy.routing.table import Table
+from proxy.routing.table import QosClass, Table
 from proxy.snapshot import SnapshotBuilder
-from proxy.tiers.deadline import deadline_of
 from proxy.timers import Wheel
 from sim.world.caller import Caller, Cancellable
 from sim.world.chance import Chance
@@ -133,8 +133,8 @@ class World:
             number=self.taken,
             request=request,
             plan=plan,
-            generation=snapshot.generation,
-            deadline_s=deadline_of(request, plan.qos),
+            snapshot=snapshot,
+            deadline_s=_deadline_s(request, plan.qos),
             labels=labels,
             replied=self._replied,
             done=done,
@@ -184,6 +184,8 @@ class World:
     def _at_rest(self) -> bool:
         if self.loop.now_s <= self.load_ends_s or self.trips:
             return False
+        if any(server.inside for server in self.servers.values()):
+            return False
         return not (self.plan.drained and self.queue.pending())
 
     async def _sleep(self, span_s: float) -> None:
@@ -224,3 +226,9 @@ class Replay:
     def cancel(self) -> None:
         """The drain stops."""
         self._world.leave(self._trip, self._exchange)
+
+
+def _deadline_s(request: Request, qos: QosClass) -> float:
+    """The moment after which nobody wants the answer: by table and caller, not by the proxy's word."""
+    budgets_s = [each for each in (qos.deadline_s, request.deadline_s) if each is not None]
+    return request.arrived_s + min(budgets_s, default=math.inf)

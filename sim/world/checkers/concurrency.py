@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxy.messages import Answer, Failure
 from proxy.snapshot import Snapshot
-from sim.world.checkers.limits import Limits
+from sim.world.checkers.counted import counted_by_gate, counted_by_name
 from sim.world.watch import Checker
 
 if TYPE_CHECKING:
@@ -16,34 +16,52 @@ if TYPE_CHECKING:
 
 
 class Concurrency(Checker):
-    """In flight: dispatched, and neither returned nor given up."""
+    """In flight: dispatched, and neither returned nor given up. Counted by gate."""
 
     rule = "I1 concurrency"
+    counted = staticmethod(counted_by_gate)
 
     def __init__(self) -> None:
         super().__init__()
-        self._limits = Limits()
-        self._in_flight: dict[str, int] = {}
+        self._limits: dict[object, int | None] = {}
+        self._in_flight: dict[object, int] = {}
 
     def opened(self, world: "World") -> None:
-        self._limits.learn(world.pipeline.snapshot)
+        self._learn(world.pipeline.snapshot)
 
     def reloaded(self, before: Snapshot, after: Snapshot, accepted: bool) -> None:
-        self._limits.learn(after)
+        self._learn(after)
 
     def called(self, flight: "Flight") -> None:
         application = flight.server.plan.application
-        count = self._in_flight.get(application, 0) + 1
-        self._in_flight[application] = count
-        limit = self._limits.concurrency(application)
+        key = self.counted(flight.trip.snapshot, application)
+        count = self._in_flight.get(key, 0) + 1
+        self._in_flight[key] = count
+        limit = self._limits[key]
         if limit is not None and count > limit:
             self.broken(f"application {application} has {count} calls in flight, {limit} at most")
 
     def returned(self, flight: "Flight", result: Answer | Failure) -> None:
-        self._in_flight[flight.server.plan.application] -= 1
+        self.over(flight)
 
     def given_up(self, flight: "Flight") -> None:
-        self._in_flight[flight.server.plan.application] -= 1
+        self.over(flight)
+
+    def over(self, flight: "Flight") -> None:
+        """It counts no more."""
+        self._in_flight[self.counted(flight.trip.snapshot, flight.server.plan.application)] -= 1
+
+    def _learn(self, snapshot: Snapshot) -> None:
+        for name, application in snapshot.table.applications.items():
+            self._limits[self.counted(snapshot, name)] = application.concurrency
+
+
+class ConcurrencyOfAll(Concurrency):
+    """Counted by application: requests keep the table that they began with, and must keep its gates too."""
+
+    rule = "I1 concurrency, of applications that a reload drops and another takes back"
+    awaits = "one gate an application, as long as any request may use it"
+    counted = staticmethod(counted_by_name)
 
 
 class Zombies(Concurrency):
@@ -54,14 +72,13 @@ class Zombies(Concurrency):
 
     def left(self, flight: "Flight") -> None:
         if flight.given_up and flight.server.plan.works_on:
-            self._in_flight[flight.server.plan.application] -= 1
+            self.over(flight)
 
     def given_up(self, flight: "Flight") -> None:
-        if not (flight.entered and flight.server.plan.works_on):
-            super().given_up(flight)
-        elif flight.server.plan.works_on and flight.stage == flight.stage.OVER:
-            super().given_up(flight)  # it had ended, and its answer was on its way
+        zombie = flight.entered and flight.server.plan.works_on and flight.stage is not flight.stage.OVER
+        if not zombie:
+            self.over(flight)
 
     def entered(self, flight: "Flight") -> None:
         if flight.given_up and flight.server.plan.works_on:  # given up while it was on its way
-            self._in_flight[flight.server.plan.application] += 1
+            self._in_flight[self.counted(flight.trip.snapshot, flight.server.plan.application)] += 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from proxy.qos.permits import BURST_SPAN_S
 from proxy.routing.table import Application
 from proxy.snapshot import Snapshot
+from sim.world.checkers.counted import counted_by_gate, counted_by_name
 from sim.world.watch import Checker
 
 if TYPE_CHECKING:
@@ -53,20 +54,15 @@ class Bucket:
 
 
 class Rate(Checker):
-    """Two buckets an application: `fresh` begins anew at each change of the limits, `wide` never does.
-
-    An application that the table drops and takes back later begins anew too.
-    """
+    """Under limits that stay as they are, through however many reloads; a change begins anew. By gate."""
 
     rule = "I1 rate"
-    begins_anew = True
+    counted = staticmethod(counted_by_gate)
 
     def __init__(self) -> None:
         super().__init__()
-        self._fresh: dict[str, Bucket] = {}
-        self._wide: dict[str, Bucket] = {}
-        self._stated: dict[str, tuple[float, float]] = {}
-        self._there: frozenset[str] = frozenset()
+        self._buckets: dict[object, Bucket] = {}
+        self._stated: dict[object, tuple[float, float]] = {}
 
     def opened(self, world: "World") -> None:
         self._loop = world.loop
@@ -77,36 +73,34 @@ class Rate(Checker):
 
     def called(self, flight: "Flight") -> None:
         application = flight.server.plan.application
-        fresh, now = self._fresh[application], self._loop.now_s
-        if fresh.rate == math.inf:
-            return
-        if not fresh.take(now):
-            self.broken(
-                f"application {application}: more calls than {fresh.rate:g}/s and a burst of {fresh.burst:g}"
-            )
-        elif not self._wide[application].take(now):
-            self.broken(f"application {application}: a reload gave it a second burst")
+        bucket = self._buckets[self.counted(flight.trip.snapshot, application)]
+        if bucket.rate != math.inf and not bucket.take(self._loop.now_s):
+            self.broken(f"{application}: more calls than {bucket.rate:g}/s and a burst of {bucket.burst:g}")
 
     def _learn(self, snapshot: Snapshot) -> None:
-        now, applications = self._loop.now_s, snapshot.table.applications
-        for name, application in applications.items():
-            limits = stated(application)
-            back = name not in self._there and self.begins_anew
-            if back or self._stated.get(name) != limits:
-                self._fresh[name] = Bucket(*limits, now)
-                if back or name not in self._wide:
-                    self._wide[name] = Bucket(*limits, now)
-                self._wide[name].widen(*limits)
-            self._stated[name] = limits
-        self._there = frozenset(applications)
+        for name, application in snapshot.table.applications.items():
+            key, limits = self.counted(snapshot, name), stated(application)
+            if self._stated.get(key) != limits:
+                self._change(key, limits)
+            self._stated[key] = limits
+
+    def _change(self, key: object, limits: tuple[float, float]) -> None:
+        self._buckets[key] = Bucket(*limits, self._loop.now_s)
 
 
-class RateOfReturned(Rate):
-    """The same, and an application that comes back has no second burst."""
+class RateAcrossReloads(Rate):
+    """By application, in windows across a change too, by the wider limits: a reload is no second burst."""
 
-    rule = "I1 rate, of applications too that a reload dropped and another took back"
-    awaits = "the gates of dropped applications keep what their rates remember"
-    begins_anew = False
+    rule = "I1 rate, across reloads that change it or drop the application for a while"
+    awaits = "what a rate remembers, kept in calls and for applications that are away"
+    counted = staticmethod(counted_by_name)
+
+    def _change(self, key: object, limits: tuple[float, float]) -> None:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            super()._change(key, limits)
+        else:
+            bucket.widen(*limits)
 
 
 def stated(application: Application) -> tuple[float, float]:

@@ -40,8 +40,9 @@ class Reloads(Checker):
                 self._compare(name, kept, self._kept(gate))
 
     def replied(self, trip: "Trip", reply: Reply) -> None:
-        if reply.generation != trip.generation:
-            self.broken(f"#{trip.number} began in generation {trip.generation}, ended in {reply.generation}")
+        began = trip.snapshot.generation
+        if reply.generation != began:
+            self.broken(f"#{trip.number} began in generation {began}, ended in {reply.generation}")
 
     def _compare(self, name: str, before: Kept, after: Kept) -> None:
         if before[0] is not after[0]:

@@ -2,12 +2,12 @@
 
 from proxy.qos.gate import Gate
 from sim.world.checkers.calls import Budget, Tiers
-from sim.world.checkers.concurrency import Concurrency, Zombies
+from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll, Zombies
 from sim.world.checkers.conservation import Conservation
 from sim.world.checkers.deadlines import Deadlines, Predictions
 from sim.world.checkers.line import CriticalFirst, OneSlot, TicketsLast, WorkConserving
 from sim.world.checkers.probe import Probe
-from sim.world.checkers.rate import Rate, RateOfReturned
+from sim.world.checkers.rate import Rate, RateAcrossReloads
 from sim.world.checkers.reloads import Reloads
 from sim.world.checkers.rest import Rest
 from sim.world.watch import Checker
@@ -17,9 +17,10 @@ def all_checkers() -> list[Checker]:
     """A fresh one of each."""
     return [
         Concurrency(),
+        ConcurrencyOfAll(),
         Zombies(),
         Rate(),
-        RateOfReturned(),
+        RateAcrossReloads(),
         Conservation(),
         Tiers(),
         Budget(),
