@@ -1,4 +1,4 @@
-"""`python -m sim.world`: random worlds, each under all checkers; 1 at a violation.
+"""`python -m sim.world`: random worlds, each under all checkers; 1 at a violation. Or the named scenarios.
 
 A violation is told with what led there and the command that replays it. The worlds are those of `--seed` and
 of the numbers after it.
@@ -9,6 +9,7 @@ import sys
 import time
 
 from sim.world.campaign import Campaign, Outcome
+from sim.world.showing import show
 
 TOLD_EVERY = 500
 
@@ -16,6 +17,8 @@ TOLD_EVERY = 500
 def main() -> int:
     """0 when every world keeps every rule, 1 at the first that does not."""
     options = _options()
+    if options.what == "scenarios":
+        return show(options.only, options.seeds, options.baselines)
     campaign = Campaign()
     began = time.monotonic()
     for number in range(options.worlds):
@@ -48,8 +51,12 @@ def _tell(outcome: Outcome) -> None:
 
 def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m sim.world", description=__doc__)
+    options.add_argument("what", nargs="?", choices=("worlds", "scenarios"), default="worlds")
     options.add_argument("--worlds", type=int, default=1_000, help="how many (1000)")
     options.add_argument("--seed", type=int, default=1, help="of the first (1)")
+    options.add_argument("--only", default="", help="one scenario by its name")
+    options.add_argument("--seeds", type=int, default=5, help="of each scenario (5)")
+    options.add_argument("--baselines", action="store_true", help="scenarios with other permits too")
     return options.parse_args()
 
 

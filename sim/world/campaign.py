@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 
 from proxy.qos.permits import PermitsOf, own_permits
-from sim.world.checkers.roster import all_checkers
+from sim.world.checkers.roster import checkers_of
 from sim.world.random_worlds import random_world
 from sim.world.watch import Violation
 from sim.world.world import World
@@ -32,7 +32,8 @@ class Campaign:
 
     def run(self, seed: int) -> Outcome:
         """One world more."""
-        world = World(random_world(seed), seed, all_checkers(), permits_of=self._permits_of)
+        plan = random_world(seed)
+        world = World(plan, seed, checkers_of(plan), permits_of=self._permits_of)
         violations = world.run()
         digest = world.history.digest()
         self._hash.update(digest.encode())

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from sim.world.trip import Trip
     from sim.world.world import World
 
-EVENT = struct.Struct("<Bdqq")
+FORM = "Bdqq"
+FIELDS = len(FORM)
 TOLD = 60
 """Events that a violation tells."""
 
-CHUNK = 8192
+CHUNK = 2048
+"""Events that are packed together."""
 
 KINDS = (
     *("arrives", "is called", "enters", "leaves", "is given up", "returns", "is answered", "is abandoned"),
@@ -42,70 +44,75 @@ class History(Checker):
         super().__init__()
         self._whole = whole
         self._hash = hashlib.blake2b(digest_size=16)
-        self._chunk: list[bytes] = []
-        self._older: list[bytes] = []
+        self._fields: list[float] = []  # of the events that are not packed yet, four by four
+        self._older: list[float] = []
         self._names: dict[str, int] = {}
-        self._pack = EVENT.pack
-        self.events = 0
+        self._packed = 0
+
+    @property
+    def events(self) -> int:
+        """How many there were."""
+        return self._packed + len(self._fields) // FIELDS
 
     def opened(self, world: "World") -> None:
         self._loop = world.loop
 
     def arrived(self, trip: "Trip") -> None:
-        self._write(ARRIVES, trip.number, trip.plan.qos.rank)
+        if len(self._fields) >= CHUNK * FIELDS:
+            self._pack()
+        self._fields += (ARRIVES, self._loop.now_s, trip.number, trip.plan.qos.rank)
 
     def called(self, flight: "Flight") -> None:
-        self._write(CALLED, flight.trip.number, self._name(flight.server.plan.url))
+        self._fields += (CALLED, self._loop.now_s, flight.trip.number, self._name(flight.server.plan.url))
 
     def entered(self, flight: "Flight") -> None:
-        self._write(ENTERS, flight.trip.number, flight.server.inside)
+        self._fields += (ENTERS, self._loop.now_s, flight.trip.number, flight.server.inside)
 
     def left(self, flight: "Flight") -> None:
-        self._write(LEAVES, flight.trip.number, flight.server.inside)
+        self._fields += (LEAVES, self._loop.now_s, flight.trip.number, flight.server.inside)
 
     def given_up(self, flight: "Flight") -> None:
-        self._write(GIVEN_UP, flight.trip.number, flight.number)
+        self._fields += (GIVEN_UP, self._loop.now_s, flight.trip.number, flight.number)
 
     def returned(self, flight: "Flight", result: Answer | Failure) -> None:
         status = result.status if isinstance(result, Answer) else -1
-        self._write(RETURNS, flight.trip.number, status)
+        self._fields += (RETURNS, self._loop.now_s, flight.trip.number, status)
 
     def replied(self, trip: "Trip", reply: Reply) -> None:
-        self._write(ANSWERED, trip.number, VERDICTS[reply.verdict])
+        self._fields += (ANSWERED, self._loop.now_s, trip.number, VERDICTS[reply.verdict])
 
     def abandoned(self, trip: "Trip") -> None:
-        self._write(ABANDONED, trip.number, 0)
+        self._fields += (ABANDONED, self._loop.now_s, trip.number, 0)
 
     def stored(self, ticket: str) -> None:
-        self._write(STORED, self._name(ticket), 0)
+        self._fields += (STORED, self._loop.now_s, self._name(ticket), 0)
 
     def claimed(self, ticket: str) -> None:
-        self._write(CLAIMED, self._name(ticket), 0)
+        self._fields += (CLAIMED, self._loop.now_s, self._name(ticket), 0)
 
     def ended(self, ticket: str, how: str) -> None:
-        self._write(ENDS, self._name(ticket), self._name(how))
+        self._fields += (ENDS, self._loop.now_s, self._name(ticket), self._name(how))
 
     def reloaded(self, before: "Snapshot", after: "Snapshot", accepted: bool) -> None:
-        self._write(RELOAD, after.generation, accepted)
+        self._fields += (RELOAD, self._loop.now_s, after.generation, accepted)
 
     def digest(self) -> str:
         """Of all events so far."""
-        sofar = self._hash.copy()
-        sofar.update(b"".join(self._chunk))
-        return sofar.hexdigest()
+        so_far = self._hash.copy()
+        so_far.update(packed(self._fields))
+        return so_far.hexdigest()
 
     def last(self, count: int = TOLD) -> tuple[str, ...]:
         """The last events in words."""
-        return tuple(self._words(event) for event in (self._older + self._chunk)[-count:])
+        fields = (self._older + self._fields)[-count * FIELDS :]
+        return tuple(words(*fields[place : place + FIELDS]) for place in range(0, len(fields), FIELDS))
 
-    def _write(self, kind: int, who: int, what: int) -> None:
-        self.events += 1
-        chunk = self._chunk
-        chunk.append(self._pack(kind, self._loop.now_s, who, what))
-        if len(chunk) >= CHUNK:
-            self._hash.update(b"".join(chunk))
-            self._older = self._older + chunk if self._whole else chunk[-TOLD:]
-            self._chunk = []
+    def _pack(self) -> None:
+        fields = self._fields
+        self._hash.update(packed(fields))
+        self._packed += len(fields) // FIELDS
+        self._older = self._older + fields if self._whole else fields[-TOLD * FIELDS :]
+        self._fields = []
 
     def _name(self, name: str) -> int:
         number = self._names.get(name)
@@ -113,6 +120,12 @@ class History(Checker):
             number = self._names[name] = len(self._names)
         return number
 
-    def _words(self, event: bytes) -> str:
-        kind, now, who, what = EVENT.unpack(event)
-        return f"{now:.6f} #{who} {KINDS[kind]} ({what})"
+
+def packed(fields: list[float]) -> bytes:
+    """Events as bytes: little-endian, 25 an event."""
+    return struct.pack("<" + FORM * (len(fields) // FIELDS), *fields)
+
+
+def words(kind: float, now: float, who: float, what: float) -> str:
+    """One event for people."""
+    return f"{now:.6f} #{who} {KINDS[int(kind)]} ({what})"

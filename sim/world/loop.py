@@ -151,7 +151,10 @@ class WorldLoop:
         try:
             task = self.create_task(main)
             while not task.done():
-                self._turn()
+                if self._ready:
+                    self._turn()
+                else:
+                    self._jump()
             return task.result()
         finally:
             self._end_tasks()
@@ -166,30 +169,31 @@ class WorldLoop:
             self._ready.popleft().run()
 
     def _turn(self) -> None:
-        """All that is ready now; with nothing left at this instant, what is due at the next."""
-        ready = self._ready
-        if ready:
-            for _ in range(len(ready)):
-                ready.popleft().run()
-            self._fire(self.now_s)
-            return
-        if not self._heap:
-            raise NothingLeft(f"nothing will ever happen again after {self.now_s:.6f} s")
-        when = self._heap[0][0]
-        if when > self.now_s:
-            if self.rested is not None:
-                self.rested()
-                if ready:  # who looked wanted something
-                    return
-            self.now_s = when
-        self._fire(self.now_s)
-
-    def _fire(self, now: float) -> None:
-        """The timers due by now, without those that they set."""
-        heap, last = self._heap, self._count
-        while heap and heap[0][0] <= now and heap[0][1] <= last:
+        """All that is ready now, and the timers due with it."""
+        ready, heap, last = self._ready, self._heap, self._count
+        for _ in range(len(ready)):
+            ready.popleft().run()
+        while heap and heap[0][0] <= self.now_s and heap[0][1] <= last:
             _, _, act, what = heapq.heappop(heap)
             act(what)
+
+    def _jump(self) -> None:
+        """With nothing ready: from instant to instant, until something is. Hot: the timers fire from here."""
+        ready, heap, pop = self._ready, self._heap, heapq.heappop
+        while not ready:
+            if not heap:
+                raise NothingLeft(f"nothing will ever happen again after {self.now_s:.6f} s")
+            now = heap[0][0]
+            if now > self.now_s:
+                if self.rested is not None:
+                    self.rested()
+                    if ready:  # who looked wanted something
+                        return
+                self.now_s = now
+            last = self._count
+            while heap and heap[0][0] <= now and heap[0][1] <= last:
+                _, _, act, what = pop(heap)
+                act(what)
 
     def _self(self) -> asyncio.AbstractEventLoop:
         return cast("asyncio.AbstractEventLoop", self)

@@ -24,6 +24,8 @@ from sim.world.random_tables import INVALID, LABELS, Draft, changed, draft
 
 REQUESTS_LEAST, REQUESTS_MOST = 50, 300
 REST_S = 60.0
+MOSTLY = 0.9
+"""So many callers want what the first table has rows for."""
 
 
 def random_world(seed: int) -> WorldPlan:
@@ -34,7 +36,7 @@ def random_world(seed: int) -> WorldPlan:
     return WorldPlan(
         table=table.text(),
         servers=_servers(rng, table, span_s),
-        streams=_streams(rng, span_s),
+        streams=_streams(rng, table, span_s),
         reloads=_reloads(rng, table, span_s),
         queue=_queue(rng, span_s),
         drained=rng.random() < 0.8,
@@ -85,12 +87,14 @@ def _fault(rng: random.Random, span_s: float) -> Fault:
     )
 
 
-def _streams(rng: random.Random, span_s: float) -> tuple[Stream, ...]:
+def _streams(rng: random.Random, table: Draft, span_s: float) -> tuple[Stream, ...]:
     requests = rng.randint(REQUESTS_LEAST, REQUESTS_MOST)
+    routed = sorted({label for route in table.routes for label in route["label"]} & set(LABELS))
     count = rng.randint(1, 4)
     streams = []
     for number in range(count):
-        labels = tuple(sorted(rng.sample(LABELS, rng.choice((1, 1, 1, 2)))))
+        known = routed if rng.random() < MOSTLY else LABELS
+        labels = tuple(sorted(rng.sample(known, min(len(known), rng.choice((1, 1, 1, 2))))))
         streams.append(
             Stream(
                 caller=f"caller-{number}",

@@ -17,7 +17,6 @@ class Trip:
 
     def __init__(
         self,
-        *,
         number: int,
         request: Request,
         plan: Plan,

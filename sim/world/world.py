@@ -129,16 +129,8 @@ class World:
         self.taken += 1
         labels = self.labels.known(request.body)
         plan = snapshot.table.plan(labels, request.drained)
-        trip = Trip(
-            number=self.taken,
-            request=request,
-            plan=plan,
-            snapshot=snapshot,
-            deadline_s=_deadline_s(request, plan.qos),
-            labels=labels,
-            replied=self._replied,
-            done=done,
-        )
+        deadline_s = _deadline_s(request, plan.qos)
+        trip = Trip(self.taken, request, plan, snapshot, deadline_s, labels, self._replied, done)
         self.trips[request] = trip
         for each in self.watch.arrived:
             each(trip)
@@ -230,5 +222,7 @@ class Replay:
 
 def _deadline_s(request: Request, qos: QosClass) -> float:
     """The moment after which nobody wants the answer: by table and caller, not by the proxy's word."""
-    budgets_s = [each for each in (qos.deadline_s, request.deadline_s) if each is not None]
-    return request.arrived_s + min(budgets_s, default=math.inf)
+    budget_s = math.inf if qos.deadline_s is None else qos.deadline_s
+    if request.deadline_s is not None and request.deadline_s < budget_s:
+        budget_s = request.deadline_s
+    return request.arrived_s + budget_s

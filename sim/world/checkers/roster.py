@@ -10,26 +10,20 @@ from sim.world.checkers.probe import Probe
 from sim.world.checkers.rate import Rate, RateAcrossReloads
 from sim.world.checkers.reloads import Reloads
 from sim.world.checkers.rest import Rest
+from sim.world.plan import WorldPlan
 from sim.world.watch import Checker
 
 
-def all_checkers() -> list[Checker]:
-    """A fresh one of each."""
-    return [
-        Concurrency(),
-        ConcurrencyOfAll(),
-        Zombies(),
-        Rate(),
-        RateAcrossReloads(),
-        Conservation(),
-        Tiers(),
-        Budget(),
-        Deadlines(),
-        Predictions(),
-        Rest(),
-        Reloads(),
-        *(_of_lines() if hasattr(Gate, "line") else ()),
-    ]
+def checkers_of(plan: WorldPlan) -> list[Checker]:
+    """A fresh one of each that this world can come to need: most worlds have no reload, or no zombie."""
+    checkers = [Concurrency(), Rate(), Conservation(), Tiers(), Budget(), Deadlines(), Predictions(), Rest()]
+    if plan.reloads:
+        checkers += [ConcurrencyOfAll(), RateAcrossReloads(), Reloads()]
+    if any(server.works_on for server in plan.servers):
+        checkers.append(Zombies())
+    if hasattr(Gate, "line"):
+        checkers += _of_lines()
+    return checkers
 
 
 def _of_lines() -> list[Checker]:

@@ -4,8 +4,8 @@ from typing import Any
 
 from proxy.qos.permits import Permits, own_permits
 from proxy.routing.table import Application
-from sim.world.checkers.concurrency import Concurrency, Zombies
-from sim.world.plan import Service
+from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll, Zombies
+from sim.world.plan import Phase, ReloadPlan, Service, Spacing
 from sim.world.world import World
 from tests.stand_ins.world import FIRST, SECOND, server, stream, table, violations_of, world_plan
 
@@ -43,8 +43,6 @@ class EndlessPermits(Permits):
 
 def test_a_limit_that_a_reload_lowers_binds_the_next_call_only() -> None:
     """What is in flight was allowed when it began."""
-    from sim.world.plan import ReloadPlan
-
     plan = world_plan(
         stream(rate=1000.0, until_s=0.5),
         table=table("concurrency: 8"),
@@ -89,3 +87,36 @@ def test_zombies_beyond_the_limit_are_seen_at_the_backend() -> None:
 def test_a_server_that_stops_when_its_client_hangs_up_makes_no_zombies() -> None:
     """The connection is gone, and with it the call."""
     assert not violations_of(_zombies(works_on=False), (Caught(), Concurrency()), permits_of=own_permits)
+
+
+def test_a_second_gate_beside_the_first_is_seen() -> None:
+    """A request of an older table still goes through the first one, and both let a whole limit through."""
+
+    class Caught(ConcurrencyOfAll):
+        """As it will be once there is one gate an application."""
+
+        awaits = ""
+
+    burst = Phase(from_s=0.0, until_s=1.0, rate=1, spacing=Spacing.BURST)
+    later = Phase(from_s=0.09, until_s=1.0, rate=4, spacing=Spacing.BURST)
+    plan = world_plan(
+        stream(phases=(burst,)),
+        stream(phases=(later,), labels=("9",)),
+        table=table("concurrency: 4", "concurrency: 4") + ONLY_SECOND,
+        servers=(server(FIRST, service=Service(base_s=1.0)), server(SECOND, service=Service(base_s=0.05))),
+        drained=False,
+    )
+    world = World(plan, 1, (Caught(), Concurrency()))
+    world.loop.at(world.began_s + 0.01, _new_gates, world)
+    assert [each.rule for each in world.run()] == [ConcurrencyOfAll.rule]
+
+
+ONLY_SECOND = "  - {application: 2, timeout: 100, weight: 1, priority: 0, clusterType: http, label: [9]}\n"
+
+
+def _new_gates(world: World) -> None:
+    """A reload that finds no gate to adopt."""
+    before = world.pipeline.snapshot
+    world.pipeline.swap(world.builder.build(before.table, world.labels, None, before.generation + 1))
+    for hook in world.watch.reloaded:
+        hook(before, world.pipeline.snapshot, True)
