@@ -1,0 +1,1 @@
+"""The production code on a virtual clock: simulated callers, networks and model servers, and who looks on."""

@@ -1,0 +1,67 @@
+"""I7: no row and no tier is called twice for one request, the chain never wraps; and the budget of calls."""
+
+from typing import TYPE_CHECKING
+
+from proxy.messages import Reply
+from sim.world.watch import Checker
+
+if TYPE_CHECKING:
+    from sim.world.flight import Flight
+    from sim.world.trip import Trip
+    from sim.world.world import World
+
+
+class Tiers(Checker):
+    """A request's calls go down its plan, a tier at a time, each to a row of it that may be drawn."""
+
+    rule = "I7 tiers"
+
+    def called(self, flight: "Flight") -> None:
+        trip, application = flight.trip, flight.server.plan.application
+        trip.calls += 1
+        if trip.verdict is not None:
+            self.broken(f"#{trip.number} was {trip.verdict}, and application {application} is called for it")
+        for tier in trip.plan.tiers:
+            if trip.tier is not None and tier.priority <= trip.tier:
+                continue
+            for row in tier.rows:
+                if row.application == application and row.weight > 0:
+                    trip.tier = tier.priority
+                    return
+        self.broken(f"#{trip.number} after tier {trip.tier}: application {application} has no row below")
+
+    def replied(self, trip: "Trip", reply: Reply) -> None:
+        tried = [attempt.tier for attempt in reply.attempts]
+        if tried != sorted(set(tried)):
+            self.broken(f"#{trip.number} went through the tiers {tried}")
+        if len(tried) != trip.calls:
+            self.broken(f"#{trip.number}: {trip.calls} calls, and {len(tried)} attempts are told")
+
+
+CALLS_PER_ARRIVAL = 1.2
+CALLS_PER_S = 10.0
+
+
+class Budget(Checker):
+    """All calls together: falling through must not multiply a load that is too high already."""
+
+    rule = "I7 budget of calls"
+    awaits = "the fall-through budget"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrivals = 0
+        self._calls = 0
+
+    def opened(self, world: "World") -> None:
+        self._loop = world.loop
+        self._began_s = world.began_s
+
+    def arrived(self, trip: "Trip") -> None:
+        self._arrivals += 1
+
+    def called(self, flight: "Flight") -> None:
+        self._calls += 1
+        span_s = self._loop.now_s - self._began_s
+        if self._calls > CALLS_PER_ARRIVAL * self._arrivals + CALLS_PER_S * (1.0 + span_s):
+            self.broken(f"{self._calls} calls for {self._arrivals} arrivals in {span_s:.1f} s")

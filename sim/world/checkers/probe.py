@@ -1,0 +1,79 @@
+"""Tells the checkers of waiting lines what it sees of the gates' lines, where gates have one.
+
+Looks at each dispatch and at the end of each instant, and compares with what it saw before. Sheds it cannot
+see: whoever builds the line may tell `on_shed` itself.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from proxy.messages import Answer, Failure
+from proxy.qos.gate import Gate
+from sim.world.checkers.line import LineObserver
+from sim.world.watch import Checker
+
+if TYPE_CHECKING:
+    from sim.world.flight import Flight
+    from sim.world.world import World
+
+
+class SeenWaiter(Protocol):
+    """A waiter of a gate's line."""
+
+    rank: int
+    deadline: float
+    since_s: float
+
+
+class Probe(Checker):
+    """Watches `gate.line.waiters` of every gate in service."""
+
+    rule = "lines"
+
+    def __init__(self, observers: Iterable[LineObserver]) -> None:
+        super().__init__()
+        self._observers = tuple(observers)
+        self._seen: dict[str, dict[SeenWaiter, str]] = {}
+        self._count = 0
+
+    def opened(self, world: "World") -> None:
+        self._pipeline = world.pipeline
+        self._loop = world.loop
+
+    def called(self, flight: "Flight") -> None:
+        application = flight.server.plan.application
+        gate = self._pipeline.snapshot.gates.get(application)
+        if gate is None:
+            return
+        self._look(application, gate)
+        for each in self._observers:
+            each.on_dispatch(
+                application, flight.trip.plan.qos.rank, f"#{flight.trip.number}", self._loop.now_s
+            )
+
+    def returned(self, flight: "Flight", result: Answer | Failure) -> None:
+        for each in self._observers:
+            each.on_release(flight.server.plan.application, self._loop.now_s)
+
+    def rested(self) -> None:
+        now = self._loop.now_s
+        for application, gate in self._pipeline.snapshot.gates.items():
+            self._look(application, gate)
+            free = gate.bar(now) is None
+            for each in self._observers:
+                each.on_rest(application, free, now)
+
+    def _look(self, application: str, gate: Gate) -> None:
+        waiters: list[SeenWaiter] = list(gate.line.waiters) if hasattr(gate, "line") else []
+        seen = self._seen.setdefault(application, {})
+        gone = [each for each in seen if each not in waiters]
+        for waiter in gone:
+            name = seen.pop(waiter)
+            for each in self._observers:
+                each.on_leave(application, name)
+        for waiter in waiters:
+            if waiter not in seen:
+                self._count += 1
+                name = seen[waiter] = f"waiter {self._count}"
+                for each in self._observers:
+                    each.on_wait(application, waiter.rank, name, waiter.since_s, waiter.deadline)

@@ -1,0 +1,32 @@
+"""All checkers of a run. Those that wait for a stage of the proxy count what they see and stop nothing."""
+
+from proxy.qos.gate import Gate
+from sim.world.checkers.calls import Budget, Tiers
+from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll, Zombies
+from sim.world.checkers.conservation import Conservation
+from sim.world.checkers.deadlines import Deadlines, Predictions
+from sim.world.checkers.line import CriticalFirst, OneSlot, TicketsLast, WorkConserving
+from sim.world.checkers.probe import Probe
+from sim.world.checkers.rate import Rate, RateAcrossReloads
+from sim.world.checkers.reloads import Reloads
+from sim.world.checkers.rest import Rest
+from sim.world.plan import WorldPlan
+from sim.world.watch import Checker
+
+
+def checkers_of(plan: WorldPlan) -> list[Checker]:
+    """A fresh one of each that this world can come to need: most worlds have no reload, or no zombie."""
+    checkers = [Concurrency(), Rate(), Conservation(), Tiers(), Budget(), Deadlines(), Predictions(), Rest()]
+    if plan.reloads:
+        checkers += [ConcurrencyOfAll(), RateAcrossReloads(), Reloads()]
+    if any(server.works_on for server in plan.servers):
+        checkers.append(Zombies())
+    if hasattr(Gate, "line"):
+        checkers += _of_lines()
+    return checkers
+
+
+def _of_lines() -> list[Checker]:
+    """Of waiting lines, once gates have them."""
+    lines = [CriticalFirst(), OneSlot(), WorkConserving(), TicketsLast()]
+    return [*lines, Probe(lines)]

@@ -1,0 +1,52 @@
+"""A flight: one call on its way to a model server, and what became of it on both sides."""
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from proxy.messages import Answer, Failure
+
+if TYPE_CHECKING:
+    from sim.world.server import Server
+    from sim.world.trip import Trip
+
+
+class Stage(enum.IntEnum):
+    """Where it is, as the backend sees it."""
+
+    OUTWARD = 0
+    WAITING = 1  # in the server's own queue
+    SERVED = 2  # in service
+    OVER = 3
+
+
+class Flight:
+    """`ports.Call`. `given_up` is the proxy's view, `stage` the server's: they differ for a while."""
+
+    __slots__ = ("began_s", "budget_s", "done", "entered", "given_up", "number", "server", "stage", "trip")
+
+    def __init__(
+        self,
+        number: int,
+        trip: "Trip",
+        server: "Server",
+        budget_s: float,
+        began_s: float,
+        done: Callable[[Answer | Failure], None],
+    ) -> None:
+        self.number = number
+        self.trip = trip
+        self.server = server
+        self.budget_s = budget_s
+        self.began_s = began_s
+        self.done: Callable[[Answer | Failure], None] | None = done
+        self.entered = False  # the server took it in
+        self.given_up = False
+        self.stage = Stage.OUTWARD
+
+    def cancel(self) -> None:
+        """The proxy does not want it any more."""
+        assert self.done is not None, "a call that has ended was cancelled"
+        self.done = None
+        self.given_up = True
+        self.server.forsaken(self)

@@ -1,0 +1,224 @@
+"""The named scenarios: load, faults and pass lines as data. A killed process is no matter of one world.
+
+A line that waits for a stage which is not built yet fails, and is shown so.
+"""
+
+from proxy.messages import Fallback, Verdict
+from sim.world.ground import (
+    CAPACITY_PER_S,
+    CPU,
+    CPU_PER_S,
+    GPU,
+    GPU_PER_S,
+    LARGE_TABLE,
+    LARGER,
+    TABLE,
+    for_s,
+    load,
+    servers,
+)
+from sim.world.plan import Fault, FaultKind, ReloadPlan, Spacing, Stream, WorldPlan
+from sim.world.scenario import Line, Run, Scenario, at_least, at_most
+
+QUIET = 0.8 * GPU_PER_S
+CPU_FITS = {"a": 0.5, "b": 0.25, "c": 0.25}
+SMALL = 0.8 * CPU_PER_S
+
+
+def _plan(*streams: Stream, **fields: object) -> WorldPlan:
+    whole = {"table": TABLE, "servers": servers(), "drained": False, "rest_s": 30.0, **fields}
+    return WorldPlan(streams=streams, **whole)  # type: ignore[arg-type]
+
+
+def _steady(run: Run, _: Run | None) -> list[Line]:
+    shed = run.tally.orders - sum(run.of(name).verdicts.get(Verdict.SERVED, 0) for name in "ABC")
+    return [at_most("orders shed", shed, 0), at_most("added p99, s", run.gauge.added_p99_s(), 0.005)]
+
+
+def _step(run: Run, _: Run | None) -> list[Line]:
+    per_s = run.gauge.per_s(11, 70)
+    return [
+        at_least("goodput, share of capacity", per_s / CAPACITY_PER_S, 0.95),
+        at_least("A in deadline", run.goodput("A"), 0.999),
+    ]
+
+
+def _double_eleven(run: Run, _: Run | None) -> list[Line]:
+    verdicts = [run.of(name).verdicts for name in "ABC"]
+    durable = sum(each.get(Verdict.SERVED, 0) + each.get(Verdict.PARKED, 0) for each in verdicts)
+    return [
+        at_least("A in deadline", run.goodput("A"), 0.999),
+        at_most("orders neither served nor durable", run.tally.orders - durable, 0),
+    ]
+
+
+def _a_alone(run: Run, _: Run | None) -> list[Line]:
+    others = sum(run.gauge.calls.get((GPU, name), 0) for name in "BC")
+    return [
+        at_least("goodput, share of capacity", run.gauge.per_s(1, 30) / CAPACITY_PER_S, 0.95),
+        at_most("calls of B and C to the GPU pool", others, 0),
+    ]
+
+
+def _gray(run: Run, _: Run | None) -> list[Line]:
+    opened_s = run.gauge.rejecting_s.get(GPU, 1e9) - 10.0
+    return [
+        at_most("s until the breaker opens", opened_s, 2.0),
+        at_least("A in deadline", run.goodput("A"), 0.99),
+    ]
+
+
+def _dead(run: Run, _: Run | None) -> list[Line]:
+    return [
+        at_least("A in deadline", run.goodput("A"), 0.99),
+        at_most("calls inside the CPU pool", run.gauge.inside_max.get(CPU, 0), 5),
+    ]
+
+
+def _zombies(run: Run, _: Run | None) -> list[Line]:
+    return [
+        at_most("calls inside the GPU pool, zombies included", run.gauge.inside_max.get(GPU, 0), 8),
+        at_most("dispatches beyond the limit", run.broke("I1"), 0),
+    ]
+
+
+def _metastable(run: Run, _: Run | None) -> list[Line]:
+    return [at_least("good from 5 s after the trigger on", run.gauge.share(26, 39), 0.99)]
+
+
+def _reload(run: Run, beside: Run | None) -> list[Line]:
+    assert beside is not None
+    served, without = (
+        sum(each.of(name).verdicts.get(Verdict.SERVED, 0) for name in "ABC") for each in (run, beside)
+    )
+    return [at_most("orders lost by it", without - served, 0), at_most("limits reset", run.broke("I1"), 0)]
+
+
+def _isolation(run: Run, beside: Run | None) -> list[Line]:
+    assert beside is not None
+    return [at_most("goodput of A that B and C cost", abs(run.goodput("A") - beside.goodput("A")), 0.01)]
+
+
+def _drain(run: Run, beside: Run | None) -> list[Line]:
+    assert beside is not None
+    worst = max(abs(run.goodput(name) - beside.goodput(name)) for name in "AB")
+    answered = sum(run.gauge.calls.get((pool, "offline"), 0) for pool in (GPU, CPU))
+    return [at_most("goodput that tickets cost", worst, 0.01), at_least("tickets sent", answered, 1)]
+
+
+def _hot(run: Run, _: Run | None) -> list[Line]:
+    quiet = run.world.tallies[1:]
+    shares = [sum(each.good for each in tally.classes.values()) / tally.orders for tally in quiet]
+    return [at_least("good of the worst of the others", min(shares), 0.95)]
+
+
+def _dead_pool(name: str, kind: FaultKind) -> Scenario:
+    fault = Fault(kind=kind, from_s=5.0, until_s=25.0)
+    return Scenario(
+        name=f"dead-pool-{name}",
+        plan=_plan(*load(for_s(0.0, 30.0, SMALL), mix=CPU_FITS), servers=servers(fault)),
+        judge=_dead,
+    )
+
+
+def _reloads() -> tuple[ReloadPlan, ...]:
+    """Ten a second: other weights, and every third a text that is no table."""
+    texts = (TABLE.replace("weight: 1,", "weight: 2,"), "version: 1", TABLE)
+    return tuple(ReloadPlan(at_s=1.0 + 0.1 * place, table=texts[place % 3]) for place in range(100))
+
+
+_WAITING = Stream(
+    caller="yesterday",
+    labels=("c",),
+    phases=(for_s(0.0, 0.1, 20_000, Spacing.BURST),),
+    fallback=Fallback.AT_ONCE,
+)
+_ONLINE = load(for_s(0.2, 30.0, 0.9 * GPU_PER_S), mix={"a": 0.2, "b": 0.8})
+_TOP = load(for_s(0.0, 20.0, 0.5 * GPU_PER_S), mix={"a": 1.0})
+_HOT = (
+    Stream(caller="hot", labels=("b",), phases=(for_s(0.0, 20.0, 500.0),)),
+    *(Stream(caller=f"quiet {n}", labels=("b",), phases=(for_s(0.0, 20.0, 5.0),)) for n in range(19)),
+)
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="steady",
+        plan=_plan(*load(for_s(0.0, 30.0, LARGER * QUIET)), table=LARGE_TABLE, servers=servers(times=LARGER)),
+        judge=_steady,
+    ),
+    Scenario(
+        name="step",
+        plan=_plan(
+            *load(for_s(0.0, 10.0, QUIET), for_s(10.0, 70.0, 10 * GPU_PER_S), for_s(70.0, 80.0, QUIET))
+        ),
+        judge=_step,
+    ),
+    Scenario(
+        name="double-11",
+        plan=_plan(
+            *load(
+                for_s(0.0, 1.0, 600 * GPU_PER_S),
+                mix={"a": 0.0005, "b": 0.2995, "c": 0.7},
+                fallback=Fallback.QUEUE,
+            )
+        ),
+        judge=_double_eleven,
+    ),
+    Scenario(
+        name="a-alone",
+        plan=_plan(
+            *load(for_s(0.0, 30.0, 2.4 * GPU_PER_S), mix={"a": 2 / 2.4, "b": 0.2 / 2.4, "c": 0.2 / 2.4})
+        ),
+        judge=_a_alone,
+    ),
+    Scenario(
+        name="gray",
+        plan=_plan(
+            *load(for_s(0.0, 30.0, SMALL), mix=CPU_FITS),
+            servers=servers(Fault(kind=FaultKind.SLOW, from_s=10.0, until_s=25.0, factor=5.0)),
+        ),
+        judge=_gray,
+    ),
+    _dead_pool("refused", FaultKind.REFUSING),
+    _dead_pool("reset", FaultKind.RESETTING),
+    _dead_pool("black-hole", FaultKind.BLACK_HOLE),
+    Scenario(
+        name="zombies",
+        plan=_plan(
+            *load(for_s(0.0, 20.0, QUIET)),
+            servers=servers(Fault(kind=FaultKind.SLOW, from_s=5.0, until_s=15.0, factor=20.0), works_on=True),
+        ),
+        judge=_zombies,
+    ),
+    Scenario(
+        name="metastable",
+        plan=_plan(
+            *load(
+                for_s(0.0, 10.0, QUIET),
+                for_s(10.0, 20.0, 10 * GPU_PER_S),
+                for_s(20.0, 40.0, QUIET),
+                retries_max=3,
+            )
+        ),
+        judge=_metastable,
+    ),
+    Scenario(
+        name="reload",
+        plan=_plan(*load(for_s(0.0, 12.0, QUIET)), reloads=_reloads()),
+        beside=_plan(*load(for_s(0.0, 12.0, QUIET))),
+        judge=_reload,
+    ),
+    Scenario(
+        name="isolation",
+        plan=_plan(*_TOP, *load(for_s(0.0, 20.0, 10 * GPU_PER_S), mix={"b": 0.5, "c": 0.5})),
+        beside=_plan(*_TOP),
+        judge=_isolation,
+    ),
+    Scenario(
+        name="drain",
+        plan=_plan(_WAITING, *_ONLINE, drained=True, rest_s=0.5),
+        beside=_plan(*_ONLINE),
+        judge=_drain,
+    ),
+    Scenario(name="hot-caller", plan=_plan(*_HOT), judge=_hot),
+)
