@@ -90,13 +90,14 @@ class Gate:
         self.application = application
 
     def bar(self, now: float) -> Bar | None:
-        """Why the application may not be called now; None when it may. Changes nothing."""
-        bar = self._bar(now)
+        """Why a request that comes now may not be sent there; None when it may. Changes nothing."""
+        bar = self.closed(now)
         if bar is None and self.line.waiting:
             return Bar.LINE
         return bar
 
-    def _bar(self, now: float) -> Bar | None:
+    def closed(self, now: float) -> Bar | None:
+        """Why no request may be sent there, waiting or not; None when one may. Changes nothing."""
         if self.drained:
             return Bar.DRAINED
         if not self.breaker.admits(now):
@@ -201,7 +202,7 @@ class Gate:
             return
         self._pumping = True
         try:
-            while self.line.waiting and self._bar(now) is None:
+            while self.line.waiting and self.closed(now) is None:
                 if not self.line.first().wake(self.application.id, now):
                     break
         finally:

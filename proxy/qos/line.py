@@ -100,6 +100,7 @@ class Line:
         del self._places[found]
         self.waiting = len(self._places)
 
+    @property
     def waiters(self) -> list[Waiter]:
         """All who wait, the next one first."""
         return [place.waiter for place in self._places]

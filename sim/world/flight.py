@@ -44,6 +44,11 @@ class Flight:
         self.given_up = False
         self.stage = Stage.OUTWARD
 
+    def abandon(self, ended: Callable[[bool], None]) -> None:
+        """The proxy wants no answer any more, and lets the server finish."""
+        assert self.done is not None, "a call that has ended was abandoned"
+        self.done = lambda result: ended(isinstance(result, Answer))
+
     def cancel(self) -> None:
         """The proxy does not want it any more."""
         assert self.done is not None, "a call that has ended was cancelled"

@@ -1,4 +1,4 @@
-"""Tells the checkers of waiting lines what it sees of the gates' lines, where gates have one.
+"""Tells the checkers of waiting lines what it sees of the gates' lines.
 
 Looks at each dispatch and at the end of each instant, and compares with what it saw before. Sheds it cannot
 see: whoever builds the line may tell `on_shed` itself.
@@ -59,12 +59,12 @@ class Probe(Checker):
         now = self._loop.now_s
         for application, gate in self._pipeline.snapshot.gates.items():
             self._look(application, gate)
-            free = gate.bar(now) is None
+            free = gate.closed(now) is None
             for each in self._observers:
                 each.on_rest(application, free, now)
 
     def _look(self, application: str, gate: Gate) -> None:
-        waiters: list[SeenWaiter] = list(gate.line.waiters) if hasattr(gate, "line") else []
+        waiters: list[SeenWaiter] = list(gate.line.waiters)
         seen = self._seen.setdefault(application, {})
         gone = [each for each in seen if each not in waiters]
         for waiter in gone:

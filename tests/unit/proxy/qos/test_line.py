@@ -34,11 +34,11 @@ def test_the_most_critical_is_first_then_the_earlier_deadline_then_who_came_firs
     waits = Waits()
     for number, (rank, deadline) in enumerate(came):
         waiter = waits.waiter(rank, deadline, str(number))
-        before = [(each.rank, each.deadline) for each in waits.line.waiters()]
+        before = [(each.rank, each.deadline) for each in waits.line.waiters]
         assert waits.line.ahead_of(waiter) == sum(each <= (rank, deadline) for each in before)
         assert waits.line.join(waiter) is not None
     expected = sorted(range(len(came)), key=lambda number: (*came[number], number))
-    assert [int(each.request_id) for each in waits.line.waiters()] == expected
+    assert [int(each.request_id) for each in waits.line.waiters] == expected
     assert waits.line.waiting == len(came)
 
 
@@ -48,7 +48,7 @@ def test_who_leaves_is_not_called_any_more() -> None:
     places = [waits.line.join(waits.waiter(1, request_id=each)) for each in "abc"]
     assert places[1] is not None
     waits.line.leave(places[1])
-    assert [each.request_id for each in waits.line.waiters()] == ["a", "c"]
+    assert [each.request_id for each in waits.line.waiters] == ["a", "c"]
     assert waits.line.first().request_id == "a"
 
 
@@ -61,4 +61,4 @@ def test_a_full_line_sends_the_least_critical_away(monkeypatch: pytest.MonkeyPat
     assert waits.line.join(waits.waiter(2, request_id="late")) is None
     assert waits.line.join(waits.waiter(1, request_id="middle")) is not None
     assert waits.evicted == ["last from a"]
-    assert [each.request_id for each in waits.line.waiters()] == ["first", "middle"]
+    assert [each.request_id for each in waits.line.waiters] == ["first", "middle"]
