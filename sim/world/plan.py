@@ -95,6 +95,14 @@ class ReloadPlan(msgspec.Struct, frozen=True, kw_only=True):
     table: str
 
 
+class DrainPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator takes an application out of service for a while."""
+
+    application: str
+    from_s: float
+    until_s: float
+
+
 class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The durable queue: how long a commit takes, when it is broken, and how much goes in."""
 
@@ -110,6 +118,7 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[ServerPlan, ...]
     streams: tuple[Stream, ...]
     reloads: tuple[ReloadPlan, ...] = ()
+    drains: tuple[DrainPlan, ...] = ()
     queue: QueuePlan = QueuePlan()
     drained: bool = True  # whether tickets are sent again
     rest_s: float = 120.0  # how long after the last arrival until it must be at rest

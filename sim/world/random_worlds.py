@@ -9,6 +9,7 @@ from proxy.messages import Fallback
 from sim.world.chance import Chance
 from sim.world.noise import Shape
 from sim.world.plan import (
+    DrainPlan,
     Fault,
     FaultKind,
     Phase,
@@ -24,6 +25,9 @@ from sim.world.random_tables import INVALID, LABELS, Draft, changed, draft
 
 REQUESTS_LEAST, REQUESTS_MOST = 50, 300
 REST_S = 60.0
+LONG_S = 45.0
+"""A disk that is away for longer than a lease: tickets are claimed again."""
+
 MOSTLY = 0.9
 """So many callers want what the first table has rows for."""
 
@@ -38,6 +42,7 @@ def random_world(seed: int) -> WorldPlan:
         servers=_servers(rng, table, span_s),
         streams=_streams(rng, table, span_s),
         reloads=_reloads(rng, table, span_s),
+        drains=_drains(rng, table, span_s),
         queue=_queue(rng, span_s),
         drained=rng.random() < 0.8,
         rest_s=REST_S,
@@ -134,11 +139,20 @@ def _reloads(rng: random.Random, table: Draft, span_s: float) -> tuple[ReloadPla
     return tuple(reloads)
 
 
+def _drains(rng: random.Random, table: Draft, span_s: float) -> tuple[DrainPlan, ...]:
+    if rng.random() < 0.8:
+        return ()
+    from_s = rng.random() * span_s
+    until_s = from_s + rng.random() * span_s
+    name = rng.choice(sorted(table.applications))
+    return (DrainPlan(application=name, from_s=from_s, until_s=until_s),)
+
+
 def _queue(rng: random.Random, span_s: float) -> QueuePlan:
     broken: tuple[tuple[float, float], ...] = ()
     if rng.random() < 0.2:
         from_s = rng.random() * span_s
-        broken = ((from_s, from_s + rng.random() * span_s),)
+        broken = ((from_s, from_s + rng.random() * rng.choice((span_s, span_s, LONG_S))),)
     return QueuePlan(
         commit_s=rng.choice((0.0, 0.001, 0.02)),
         broken=broken,

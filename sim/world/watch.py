@@ -94,7 +94,9 @@ Hooks = tuple[Callable[..., None], ...]
 class Watch:
     """The hooks of all checkers, event by event; an event that nobody asked for costs a loop over nothing."""
 
-    def __init__(self, checkers: Iterable[Checker]) -> None:
+    def __init__(self, checkers: Iterable[Checker], *, strict: bool = False) -> None:
+        """`strict`: rules that wait for a stage of the proxy are violated like the others."""
+        self._strict = strict
         self.checkers = tuple(checkers)
         self.violations: list[Violation] = []
         self.broken_awaited: dict[str, int] = {}
@@ -119,7 +121,7 @@ class Watch:
 
     def report(self, checker: Checker, what: str) -> None:
         """A checker found its rule broken."""
-        if checker.awaits:
+        if checker.awaits and not self._strict:
             self.broken_awaited[checker.rule] = self.broken_awaited.get(checker.rule, 0) + 1
             return
         self.add(checker.rule, what)

@@ -47,11 +47,12 @@ class World:
         *,
         permits_of: PermitsOf = own_permits,
         history: History | None = None,
+        strict: bool = False,
     ) -> None:
         self.plan = plan
         self.seed = seed
         self.history = history or History()
-        self.watch = watch = Watch((self.history, *checkers))
+        self.watch = watch = Watch((self.history, *checkers), strict=strict)
         self.loop = loop = WorldLoop()
         self.began_s = loop.now_s
         watch.now = lambda: loop.now_s - self.began_s
@@ -122,6 +123,9 @@ class World:
         self.load_ends_s = self.began_s + max((each.until_s for each in phases), default=0.0)
         for each in self.plan.reloads:
             self.loop.at(self.began_s + each.at_s, self._reload, each.table)
+        for drain in self.plan.drains:
+            self.loop.at(self.began_s + drain.from_s, self._drain, (drain.application, True))
+            self.loop.at(self.began_s + drain.until_s, self._drain, (drain.application, False))
 
     def take(self, request: Request, done: Callable[[Reply], None]) -> tuple[Trip, Cancellable]:
         """A request goes into the pipeline: a caller's, or a ticket's."""
@@ -200,6 +204,13 @@ class World:
         if not isinstance(table, Problems):
             self.pipeline.swap(self.builder.build(table, self.labels, before))
         tell(self.watch.reloaded, before, self.pipeline.snapshot, isinstance(table, Table))
+
+    def _drain(self, wanted: tuple[str, bool]) -> None:
+        """As an operator does; an application that is not there is not found."""
+        application, drained = wanted
+        gate = self.pipeline.snapshot.gates.get(application)
+        if gate is not None:
+            gate.drained = drained
 
     def _timer_broke(self, error: Exception) -> None:
         self.log.error("timer_broke", error=repr(error))

@@ -10,13 +10,24 @@ from sim.world.checkers.probe import Probe
 from sim.world.checkers.rate import Rate, RateAcrossReloads
 from sim.world.checkers.reloads import Reloads
 from sim.world.checkers.rest import Rest
+from sim.world.checkers.restraint import Restraint
 from sim.world.plan import WorldPlan
 from sim.world.watch import Checker
 
 
 def checkers_of(plan: WorldPlan) -> list[Checker]:
     """A fresh one of each that this world can come to need: most worlds have no reload, or no zombie."""
-    checkers = [Concurrency(), Rate(), Conservation(), Tiers(), Budget(), Deadlines(), Predictions(), Rest()]
+    checkers = [
+        Concurrency(),
+        Rate(),
+        Conservation(),
+        Tiers(),
+        Budget(),
+        Deadlines(),
+        Predictions(),
+        Rest(),
+        Restraint(),
+    ]
     if plan.reloads:
         checkers += [ConcurrencyOfAll(), RateAcrossReloads(), Reloads()]
     if any(server.works_on for server in plan.servers):
