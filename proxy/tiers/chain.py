@@ -112,17 +112,14 @@ class Chain:
         self._waiting = Waiting(
             self._ground, rank, self._deadline, self._request.id, self._woken, self._gave_up
         )
-        rows, self._short = self._short, ()
-        if self._waiting.begin(rows, now):
-            self._short = rows
+        if self._waiting.begin(self._short, now):  # it may have been woken at once
             return True
         self._waiting = None
         return False
 
     def _woken(self, row: Row, gate: Gate, taken: Pass, now: float) -> None:
-        """A permit was had. What is called now is not called again, nor the others of its tier."""
+        """A permit was had."""
         self._waiting = None
-        self._short = tuple(each for each in self._short if each.priority != row.priority)
         self._gate, self._pass = gate, taken
         try:
             self._attempt(row, now)
@@ -183,6 +180,8 @@ class Chain:
         ground, gate = self._ground, self._gate
         self._row = row
         self._started_s = now
+        if self._short:  # down only: what was passed over above is not come back to
+            self._short = tuple(each for each in self._short if each.priority > row.priority)
         budget_s = attempt_budget(row.timeout_s, self._deadline - now, self._reserve_s(now))
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:

@@ -6,8 +6,9 @@ from proxy.ports import Clock, Cluster, Rng, Timers
 from proxy.qos.budget import Budget
 from proxy.qos.gate import Gate
 
-PULSE_S = 0.001
-"""While somebody waits: how often it is looked whether a permit came by time, or from another process."""
+PULSE_S = 0.0001
+"""While somebody waits it is looked whether a permit came by time, or from another process: at each tick of
+the timer wheel, which is longer than this."""
 
 
 class Ground:

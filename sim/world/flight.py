@@ -21,9 +21,23 @@ class Stage(enum.IntEnum):
 
 
 class Flight:
-    """`ports.Call`. `given_up` is the proxy's view, `stage` the server's: they differ for a while."""
+    """`ports.Call`. `given_up` is the proxy's view, `stage` the server's: they differ for a while.
 
-    __slots__ = ("began_s", "budget_s", "done", "entered", "given_up", "number", "server", "stage", "trip")
+    One that is `left_behind` is waited for no longer, but keeps its permit until it ends.
+    """
+
+    __slots__ = (
+        "began_s",
+        "budget_s",
+        "done",
+        "entered",
+        "given_up",
+        "left_behind",
+        "number",
+        "server",
+        "stage",
+        "trip",
+    )
 
     def __init__(
         self,
@@ -42,12 +56,15 @@ class Flight:
         self.done: Callable[[Answer | Failure], None] | None = done
         self.entered = False  # the server took it in
         self.given_up = False
+        self.left_behind = False
         self.stage = Stage.OUTWARD
 
     def abandon(self, ended: Callable[[bool], None]) -> None:
         """The proxy wants no answer any more, and lets the server finish."""
         assert self.done is not None, "a call that has ended was abandoned"
         self.done = lambda result: ended(isinstance(result, Answer))
+        self.left_behind = True
+        self.server.left_behind(self)
 
     def cancel(self) -> None:
         """The proxy does not want it any more."""

@@ -27,11 +27,10 @@ CHUNK = 2048
 
 KINDS = (
     *("arrives", "is called", "enters", "leaves", "is given up", "returns", "is answered", "is abandoned"),
-    *("ticket stored", "ticket claimed", "ticket ends", "reload"),
+    *("ticket stored", "ticket claimed", "ticket ends", "reload", "is left behind"),
 )
-ARRIVES, CALLED, ENTERS, LEAVES, GIVEN_UP, RETURNS, ANSWERED, ABANDONED, STORED, CLAIMED, ENDS, RELOAD = (
-    range(12)
-)
+ARRIVES, CALLED, ENTERS, LEAVES, GIVEN_UP, RETURNS, ANSWERED, ABANDONED, STORED, CLAIMED, ENDS = range(11)
+RELOAD, LEFT_BEHIND = 11, 12
 VERDICTS = {verdict: number for number, verdict in enumerate(Verdict)}
 
 
@@ -70,6 +69,9 @@ class History(Checker):
 
     def left(self, flight: "Flight") -> None:
         self._fields += (LEAVES, self._loop.now_s, flight.trip.number, flight.server.inside)
+
+    def left_behind(self, flight: "Flight") -> None:
+        self._fields += (LEFT_BEHIND, self._loop.now_s, flight.trip.number, flight.number)
 
     def given_up(self, flight: "Flight") -> None:
         self._fields += (GIVEN_UP, self._loop.now_s, flight.trip.number, flight.number)

@@ -50,6 +50,11 @@ class Server:
         """Put a call on its way here."""
         self._loop.at(self._loop.now_s + self._latency_s, self._arrive, flight)
 
+    def left_behind(self, flight: Flight) -> None:
+        """Its client waits for no answer, and keeps the connection."""
+        for each in self._watch.left_behind:
+            each(flight)
+
     def forsaken(self, flight: Flight) -> None:
         """Its client hung up; that has to travel too."""
         for each in self._watch.given_up:

@@ -54,6 +54,9 @@ class Checker:
     def left(self, flight: "Flight") -> None:
         """Its server has done with it."""
 
+    def left_behind(self, flight: "Flight") -> None:
+        """The proxy waits for it no longer; its permit stays taken until it has ended."""
+
     def given_up(self, flight: "Flight") -> None:
         """The proxy cancelled it."""
 
@@ -106,6 +109,7 @@ class Watch:
         self.called: Hooks = self._of("called")
         self.entered: Hooks = self._of("entered")
         self.left: Hooks = self._of("left")
+        self.left_behind: Hooks = self._of("left_behind")
         self.given_up: Hooks = self._of("given_up")
         self.returned: Hooks = self._of("returned")
         self.replied: Hooks = self._of("replied")

@@ -182,6 +182,9 @@ class World:
             return False
         if any(server.inside for server in self.servers.values()):
             return False
+        gates = self.pipeline.snapshot.gates.values()
+        if any(gate.permits.in_flight for gate in gates):  # of zombies, whose connections are closed in time
+            return False
         return not (self.plan.drained and self.queue.pending())
 
     async def _sleep(self, span_s: float) -> None:

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from proxy.messages import Reply
+from proxy.messages import Answer, Failure, Outcome, Reply
+from proxy.tiers.outcome import outcome_of
 from sim.world.watch import Checker
 
 if TYPE_CHECKING:
@@ -40,13 +41,17 @@ class Tiers(Checker):
 
 CALLS_PER_ARRIVAL = 1.2
 CALLS_PER_S = 10.0
+RESERVE = 100.0
+"""What the budget starts with, and saves at most."""
 
 
 class Budget(Checker):
-    """All calls together: falling through must not multiply a load that is too high already."""
+    """All calls together: falling through must not multiply a load that is too high already.
+
+    A call that a server turned away for load does not count: it did no work.
+    """
 
     rule = "I7 budget of calls"
-    awaits = "the fall-through budget"
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,5 +68,10 @@ class Budget(Checker):
     def called(self, flight: "Flight") -> None:
         self._calls += 1
         span_s = self._loop.now_s - self._began_s
-        if self._calls > CALLS_PER_ARRIVAL * self._arrivals + CALLS_PER_S * (1.0 + span_s):
+        if self._calls > CALLS_PER_ARRIVAL * self._arrivals + CALLS_PER_S * span_s + RESERVE:
             self.broken(f"{self._calls} calls for {self._arrivals} arrivals in {span_s:.1f} s")
+
+    def returned(self, flight: "Flight", result: Answer | Failure) -> None:
+        outcome = outcome_of(result.status) if isinstance(result, Answer) else result.outcome
+        if outcome is Outcome.THROTTLED and not flight.left_behind:
+            self._calls -= 1

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class Concurrency(Checker):
-    """In flight: dispatched, and neither returned nor given up. Counted by gate."""
+    """In flight: dispatched, and neither returned nor given up. Counted by gate.
+
+    One that timed out is only left behind: its server works on, and it counts until that has ended or the
+    connection is closed.
+    """
 
     rule = "I1 concurrency"
     counted = staticmethod(counted_by_gate)
@@ -62,23 +66,3 @@ class ConcurrencyOfAll(Concurrency):
     rule = "I1 concurrency, of applications that a reload drops and another takes back"
     awaits = "one gate an application, as long as any request may use it"
     counted = staticmethod(counted_by_name)
-
-
-class Zombies(Concurrency):
-    """The same counted at the backend: one that works on for a client that has gone counts until it ends."""
-
-    rule = "I1 concurrency at the backend, zombies included"
-    awaits = "calls that timed out keep their permits"
-
-    def left(self, flight: "Flight") -> None:
-        if flight.given_up and flight.server.plan.works_on:
-            self.over(flight)
-
-    def given_up(self, flight: "Flight") -> None:
-        zombie = flight.entered and flight.server.plan.works_on and flight.stage is not flight.stage.OVER
-        if not zombie:
-            self.over(flight)
-
-    def entered(self, flight: "Flight") -> None:
-        if flight.given_up and flight.server.plan.works_on:  # given up while it was on its way
-            self._in_flight[self.counted(flight.trip.snapshot, flight.server.plan.application)] += 1

@@ -23,20 +23,19 @@ class LineObserver(Protocol):
     def on_dispatch(self, application: str, rank: int, request_id: str, now: float) -> None: ...
     def on_shed(self, application: str, rank: int, request_id: str, now: float) -> None: ...
     def on_leave(self, application: str, request_id: str) -> None: ...
-    def on_release(self, application: str, now: float) -> None: ...
     def on_rest(self, application: str, free: bool, now: float) -> None: ...
 
 
 class Waiter:
-    """One who waits; `released` counts the slots that fell free while nobody stood before it."""
+    """One who waits; `passed_by` counts the less critical ones that were called meanwhile."""
 
-    __slots__ = ("deadline_s", "rank", "released", "since_s")
+    __slots__ = ("deadline_s", "passed_by", "rank", "since_s")
 
     def __init__(self, rank: int, since_s: float, deadline_s: float) -> None:
         self.rank = rank
         self.since_s = since_s
         self.deadline_s = deadline_s
-        self.released = 0
+        self.passed_by = 0
 
 
 class Line(Checker):
@@ -57,9 +56,6 @@ class Line(Checker):
 
     def on_leave(self, application: str, request_id: str) -> None:
         self.lines.get(application, {}).pop(request_id, None)
-
-    def on_release(self, application: str, now: float) -> None:
-        """A slot fell free."""
 
     def on_rest(self, application: str, free: bool, now: float) -> None:
         """An instant is over; `free`: the application could take one more call."""
@@ -92,18 +88,19 @@ class CriticalFirst(Line):
 
 
 class OneSlot(Line):
-    """I3: the most critical waiter waits for the first slot that falls free, and for no second one."""
+    """I3: while a critical one waits no less critical one is called, but for the one it waits for."""
 
     rule = "I3 one slot's residual service at most"
 
-    def on_release(self, application: str, now: float) -> None:
-        waiting = self.eligible(application, now)
-        if not waiting:
-            return
-        name, first = min(waiting, key=lambda each: each[1].rank)
-        first.released += 1
-        if first.released > 1:
-            self.broken(f"{application}: {name} of rank {first.rank} has let {first.released} slots pass")
+    def on_dispatch(self, application: str, rank: int, request_id: str, now: float) -> None:
+        super().on_dispatch(application, rank, request_id, now)
+        for name, each in self.eligible(application, now):
+            if each.rank < rank:
+                each.passed_by += 1
+                if each.passed_by > 1:
+                    self.broken(
+                        f"{application}: {each.passed_by} have gone before {name} of rank {each.rank}"
+                    )
 
 
 class WorkConserving(Line):

@@ -5,24 +5,16 @@ see: whoever builds the line may tell `on_shed` itself.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from proxy.messages import Answer, Failure
 from proxy.qos.gate import Gate
+from proxy.qos.line import Waiter
 from sim.world.checkers.line import LineObserver
 from sim.world.watch import Checker
 
 if TYPE_CHECKING:
     from sim.world.flight import Flight
     from sim.world.world import World
-
-
-class SeenWaiter(Protocol):
-    """A waiter of a gate's line."""
-
-    rank: int
-    deadline: float
-    since_s: float
 
 
 class Probe(Checker):
@@ -33,7 +25,7 @@ class Probe(Checker):
     def __init__(self, observers: Iterable[LineObserver]) -> None:
         super().__init__()
         self._observers = tuple(observers)
-        self._seen: dict[str, dict[SeenWaiter, str]] = {}
+        self._seen: dict[str, dict[Waiter, str]] = {}
         self._count = 0
 
     def opened(self, world: "World") -> None:
@@ -51,10 +43,6 @@ class Probe(Checker):
                 application, flight.trip.plan.qos.rank, f"#{flight.trip.number}", self._loop.now_s
             )
 
-    def returned(self, flight: "Flight", result: Answer | Failure) -> None:
-        for each in self._observers:
-            each.on_release(flight.server.plan.application, self._loop.now_s)
-
     def rested(self) -> None:
         now = self._loop.now_s
         for application, gate in self._pipeline.snapshot.gates.items():
@@ -64,7 +52,7 @@ class Probe(Checker):
                 each.on_rest(application, free, now)
 
     def _look(self, application: str, gate: Gate) -> None:
-        waiters: list[SeenWaiter] = list(gate.line.waiters)
+        waiters = gate.line.waiters
         seen = self._seen.setdefault(application, {})
         gone = [each for each in seen if each not in waiters]
         for waiter in gone:

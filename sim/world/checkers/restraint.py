@@ -55,12 +55,17 @@ class Restraint(Checker):
     def returned(self, flight: "Flight", result: Answer | Failure) -> None:
         outcome = outcome_of(result.status) if isinstance(result, Answer) else result.outcome
         self._over(flight, BLAMES[outcome])
+        if flight.left_behind:  # nobody reads what it says
+            return
         if isinstance(result, Answer) and result.status in ASKS_FOR_QUIET:
             for name, value in result.headers:
                 if name == b"Retry-After":
                     gate = flight.trip.snapshot.gates[flight.server.plan.application]
                     quiet_s = min(float(value), HOLD_S_MAX)
                     self._held_until_s[gate, flight.server.plan.url] = self._loop.now_s + quiet_s
+
+    def left_behind(self, flight: "Flight") -> None:
+        self._over(flight, self._loop.now_s - flight.began_s >= flight.budget_s)
 
     def given_up(self, flight: "Flight") -> None:
         self._over(flight, self._loop.now_s - flight.began_s >= flight.budget_s)

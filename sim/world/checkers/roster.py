@@ -1,8 +1,7 @@
 """All checkers of a run. Those that wait for a stage of the proxy count what they see and stop nothing."""
 
-from proxy.qos.gate import Gate
 from sim.world.checkers.calls import Budget, Tiers
-from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll, Zombies
+from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll
 from sim.world.checkers.conservation import Conservation
 from sim.world.checkers.deadlines import Deadlines, Predictions
 from sim.world.checkers.line import CriticalFirst, OneSlot, TicketsLast, WorkConserving
@@ -30,14 +29,10 @@ def checkers_of(plan: WorldPlan) -> list[Checker]:
     ]
     if plan.reloads:
         checkers += [ConcurrencyOfAll(), RateAcrossReloads(), Reloads()]
-    if any(server.works_on for server in plan.servers):
-        checkers.append(Zombies())
-    if hasattr(Gate, "line"):
-        checkers += _of_lines()
-    return checkers
+    return checkers + _of_lines()
 
 
 def _of_lines() -> list[Checker]:
-    """Of waiting lines, once gates have them."""
+    """Of waiting lines."""
     lines = [CriticalFirst(), OneSlot(), WorkConserving(), TicketsLast()]
     return [*lines, Probe(lines)]

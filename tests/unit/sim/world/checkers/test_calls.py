@@ -60,22 +60,16 @@ def test_a_row_of_no_weight_is_not_to_be_called(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         Chain, "_eligible", lambda self, rows, now: rows if rows[0].application == "1" else ()
     )
-    monkeypatch.setattr("proxy.tiers.chain.choose", lambda rows, u: rows[0])
+    monkeypatch.setattr("proxy.tiers.chain.choose", lambda rows, u, shares: rows[0])
     assert violations_of(idle, (Tiers(),))
 
 
-class Held(Budget):
-    """As it will be once the budget is built."""
-
-    awaits = ""
-
-
-def test_calls_beyond_the_budget_are_seen() -> None:
-    """Two calls a request are more than 1.2 and ten a second."""
-    assert not violations_of(world_plan(stream(rate=50.0)), (Held(),))
+def test_calls_beyond_the_budget_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls a request are more than 1.2 and ten a second, once the reserve is used up."""
     endless = table_without_breakers()
-    found = violations_of(endless, (Held(),))
-    assert found[0].rule == "I7 budget of calls"
+    assert not violations_of(endless, (Budget(),))
+    monkeypatch.setattr(Chain, "_affords", lambda self, outcome, now: True)
+    assert violations_of(endless, (Budget(),))[0].rule == "I7 budget of calls"
 
 
 def table_without_breakers() -> WorldPlan:
@@ -83,4 +77,4 @@ def table_without_breakers() -> WorldPlan:
     text = FALLING.table.replace(
         "concurrency: 4", "concurrency: 4, breaker: {consecutive: 100000, calls: 100000}"
     )
-    return msgspec.structs.replace(FALLING, table=text)
+    return msgspec.structs.replace(FALLING, table=text, streams=(stream(rate=200.0, until_s=2.0),))

@@ -1,10 +1,11 @@
 """I1 concurrency: broken on purpose."""
 
-from typing import Any
+import pytest
 
 from proxy.qos.permits import Permits, own_permits
 from proxy.routing.table import Application
-from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll, Zombies
+from proxy.tiers.zombie import Zombie
+from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll
 from sim.world.plan import Phase, ReloadPlan, Service, Spacing
 from sim.world.world import World
 from tests.stand_ins.world import FIRST, SECOND, server, stream, table, violations_of, world_plan
@@ -55,38 +56,28 @@ def test_a_limit_that_a_reload_lowers_binds_the_next_call_only() -> None:
     assert found
 
 
-class Caught(Zombies):
-    """As it will be once zombies keep their permits."""
-
-    awaits = ""
-
-
-def _zombies(works_on: bool) -> Any:
-    slow = Service(base_s=0.5)
-    return world_plan(
-        stream(rate=100.0, labels=("8",)),
-        table=table("concurrency: 2", "concurrency: 1"),
-        servers=(server(FIRST, service=slow, works_on=works_on), server(SECOND)),
-    )
+ZOMBIES = world_plan(
+    stream(rate=100.0, labels=("8",)),
+    table=table("concurrency: 2", "concurrency: 1"),
+    servers=(server(FIRST, service=Service(base_s=0.5), works_on=True), server(SECOND)),
+)
 
 
-def test_zombies_beyond_the_limit_are_seen_at_the_backend() -> None:
+def test_zombies_keep_their_permits_at_the_backend() -> None:
+    """Each call is given up after 100 ms, and its server works on for 400 more."""
+    assert not violations_of(ZOMBIES, (Concurrency(),), permits_of=own_permits)
+
+
+def test_zombies_beyond_the_limit_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A permit that comes back while the work goes on lets one call too many in."""
 
-    class Forgetful(Permits):
-        """Takes the permit back when the proxy has given up, as if the work had ended."""
+    def at_once(self: Zombie, span_s: float) -> None:
+        self._call.abandon(lambda answered: None)
+        self._gate.release(self._pass, self._ground.now())
 
-    found = violations_of(
-        _zombies(works_on=True),
-        (Caught(),),
-        permits_of=lambda a: Forgetful(concurrency=a.concurrency, rate=None, burst=None),
-    )
-    assert found[0].rule.startswith("I1 concurrency at the backend")
-
-
-def test_a_server_that_stops_when_its_client_hangs_up_makes_no_zombies() -> None:
-    """The connection is gone, and with it the call."""
-    assert not violations_of(_zombies(works_on=False), (Caught(), Concurrency()), permits_of=own_permits)
+    monkeypatch.setattr(Zombie, "follow", at_once)
+    found = violations_of(ZOMBIES, (Concurrency(),), permits_of=own_permits)
+    assert found[0].rule == Concurrency.rule
 
 
 def test_a_second_gate_beside_the_first_is_seen() -> None:

@@ -64,18 +64,16 @@ def test_the_least_critical_is_shed() -> None:
     assert found == ["pool: a of rank 0 is shed, b of 1 stays"]
 
 
-def test_who_lets_two_slots_pass_is_seen() -> None:
-    """One slot's residual service is all that a critical one waits."""
+def test_who_is_passed_by_twice_is_seen() -> None:
+    """One slot's residual service is all that a critical one waits for less critical ones."""
     line = OneSlot()
     found = told(line)
     waits(line, "a", A)
-    waits(line, "b", B)
-    line.on_release("pool", 2.0)
-    line.on_dispatch("pool", A, "a", 2.0)
-    line.on_release("pool", 2.1)
+    line.on_dispatch("pool", A, "a2", 2.0)
+    line.on_dispatch("pool", B, "b", 2.0)
     assert not found
-    line.on_release("pool", 2.2)
-    assert found == ["pool: b of rank 1 has let 2 slots pass"]
+    line.on_dispatch("pool", C, "c", 2.1)
+    assert found == ["pool: 2 have gone before a of rank 0"]
 
 
 def test_a_free_permit_beside_a_waiter_is_seen_once_no_tick_explains_it() -> None:

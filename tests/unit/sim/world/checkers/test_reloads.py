@@ -64,7 +64,7 @@ def test_state_that_a_reload_loses_is_seen(spoil: Any, what: str, monkeypatch: p
         spoil(gate)
 
     monkeypatch.setattr(Gate, "adopt", spoiling)
-    monkeypatch.setattr(Gate, "_give_back", lambda self, taken: give_back_all_but_one(self))
+    monkeypatch.setattr(Gate, "release", lambda self, taken, now: give_back_all_but_one(self))
     assert any(what in each.what for each in violations_of(RELOADED, (Reloads(),)))
 
 
