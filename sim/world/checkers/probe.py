@@ -54,7 +54,8 @@ class Probe(Checker):
     def _look(self, application: str, gate: Gate) -> None:
         waiters = gate.line.waiters
         seen = self._seen.setdefault(application, {})
-        gone = [each for each in seen if each not in waiters]
+        standing = set(waiters)
+        gone = [each for each in seen if each not in standing]
         for waiter in gone:
             name = seen.pop(waiter)
             for each in self._observers:
