@@ -42,10 +42,12 @@ HOT_PATH = [
     "proxy/qos/adaptive.py",
     "proxy/qos/breaker.py",
     "proxy/qos/budget.py",
+    "proxy/qos/endpoint.py",
     "proxy/qos/gate.py",
     "proxy/qos/guard.py",
     "proxy/qos/health.py",
     "proxy/qos/hedge.py",
+    "proxy/qos/line.py",
     "proxy/qos/permits.py",
     "proxy/qos/ramp.py",
     "proxy/qos/service.py",
@@ -57,7 +59,10 @@ HOT_PATH = [
     "proxy/snapshot.py",
     "proxy/tiers/chain.py",
     "proxy/tiers/deadline.py",
+    "proxy/tiers/ground.py",
     "proxy/tiers/outcome.py",
+    "proxy/tiers/waiting.py",
+    "proxy/tiers/zombie.py",
     "proxy/timers.py",
 ]
 

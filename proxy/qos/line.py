@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from typing import Final
 
-WAITERS_MAX: Final = 10_000
+WAITERS_MAX = 10_000
 """In one line. Beyond it the least critical waiter is sent away; prediction keeps lines far shorter."""
 
 
