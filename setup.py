@@ -46,7 +46,6 @@ HOT_PATH = [
     "proxy/qos/gate.py",
     "proxy/qos/guard.py",
     "proxy/qos/health.py",
-    "proxy/qos/hedge.py",
     "proxy/qos/line.py",
     "proxy/qos/permits.py",
     "proxy/qos/ramp.py",

@@ -137,21 +137,11 @@ def _classes(entries: Entries, reports: Reports) -> list[QosClass]:
         elif name in lines:
             reports.add(line, f"class '{name}' is declared twice", f"first on line {lines[name]}")
         lines.setdefault(name, line)
-        classes[name] = _class(name, len(classes), values)
-        if classes[name].hedge and classes[name].rank > 0:
-            line = node.line_of("hedge")
-            reports.add(line, f"class '{name}' cannot be hedged", "only the first class, the most critical")
+        labels = frozenset(values.get("label", ()))
+        classes[name] = QosClass(
+            name=name, rank=len(classes), labels=labels, deadline_s=values.get("deadline")
+        )
     return list(classes.values())
-
-
-def _class(name: str, rank: int, values: dict[str, Any]) -> QosClass:
-    return QosClass(
-        name=name,
-        rank=rank,
-        labels=frozenset(values.get("label", ())),
-        deadline_s=values.get("deadline"),
-        hedge=values.get("hedge", False),
-    )
 
 
 def _labelers(entries: Entries, check: CheckLabeler | None, reports: Reports) -> list[LabelerSpec]:

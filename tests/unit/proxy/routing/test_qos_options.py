@@ -21,21 +21,6 @@ def test_a_concurrency_is_adaptive_where_the_table_says_so() -> None:
     assert not parsed(with_application("concurrency: 4")).applications["1"].adaptive
 
 
-def test_the_first_class_is_hedged_where_the_table_says_so() -> None:
-    """To do work twice is for its owner to allow."""
-    table = parsed(MINIMAL + "classes: [{name: a, label: 1, hedge: true}, {name: b, label: 2, hedge: false}]")
-    assert [each.hedge for each in table.classes] == [True, False, False]
-    assert not parsed(MINIMAL + "classes: [{name: a, label: 1}]").classes[0].hedge
-
-
-def test_no_other_class_can_be_hedged() -> None:
-    """Its second call would stand before a more critical first one."""
-    text = MINIMAL + "classes:\n  - {name: a, label: 1}\n  - {name: b, label: 2, hedge: true}"
-    (problem,) = refused(text)
-    assert problem.message == "class 'b' cannot be hedged"
-    assert problem.line == len(text.splitlines())
-
-
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [

@@ -36,7 +36,7 @@ TAKEN = [
     MINIMAL.replace('"http://h:1"', "'${URL}'"),
     MINIMAL.replace('"http://h:1"', '["http://h:1", "http://[::1]:2/prefix/"]'),
     MINIMAL + "labelers: [{use: x, default: [], budget: 5, anything: {goes: [1]}}]",
-    MINIMAL + "classes: [{name: a, label: '1,2', deadline: 5, hedge: true}]",
+    MINIMAL + "classes: [{name: a, label: '1,2', deadline: 5}]",
     MINIMAL + "labelers: []\nclasses: []",
 ]
 
@@ -86,7 +86,6 @@ REFUSED = [
     MINIMAL + "labelers: [{path: x}]",
     MINIMAL + "labelers: [{use: x, budget: 0}]",
     MINIMAL + "classes: [{name: a}]",
-    MINIMAL + "classes: [{name: a, label: 1, hedge: 5}]",
     MINIMAL + "classes: [{name: a, label: '*'}]",
 ]
 
