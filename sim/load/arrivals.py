@@ -26,10 +26,14 @@ class Constant(Arrivals, frozen=True, kw_only=True):
 
 
 class Poisson(Arrivals, frozen=True, kw_only=True):
-    """As from many callers who know nothing of each other: gaps are exponential, of mean 1/`rate`."""
+    """As from many callers who know nothing of each other: gaps are exponential, of mean 1/`rate`.
+
+    `exact`: conditioned on its count, so that a short run has the rate that it was asked for.
+    """
 
     rate: float
     seconds: float
+    exact: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,13 +79,16 @@ def offsets_s(arrivals: AnyArrivals, seed: int, requests_max: int) -> "array[flo
         if len(found) >= requests_max:
             raise PlanRefused(f"more than {requests_max:,} requests; requests_max is the limit")
         found.append(offset_s)
-    return found if not isinstance(arrivals, Burst) else array("d", sorted(found))
+    return array("d", sorted(found))
 
 
 def _times(arrivals: AnyArrivals, rng: random.Random) -> Iterator[float]:
     match arrivals:
         case Constant():
             yield from _constant(0.0, arrivals.rate, arrivals.seconds)
+        case Poisson(exact=True):
+            count = round(arrivals.rate * arrivals.seconds)
+            yield from (arrivals.seconds * rng.random() for _ in range(count))
         case Poisson():
             yield from _poisson(0.0, arrivals.rate, arrivals.seconds, rng)
         case Steps():

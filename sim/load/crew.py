@@ -1,7 +1,6 @@
 """The processes of one run: started, told the common start, listened to, and ended whatever happens."""
 
 import asyncio
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -9,9 +8,10 @@ from collections.abc import Callable
 import msgspec
 
 from sim.load.errors import GeneratorFailed, PlanRefused
+from sim.load.files import SPARE, files_max
 from sim.load.part import Part
 from sim.load.plan import Plan, checked
-from sim.load.process import AT, FILES_SPARE, PART, READY, Job
+from sim.load.process import AT, PART, READY, Job
 from sim.load.result import Result, merged
 from sim.load.target import reached
 
@@ -34,9 +34,10 @@ def run_plan(plan: Plan, say: Say | None = None) -> Result:
 async def run(plan: Plan, say: Say | None = None) -> Result:
     """The same inside a running loop."""
     checked(plan)
-    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if plan.limits.connections_max // plan.processes + FILES_SPARE > files_max:
-        raise PlanRefused(f"this machine allows a process {files_max:,} open files; lower --connections-max")
+    if plan.limits.connections_max // plan.processes + SPARE > files_max():
+        raise PlanRefused(
+            f"this machine allows a process {files_max():,} open files; lower --connections-max"
+        )
     address = reached(plan.target)
     members = [Member(number) for number in range(plan.processes)]
     try:

@@ -6,12 +6,12 @@ Out: `ready`; `at TURNED_TO ENDED` twice a second; `part JSON`.
 
 import asyncio
 import gc
-import resource
 import sys
 
 import msgspec
 import uvloop
 
+from sim.load.files import allow_files
 from sim.load.generator import Generator
 from sim.load.mix import encode_request
 from sim.load.part import sum_up
@@ -20,7 +20,6 @@ from sim.load.record import Record
 
 READY, AT, PART = "ready", "at", "part"
 TELL_S = 0.5
-FILES_SPARE = 64
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +39,7 @@ def main() -> None:
     """Do the job that stands on stdin."""
     job = msgspec.json.decode(sys.stdin.readline(), type=Job)
     share = schedule(job.plan, job.process)
-    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(job.connections_max + FILES_SPARE, files_max), files_max))
+    allow_files(job.connections_max)
     gc.freeze()
     gc.disable()  # a pause of the generator would be counted against the server
     print(READY, flush=True)
