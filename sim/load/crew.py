@@ -31,8 +31,8 @@ def run_plan(plan: Plan, say: Say | None = None) -> Result:
     return asyncio.run(run(plan, say))
 
 
-async def run(plan: Plan, say: Say | None = None) -> Result:
-    """The same inside a running loop."""
+async def run(plan: Plan, say: Say | None = None, began: Callable[[float], None] | None = None) -> Result:
+    """The same inside a running loop. `began` is told the start, of `time.monotonic`, shortly before it."""
     checked(plan)
     if plan.limits.connections_max // plan.processes + SPARE > files_max():
         raise PlanRefused(
@@ -45,6 +45,8 @@ async def run(plan: Plan, say: Say | None = None) -> Result:
             *(member.start(Job(plan=plan, process=member.number, address=address)) for member in members)
         )
         began_s = time.monotonic() + LEAD_S
+        if began is not None:
+            began(began_s)
         seconds_max = LEAD_S + plan.seconds + plan.limits.drain_s_max + SUM_UP_S_MAX
 
         def tell() -> None:
