@@ -19,7 +19,7 @@ from sim.load.report import print_result
 from sim.load.result import Result
 from sim.load.target import read_target
 
-INVALID = 98
+INVALID, INTERRUPTED = 98, 130
 WIDTH = 160
 """Of the tables in a file or a pipe."""
 
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     except PenstockError as error:
         print(f"load: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("load: interrupted; nothing is told of a part of a run", file=sys.stderr)
+        return INTERRUPTED
     print_result(console, result)
     if options.json is not None:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")

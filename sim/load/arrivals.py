@@ -3,6 +3,7 @@
 Times are absolute, so that a request which leaves late does not push the next ones back.
 """
 
+import math
 import random
 from array import array
 from collections.abc import Iterator
@@ -62,6 +63,18 @@ class Burst(Arrivals, frozen=True, kw_only=True):
 
 
 AnyArrivals = Constant | Poisson | Steps | Burst
+
+
+def is_sane(arrivals: AnyArrivals) -> bool:
+    """Whether rates and times are numbers that a schedule can be made of."""
+    if isinstance(arrivals, Steps):
+        return all(0 <= step.rate < math.inf and 0 <= step.seconds < math.inf for step in arrivals.steps)
+    if not (0 <= arrivals.rate < math.inf and 0 <= arrivals.seconds < math.inf):
+        return False
+    if not isinstance(arrivals, Burst):
+        return True
+    again = arrivals.every_s is None or arrivals.every_s > 0
+    return again and arrivals.size >= 0 and min(arrivals.first_s, arrivals.spread_s) >= 0
 
 
 def seconds_of(arrivals: AnyArrivals) -> float:

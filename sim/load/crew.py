@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -105,7 +106,8 @@ class Member:
         if self._process is None:
             return
         if self._process.returncode is None:
-            self._process.kill()
+            with suppress(ProcessLookupError):  # it may just have ended by itself
+                self._process.kill()
         await self._process.communicate()
 
     async def _line(self) -> str:

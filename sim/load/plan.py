@@ -4,7 +4,7 @@ from array import array
 
 import msgspec
 
-from sim.load.arrivals import AnyArrivals, offsets_s, seconds_of
+from sim.load.arrivals import AnyArrivals, is_sane, offsets_s, seconds_of
 from sim.load.errors import PlanRefused
 from sim.load.limits import PROCESSES_MAX, LoadLimits, Punctuality
 from sim.load.mix import RequestClass, drawn
@@ -45,6 +45,10 @@ def checked(plan: Plan) -> Plan:
         raise PlanRefused(f"{plan.processes} processes; 1 to {PROCESSES_MAX} are possible")
     if not 0 < plan.seconds <= limits.seconds_max:
         raise PlanRefused(f"{plan.seconds:g} seconds; more than 0 and at most {limits.seconds_max:g} are")
+    if not is_sane(plan.arrivals):
+        raise PlanRefused("rates, sizes and times are 0 or more, and a burst does not come again at once")
+    if not 0 <= plan.warm_up_s < plan.seconds:
+        raise PlanRefused(f"a warm-up of {plan.warm_up_s:g} s in {plan.seconds:g} s leaves nothing to count")
     if not 1 <= len(plan.classes) <= CLASSES_MAX:
         raise PlanRefused(f"{len(plan.classes)} classes; 1 to {CLASSES_MAX} are possible")
     if any(each.weight < 0 for each in plan.classes) or not sum(each.weight for each in plan.classes) > 0:

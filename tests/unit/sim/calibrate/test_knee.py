@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,12 @@ def level(concurrency: int, throughput: float, latency_s: float, *, failed: int 
     )
 
 
+def found_on(server: Server, **how: Any) -> int:
+    found = knee(searched(server, **how))
+    assert found is not None
+    return found
+
+
 def searched(server: Server, *, noise: float = 0.0, seed: int = 0, concurrency_max: int = 512) -> list[Level]:
     rng = random.Random(seed)
     levels: list[Level] = []
@@ -56,30 +63,32 @@ def searched(server: Server, *, noise: float = 0.0, seed: int = 0, concurrency_m
 
 
 @given(count=st.integers(1, 200), service_ms=st.floats(1, 500))
-def test_the_knee_of_a_server_with_slots_is_their_number(count, service_ms) -> None:
+def test_the_knee_of_a_server_with_slots_is_their_number(count: int, service_ms: float) -> None:
     """To the grain: one, or 5%."""
-    found = knee(searched(slots(count, service_ms / 1e3)))
+    found = found_on(slots(count, service_ms / 1e3))
     assert abs(found - count) <= max(1, 0.07 * count)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 8, 12, 16])
-def test_few_slots_are_found_exactly(count) -> None:
+def test_few_slots_are_found_exactly(count: int) -> None:
     """Where one more or less is much."""
     assert knee(searched(slots(count, 0.02))) == count
 
 
 @given(count=st.integers(2, 100), seed=st.integers(0, 2**32))
-def test_noise_of_three_percent_moves_it_little(count, seed) -> None:
+def test_noise_of_three_percent_moves_it_little(count: int, seed: int) -> None:
     """A machine is never quiet; power, a quotient, doubles the noise."""
-    found = knee(searched(slots(count, 0.02), noise=0.03, seed=seed))
+    found = found_on(slots(count, 0.02), noise=0.03, seed=seed)
     assert abs(found - count) <= max(1, 0.2 * count)
 
 
 @given(alpha=st.floats(0.01, 0.3), beta=st.floats(0, 0.001))
-def test_where_the_curve_is_smooth_the_power_found_is_nearly_the_greatest_there_is(alpha, beta) -> None:
+def test_where_the_curve_is_smooth_the_power_found_is_nearly_the_greatest_there_is(
+    alpha: float, beta: float
+) -> None:
     """The place is then of less moment than what it gives."""
     server = universal(alpha, beta)
-    found = knee(searched(server))
+    found = found_on(server)
 
     def power(n: int) -> float:
         throughput, latency_s = server(n)
@@ -90,7 +99,7 @@ def test_where_the_curve_is_smooth_the_power_found_is_nearly_the_greatest_there_
 
 def test_without_coherency_the_knee_is_where_theory_has_it() -> None:
     """(1 - alpha) / alpha: the elasticity of throughput is a half there. The least that is as good: below."""
-    found = knee(searched(universal(0.05, 0.0)))
+    found = found_on(universal(0.05, 0.0))
     assert 0.7 * 19 <= found <= 19
 
 
@@ -130,7 +139,7 @@ def test_the_best_are_measured_often_enough_for_a_median() -> None:
 
 
 @given(count=st.integers(1, 300), noise=st.floats(0, 0.3), seed=st.integers(0, 2**32))
-def test_the_search_ends_whatever_it_is_told(count, noise, seed) -> None:
+def test_the_search_ends_whatever_it_is_told(count: int, noise: float, seed: int) -> None:
     """A calibration loads a server: it must not go on for ever on a noisy one."""
     assert len(searched(slots(count, 0.02), noise=noise, seed=seed)) <= LEVELS_MAX
 

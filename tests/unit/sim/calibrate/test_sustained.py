@@ -39,14 +39,14 @@ def searched(sustains: Callable[[int], bool]) -> list[Trial]:
 
 
 @given(edge=st.integers(0, 150))
-def test_the_rate_found_is_the_greatest_of_the_grid_that_is_sustained(edge) -> None:
+def test_the_rate_found_is_the_greatest_of_the_grid_that_is_sustained(edge: int) -> None:
     """To five percent, up to the most that is tried; 0 where none is."""
     found = sustained_percent(searched(lambda percent: percent <= edge))
     assert found == min(edge, PERCENT_MAX) // PERCENT_GRAIN * PERCENT_GRAIN
 
 
 @pytest.mark.parametrize("edge", [0, 50, 97, 200])
-def test_the_shares_on_both_sides_of_the_edge_are_tried_again(edge) -> None:
+def test_the_shares_on_both_sides_of_the_edge_are_tried_again(edge: int) -> None:
     """A single step is an anecdote."""
     trials = searched(lambda percent: percent <= edge)
     found = sustained_percent(trials)
@@ -56,7 +56,7 @@ def test_the_shares_on_both_sides_of_the_edge_are_tried_again(edge) -> None:
 
 
 @given(edge=st.integers(10, 120), wrong=st.floats(0, 0.5), seed=st.integers(0, 2**32))
-def test_the_search_ends_though_trials_contradict_each_other(edge, wrong, seed) -> None:
+def test_the_search_ends_though_trials_contradict_each_other(edge: int, wrong: float, seed: int) -> None:
     """No share is tried more often than a majority needs."""
     rng = random.Random(seed)
     trials = searched(lambda percent: (percent <= edge) != (rng.random() < wrong))
@@ -73,6 +73,6 @@ def test_one_unlucky_trial_is_outvoted() -> None:
 
 
 @pytest.mark.parametrize(("good", "sustained"), [(1_000, True), (990, True), (989, False)])
-def test_a_rate_is_sustained_when_99_of_100_are_in_time(good, sustained) -> None:
+def test_a_rate_is_sustained_when_99_of_100_are_in_time(good: int, sustained: bool) -> None:
     """Late and failed are the same to a caller."""
     assert trial(100, good=good).sustained is sustained

@@ -9,7 +9,7 @@ from sim.load.alarm import LoopTimer, TimerFile
 
 
 @pytest.mark.parametrize("kind", [TimerFile, LoopTimer])
-async def test_an_alarm_rings_once_and_not_early(kind) -> None:
+async def test_an_alarm_rings_once_and_not_early(kind: type[TimerFile] | type[LoopTimer]) -> None:
     """Early would be a request before its time; twice costs a turn of the loop."""
     rung_s: list[float] = []
     alarm = kind(asyncio.get_running_loop(), lambda: rung_s.append(time.monotonic()))
@@ -22,7 +22,9 @@ async def test_an_alarm_rings_once_and_not_early(kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [TimerFile, LoopTimer])
-async def test_an_alarm_set_to_the_past_rings_at_once_and_one_set_anew_at_the_later_time(kind) -> None:
+async def test_an_alarm_set_to_the_past_rings_at_once_and_one_set_anew_at_the_later_time(
+    kind: type[TimerFile] | type[LoopTimer],
+) -> None:
     """The schedule may be behind, or change its mind."""
     rung_s: list[float] = []
     alarm = kind(asyncio.get_running_loop(), lambda: rung_s.append(time.monotonic()))
@@ -39,7 +41,7 @@ async def test_an_alarm_set_to_the_past_rings_at_once_and_one_set_anew_at_the_la
 
 
 @pytest.mark.parametrize("kind", [TimerFile, LoopTimer])
-async def test_a_closed_alarm_rings_no_more(kind) -> None:
+async def test_a_closed_alarm_rings_no_more(kind: type[TimerFile] | type[LoopTimer]) -> None:
     """Its owner is gone."""
     rung: list[int] = []
     alarm = kind(asyncio.get_running_loop(), lambda: rung.append(1))

@@ -25,7 +25,9 @@ from sim.load.answers import read_plain
         (b"\x16\x03\x01 this is no answer\r\n\r\n", None),
     ],
 )
-def test_the_status_and_what_is_still_to_come_are_read_of_a_plain_answer(data, expected) -> None:
+def test_the_status_and_what_is_still_to_come_are_read_of_a_plain_answer(
+    data: bytes, expected: tuple[int, int] | None
+) -> None:
     """Whatever is unusual is left to the parser."""
     assert read_plain(data) == expected
 
@@ -38,7 +40,7 @@ NAMES = st.sampled_from(["Server", "Date", "X-Request-Id", "Content-Type", "Pens
     fields=st.lists(st.tuples(NAMES, st.text("abcXYZ019 ;=-", max_size=20)), max_size=6),
     body=st.binary(max_size=200),
 )
-def test_it_agrees_with_the_parser(status, fields, body) -> None:
+def test_it_agrees_with_the_parser(status: int, fields: list[tuple[str, str]], body: bytes) -> None:
     """A reader of one's own is only right where llhttp reads the same."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
     data = f"HTTP/1.1 {status} Words\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body

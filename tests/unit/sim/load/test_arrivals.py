@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.load.arrivals import Burst, Constant, Poisson, Step, Steps, offsets_s, seconds_of
+from sim.load.arrivals import AnyArrivals, Burst, Constant, Poisson, Step, Steps, offsets_s, seconds_of
 from sim.load.errors import PlanRefused
 
 MANY = 1_000_000
@@ -20,7 +20,7 @@ ALL = [
 
 
 @pytest.mark.parametrize("arrivals", ALL, ids=lambda each: type(each).__name__)
-def test_one_seed_gives_one_ascending_schedule_inside_its_time(arrivals) -> None:
+def test_one_seed_gives_one_ascending_schedule_inside_its_time(arrivals: AnyArrivals) -> None:
     """A run can be repeated, and processes can each compute their own share of it."""
     found = offsets_s(arrivals, 7, MANY)
     assert found == offsets_s(arrivals, 7, MANY)
@@ -29,7 +29,7 @@ def test_one_seed_gives_one_ascending_schedule_inside_its_time(arrivals) -> None
 
 
 @given(rate=st.floats(0.5, 5_000), seconds=st.floats(0.1, 2))
-def test_a_constant_rate_is_computed_from_the_start_without_drift(rate, seconds) -> None:
+def test_a_constant_rate_is_computed_from_the_start_without_drift(rate: float, seconds: float) -> None:
     """A sum of rounded gaps would wander off after a million of them."""
     assert list(offsets_s(Constant(rate=rate, seconds=seconds), 0, MANY)) == [
         index / rate for index in range(round(rate * seconds))
@@ -59,7 +59,7 @@ def test_a_step_of_no_rate_is_a_pause() -> None:
 
 
 @pytest.mark.parametrize(("every_s", "bursts"), [(None, 1), (0.5, 3)])
-def test_a_burst_comes_on_top_of_the_flow(every_s, bursts) -> None:
+def test_a_burst_comes_on_top_of_the_flow(every_s: float | None, bursts: int) -> None:
     """Once, or again and again."""
     found = offsets_s(Burst(rate=0, seconds=2, size=10, spread_s=0.01, first_s=0.5, every_s=every_s), 0, MANY)
     assert len(found) == 10 * bursts

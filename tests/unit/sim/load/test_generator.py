@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from sim.load.process import Job, generate
 from sim.load.record import Record
 from sim.load.result import Result, merged
 from sim.load.target import read_target
-from tests.stand_ins.upstreams import GOOD, Freezing, serving
+from tests.stand_ins.upstreams import GOOD, Freezing, Upstream, serving
 
 TICKET = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
@@ -27,7 +28,7 @@ PATIENT = Punctuality(lag_p50_ms_max=500, lag_p99_ms_max=1_000)
 """These tests hold for a busy machine too: what is asserted is the server's doing."""
 
 
-def plan(port: int, *, rate: float = 200, seconds: float = 0.2, **limits: float) -> Plan:
+def plan(port: int, *, rate: float = 200, seconds: float = 0.2, **limits: Any) -> Plan:
     return Plan(
         target=read_target(f"http://127.0.0.1:{port}/"),
         arrivals=Constant(rate=rate, seconds=seconds),
@@ -73,17 +74,17 @@ async def test_every_request_of_the_schedule_is_sent_no_earlier_than_planned() -
         (GOOD + b"more", "not-http"),
     ],
 )
-async def test_a_request_ends_as_it_was_answered(answer, end) -> None:
+async def test_a_request_ends_as_it_was_answered(answer: bytes, end: str) -> None:
     """Plain or unusual, well or badly."""
     async with serving(lambda upstream: upstream.write(answer)) as port:
         assert await ends(plan(port)) == {end: 40}
 
 
 @pytest.mark.parametrize("answer", [GOOD, CHUNKED])
-async def test_an_answer_may_come_in_pieces(answer) -> None:
+async def test_an_answer_may_come_in_pieces(answer: bytes) -> None:
     """A byte in each turn of the server's loop."""
 
-    def drip(upstream) -> None:
+    def drip(upstream: Upstream) -> None:
         loop = asyncio.get_running_loop()
         for place in range(len(answer)):
             loop.call_later(0.0005 * place, upstream.write, answer[place : place + 1])
@@ -102,7 +103,7 @@ async def test_connections_are_kept_and_used_again() -> None:
     """A stack: who was answered is asked again first."""
     seen = set()
 
-    def answer(upstream) -> None:
+    def answer(upstream: Upstream) -> None:
         seen.add(id(upstream))
         upstream.write(GOOD)
 
@@ -129,7 +130,7 @@ async def test_a_limit_of_connections_holds_requests_and_makes_the_run_invalid()
     """What waits for the limit did not reach the server, as it would have from callers."""
     seen = set()
 
-    def answer(upstream) -> None:
+    def answer(upstream: Upstream) -> None:
         seen.add(id(upstream))
         asyncio.get_running_loop().call_later(0.02, upstream.write, GOOD)
 
@@ -164,9 +165,9 @@ async def test_a_server_that_freezes_is_seen_by_all_who_would_have_come() -> Non
 
 async def test_a_burst_opens_as_many_connections_as_it_needs() -> None:
     """A hundred at once, none of them waits for another's answer."""
-    inside: list[object] = []
+    inside: list[Upstream] = []
 
-    def answer(upstream) -> None:
+    def answer(upstream: Upstream) -> None:
         inside.append(upstream)
         if len(inside) == 100:
             for each in inside:

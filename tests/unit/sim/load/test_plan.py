@@ -1,11 +1,12 @@
 """Plans, their classes and targets, and the shares of processes."""
 
 from collections import Counter
+from typing import Any
 
 import msgspec
 import pytest
 
-from sim.load.arrivals import Constant
+from sim.load.arrivals import Burst, Constant, Step, Steps
 from sim.load.errors import PlanRefused
 from sim.load.limits import LoadLimits
 from sim.load.mix import RequestClass, drawn, encode_request
@@ -22,7 +23,7 @@ PLAN = Plan(
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 7])
-def test_the_shares_of_all_processes_are_the_whole_schedule(processes) -> None:
+def test_the_shares_of_all_processes_are_the_whole_schedule(processes: int) -> None:
     """Split by index: nothing twice, nothing left out, each with the class that it had."""
     plan = msgspec.structs.replace(PLAN, processes=processes)
     shares = [schedule(plan, number) for number in range(processes)]
@@ -63,7 +64,7 @@ def test_a_body_of_ones_own_is_sent_as_it_is() -> None:
         ("http://[::1]:8/a?b=c", "::1", 8, "/a?b=c"),
     ],
 )
-def test_a_url_on_loopback_is_a_target(url, host, port, path) -> None:
+def test_a_url_on_loopback_is_a_target(url: str, host: str, port: int, path: str) -> None:
     """By number or by name."""
     assert read_target(url) == Target(host=host, port=port, path=path)
 
@@ -79,7 +80,7 @@ def test_a_url_on_loopback_is_a_target(url, host, port, path) -> None:
         ("http://127.0.0.1/a b", "percent encoding"),
     ],
 )
-def test_what_is_no_loopback_url_gets_no_load(url, said) -> None:
+def test_what_is_no_loopback_url_gets_no_load(url: str, said: str) -> None:
     """A slip of the pen must not load somebody else's machine."""
     with pytest.raises(PlanRefused, match=said):
         read_target(url)
@@ -105,6 +106,12 @@ def test_a_target_where_nobody_listens_is_refused_at_once() -> None:
         ({"processes": 33}, "33 processes"),
         ({"arrivals": Constant(rate=1, seconds=0)}, "0 seconds"),
         ({"arrivals": Constant(rate=1, seconds=3_601)}, "3601 seconds"),
+        ({"arrivals": Constant(rate=-1, seconds=1)}, "0 or more"),
+        ({"arrivals": Constant(rate=float("nan"), seconds=1)}, "0 or more"),
+        ({"arrivals": Steps(steps=(Step(rate=float("inf"), seconds=1),))}, "0 or more"),
+        ({"arrivals": Burst(rate=1, seconds=1, size=1, every_s=0.0)}, "does not come again at once"),
+        ({"arrivals": Burst(rate=1, seconds=1, size=-1)}, "0 or more"),
+        ({"warm_up_s": 3.0}, "leaves nothing to count"),
         ({"classes": ()}, "0 classes"),
         ({"classes": (RequestClass(name="a", weight=0),)}, "not all of them 0"),
         ({"classes": (RequestClass(name="a", weight=-1), RequestClass(name="b", weight=2))}, "0 or more"),
@@ -112,7 +119,7 @@ def test_a_target_where_nobody_listens_is_refused_at_once() -> None:
         ({"processes": 2, "limits": LoadLimits(connections_max=1)}, "at least one connection"),
     ],
 )
-def test_a_plan_beyond_its_limits_is_refused(change, said) -> None:
+def test_a_plan_beyond_its_limits_is_refused(change: dict[str, Any], said: str) -> None:
     """With the limit in the message."""
     with pytest.raises(PlanRefused, match=said):
         checked(msgspec.structs.replace(PLAN, **change))

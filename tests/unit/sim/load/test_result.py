@@ -55,7 +55,7 @@ def test_goodput_is_a_200_within_the_deadline_of_its_class() -> None:
 
 
 @pytest.mark.parametrize("processes", [2, 3, 5])
-def test_parts_add_up_to_what_one_process_would_have_found(processes) -> None:
+def test_parts_add_up_to_what_one_process_would_have_found(processes: int) -> None:
     """How many processes there are is the generator's matter alone."""
     one, many = merged(PLAN, parts(1)), merged(PLAN, parts(processes))
     assert many.classes == one.classes
@@ -96,7 +96,7 @@ def test_a_schedule_that_was_kept_is_valid() -> None:
         (0.5, ["half of the requests", "1% of the requests", "of the schedule was kept"]),
     ],
 )
-def test_a_late_generator_makes_its_run_invalid(lag_s, said) -> None:
+def test_a_late_generator_makes_its_run_invalid(lag_s: float, said: list[str]) -> None:
     """Its lateness must not be read as the server's."""
     result = merged(PLAN, parts(1, lag_s=lag_s))
     assert not result.valid

@@ -9,12 +9,12 @@ from sim.load.record import Record
 from sim.load.result import Result, merged
 from sim.load.scenarios.catalog import SCENARIOS, STEADY, STEP
 from sim.load.scenarios.measures import Seen, figures_of, goodput, judge, measures_of
-from sim.load.scenarios.scenario import PassLine
+from sim.load.scenarios.scenario import PassLine, Scenario
 from sim.load.target import read_target
 from tests.stand_ins.tables import parsed
 
 
-def played(scenario=STEADY, *, latency_s: float = 0.02, tickets: int = 0) -> Result:
+def played(scenario: Scenario = STEADY, *, latency_s: float = 0.02, tickets: int = 0) -> Result:
     """All answered 200 after so long, the first so many by a ticket."""
     plan = Plan(
         target=read_target("http://127.0.0.1:9/"), arrivals=scenario.arrivals, classes=scenario.classes
@@ -75,14 +75,14 @@ def test_the_figures_have_the_shape_that_virtual_runs_share() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
-def test_every_scenario_has_a_table_that_agrees_with_its_classes(scenario) -> None:
+def test_every_scenario_has_a_table_that_agrees_with_its_classes(scenario: Scenario) -> None:
     """A deadline that the table does not know would measure something else."""
     pools = {pool.name.upper(): "http://127.0.0.1:9" for pool in scenario.pools}
     table = scenario.table
     for name, url in pools.items():
         table = table.replace(f"${{{name}}}", url)
     found = parsed(table)
-    deadlines = {each.name: each.deadline_s * 1e3 for each in found.classes if each.name in "ABC"}
+    deadlines = {each.name: (each.deadline_s or 0) * 1e3 for each in found.classes if each.name in "ABC"}
     assert deadlines == {each.name: each.deadline_ms for each in scenario.classes}
     for each in scenario.classes:
         assert found.plan((each.label,), drained=False).tiers
