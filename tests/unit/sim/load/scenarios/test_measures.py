@@ -8,7 +8,8 @@ from sim.load.plan import Plan, schedule
 from sim.load.record import Record
 from sim.load.result import Result, merged
 from sim.load.scenarios.catalog import SCENARIOS, STEADY, STEP
-from sim.load.scenarios.measures import Seen, figures_of, goodput, judge, measures_of
+from sim.load.scenarios.measures import Judged, Seen, figures_of, goodput, judge, measures_of
+from sim.load.scenarios.report import judged_line, spread_line
 from sim.load.scenarios.scenario import PassLine, Scenario
 from sim.load.target import read_target
 from tests.stand_ins.tables import parsed
@@ -88,3 +89,12 @@ def test_every_scenario_has_a_table_that_agrees_with_its_classes(scenario: Scena
         assert found.plan((each.label,), drained=False).tiers
     for fault in scenario.faults:
         assert fault.pool in {pool.name for pool in scenario.pools}
+
+
+def test_several_seeds_are_told_by_their_spread_and_how_many_met_the_line() -> None:
+    """One run of a random load is an anecdote."""
+    line = PassLine(measure="a", says="share in time", least=0.99)
+    group = [Judged(line=line, value=value, passed=line.passes(value)) for value in (0.98, 1.0, 0.995)]
+    assert spread_line(group) == "share in time: 0.995 [0.98 to 1] (at least 0.99), met in 2 of 3"
+    assert judged_line(group[0]) == "MISSED share in time: 0.98 (at least 0.99)"
+    assert spread_line([Judged(line=line, value=None, passed=False)]).startswith("share in time: unknown")
