@@ -84,6 +84,7 @@ def main() -> int:
                 continue
             result = run_plan(plan)
             print(f"{kind.__name__.lower():9}{generator_line(result.generator)}")
+            print(f"  {result.generator.processor_us:.1f} µs of processor a request")
             for name, each in result.classes.items():
                 print(f"  {name}: {each.ends}, latency p50 {each.p50_ms:.2f}, p99 {each.p99_ms:.2f} ms")
             for complaint in result.invalid:

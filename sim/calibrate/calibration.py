@@ -7,10 +7,10 @@ import msgspec
 
 from sim.calibrate.closedloop import ClosedLoop
 from sim.calibrate.errors import BudgetSpent, EndpointUnfit, ScheduleMissed
-from sim.calibrate.knee import knee, next_concurrency, powers
+from sim.calibrate.knee import greatest, knee, next_concurrency, powers
 from sim.calibrate.level import Level
 from sim.calibrate.question import Question
-from sim.calibrate.sustained import Trial, next_percent, sustained_percent
+from sim.calibrate.sustained import Trial, next_percent, sustained_percent, trial_s
 from sim.load.arrivals import Poisson
 from sim.load.limits import LoadLimits
 from sim.load.mix import RequestClass
@@ -61,13 +61,12 @@ class Calibrator:
         deadline_ms = self._question.deadline_ms or round(DEADLINE_TIMES * middle.mean_ms, 1)
         await self._search(middle.throughput, deadline_ms)
         percent = sustained_percent(self._trials)
-        most = max(
-            each.throughput for each in self._levels
-        )  # a short step outlives a rate that no long one does
         return Calibration(
             concurrency=concurrency,
             throughput=middle.throughput,
-            rate=min(middle.throughput * percent / 100, most),
+            rate=min(
+                middle.throughput * percent / 100, greatest(self._levels)
+            ),  # no noise above what was seen
             deadline_ms=deadline_ms,
             levels=self._levels,
             powers=powers(self._levels),
@@ -102,16 +101,17 @@ class Calibrator:
 
     async def _search(self, throughput: float, deadline_ms: float) -> None:
         invalid = 0
+        seconds = trial_s(self._question.seconds, deadline_ms)
         while (percent := next_percent(self._trials)) is not None:
             rate = throughput * percent / 100
-            if self._left < rate * self._question.seconds * 1.5:
+            if self._left < rate * (seconds + self._question.warm_up_s):
                 self._notes.append(
                     "the requests were spent before the rate was sure; --max-requests allows more"
                 )
                 if not sustained_percent(self._trials):
                     raise BudgetSpent("no rate was shown to be sustained; --max-requests allows more")
                 return
-            result = await self._flow(rate, deadline_ms, len(self._trials) + invalid)
+            result = await self._flow(rate, seconds, deadline_ms, len(self._trials) + invalid)
             if not result.valid:
                 invalid += 1
                 if invalid >= INVALID_MAX:
@@ -121,12 +121,12 @@ class Calibrator:
             self._trials.append(trial)
             self._say(trial)
 
-    async def _flow(self, rate: float, deadline_ms: float, number: int) -> Result:
+    async def _flow(self, rate: float, seconds: float, deadline_ms: float, number: int) -> Result:
         """One open-loop step."""
         question = self._question
         plan = Plan(
             target=question.target,
-            arrivals=Poisson(rate=rate, seconds=question.seconds + question.warm_up_s, exact=True),
+            arrivals=Poisson(rate=rate, seconds=seconds + question.warm_up_s, exact=True),
             classes=(
                 RequestClass(
                     name="all", deadline_ms=deadline_ms, body=question.body, headers=question.headers

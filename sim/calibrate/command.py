@@ -27,7 +27,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--header", "headers", multiple=True, help="'Name: value', sent with each request.")
 @click.option("--deadline-ms", type=click.FloatRange(0, min_open=True), help="Later answers are no good.")
 @click.option(
-    "--seconds", type=click.FloatRange(0.1, 600), default=SECONDS, show_default=True, help="A step."
+    "--seconds",
+    type=click.FloatRange(0.1, 600),
+    default=SECONDS,
+    show_default=True,
+    help="A step; by rate longer where the deadline wants it.",
 )
 @click.option("--max-concurrency", type=click.IntRange(1, 4096), default=CONCURRENCY_MAX, show_default=True)
 @click.option(

@@ -41,6 +41,15 @@ def powers(levels: Sequence[Level]) -> dict[int, float]:
     return {concurrency: statistics.median_low(found) for concurrency, found in sorted(grouped.items())}
 
 
+def greatest(levels: Sequence[Level]) -> float:
+    """The greatest median throughput of all concurrencies."""
+    concurrencies = {level.concurrency for level in levels}
+    return max(
+        statistics.median_low(each.throughput for each in levels if each.concurrency == concurrency)
+        for concurrency in concurrencies
+    )
+
+
 def knee(levels: Sequence[Level]) -> int | None:
     """The least concurrency of the greatest power; None where the server was sound at none."""
     found = powers(levels)

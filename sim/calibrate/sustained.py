@@ -12,6 +12,7 @@ import msgspec
 PERCENT_FIRST, PERCENT_MAX, PERCENT_GRAIN = 90, 130, 5
 """Of the knee's throughput."""
 
+TRIAL_S_MAX = 60.0
 TRIALS = 3
 GOOD_SHARE_MIN = 0.99
 
@@ -32,6 +33,15 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     def sustained(self) -> bool:
         """Whether nearly all were answered in time."""
         return self.arrivals > 0 and self.good >= GOOD_SHARE_MIN * self.arrivals
+
+
+def trial_s(seconds: float, deadline_ms: float) -> float:
+    """How long a trial must be: so long that one grain too much piles up a wait longer than the deadline.
+
+    A shorter one would take a rate for sustained that only fills the queue: at 105% of the capacity the wait
+    grows by 5% of the time.
+    """
+    return min(max(seconds, deadline_ms / 1e3 * 100 / PERCENT_GRAIN), max(seconds, TRIAL_S_MAX))
 
 
 def verdict(trials: Sequence[Trial], percent: int) -> bool | None:

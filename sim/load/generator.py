@@ -1,6 +1,6 @@
 """The open loop: sends each request when it is due, by the clock from the start, whatever the answers do.
 
-Hot: some 40 µs a request on one core, kernel included (`python -m sim.bench.generator`).
+Hot: some 50 µs a request on one core, kernel included (`python -m sim.bench.generator`).
 """
 
 import asyncio

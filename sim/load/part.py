@@ -42,6 +42,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     sent: int
     sent_last_s: float
     held: int
+    processor_s: float = 0.0  # that the process took to send and to read answers
 
 
 def sum_up(record: Record, classes: Sequence[RequestClass], seconds: float, warm_up_s: float) -> Part:

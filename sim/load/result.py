@@ -49,6 +49,7 @@ class GeneratorResult(msgspec.Struct, frozen=True, kw_only=True):
     planned_rate: float
     sent_rate: float
     kept_share: float  # turned to before the schedule's end
+    processor_us: float  # the generator's own, a request; 0 where it is not known
     held_share: float  # waited because no more connections were allowed
     lag: Latency  # from planned to turned to: the generator's own
     delay: Latency  # from planned to sent: the opening of connections, and waiting for one, included
@@ -147,6 +148,7 @@ def _generator(parts: Sequence[Part], seconds: float, plan: Plan) -> GeneratorRe
         planned_rate=planned / seconds,
         sent_rate=sent / max(last_s, seconds),
         kept_share=sum(part.kept for part in parts) / max(planned, 1),
+        processor_us=1e6 * sum(part.processor_s for part in parts) / max(sent, 1),
         held_share=sum(part.held for part in parts) / max(planned, 1),
         lag=latency_of([part.lag for part in parts]),
         delay=latency_of([part.delay for part in parts]),

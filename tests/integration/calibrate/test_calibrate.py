@@ -31,11 +31,11 @@ async def calibrate(endpoint: str, *options: str) -> tuple[int, str, str]:
 
 
 async def test_the_capacity_of_a_server_with_slots_is_found(tmp_path) -> None:
-    """Concurrency to one, rate between 60% and 115% of slots over service time, as YAML for the table."""
+    """Concurrency to one, rate between half and 115% of slots over service time, as YAML for the table."""
     file = tmp_path / "calibration.json"
     async with StubServer(behaviour=Slots(slots=SLOTS, delay=SERVICE_S)) as stub:
         status, said, told = await calibrate(
-            stub.url, *("--model", "m", "--seconds", "0.8", "--deadline-ms", "500", "--json", str(file))
+            stub.url, *("--model", "m", "--seconds", "0.8", "--deadline-ms", "100", "--json", str(file))
         )
     if status == 98:  # a machine too busy to keep a schedule may say so, and nothing else
         assert "The calibration is invalid" in told
@@ -43,19 +43,19 @@ async def test_the_capacity_of_a_server_with_slots_is_found(tmp_path) -> None:
     assert status == 0, told
     found = yaml.safe_load(said)
     assert SLOTS - 1 <= found["concurrency"] <= SLOTS + 1, told
-    assert 0.6 <= found["rate"] / (SLOTS / SERVICE_S) <= 1.15, told
+    assert 0.5 <= found["rate"] / (SLOTS / SERVICE_S) <= 1.15, told
     written = msgspec.json.decode(file.read_bytes(), type=Calibration)
     assert written.concurrency == found["concurrency"]
     assert {level.concurrency for level in written.levels} >= {1, 2, 4, 8, 16}
-    assert written.deadline_ms == 500
+    assert written.deadline_ms == 100
 
 
 async def test_a_server_that_fails_under_load_is_calibrated_below_that() -> None:
     """Two slots, one may wait, the others get 503: more than three callers are too many."""
-    behaviour = Slots(slots=2, delay=SERVICE_S, waiting_max=1)
+    behaviour = Slots(slots=2, delay=0.01, waiting_max=1)
     async with StubServer(behaviour=behaviour) as stub:
         status, said, told = await calibrate(
-            stub.url, "--model", "m", "--seconds", "0.5", "--deadline-ms", "500"
+            stub.url, "--model", "m", "--seconds", "0.4", "--deadline-ms", "40"
         )
     assert status in (0, 98), told
     assert "the server was not sound: 200: " in told or status == 98
@@ -105,15 +105,3 @@ async def test_what_cannot_be_calibrated_is_said_in_a_line(arguments, status, sa
     """Refused, somebody else's, or unintelligible."""
     ended, _, told = await calibrate(*arguments)
     assert (ended, said in told, "Traceback" in told) == (status, True, False), told
-
-
-async def test_a_picture_is_drawn_or_what_it_needs_is_said_before_any_load(tmp_path) -> None:
-    """matplotlib comes with the benchmarks; not everybody has it."""
-    file = tmp_path / "calibration.svg"
-    async with StubServer(behaviour=Slots(slots=2, delay=SERVICE_S)) as stub:
-        options = ("--model", "m", "--seconds", "0.3", "--max-concurrency", "2", "--plot", str(file))
-        status, _, told = await calibrate(stub.url, *options)
-    if "A picture needs matplotlib" in told:
-        assert (status, stub.received) == (2, 0)
-    elif status != 98:
-        assert (status, b"<svg" in file.read_bytes()) == (0, True), told

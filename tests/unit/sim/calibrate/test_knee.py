@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.calibrate.knee import LEVELS_MAX, REPEATS, knee, next_concurrency, powers
+from sim.calibrate.knee import LEVELS_MAX, REPEATS, greatest, knee, next_concurrency, powers
 from sim.calibrate.level import Level
 
 Server = Callable[[int], tuple[float, float]]
@@ -142,6 +142,12 @@ def test_the_best_are_measured_often_enough_for_a_median() -> None:
 def test_the_search_ends_whatever_it_is_told(count: int, noise: float, seed: int) -> None:
     """A calibration loads a server: it must not go on for ever on a noisy one."""
     assert len(searched(slots(count, 0.02), noise=noise, seed=seed)) <= LEVELS_MAX
+
+
+def test_the_greatest_throughput_is_of_medians() -> None:
+    """One lucky step is no capacity."""
+    levels = [level(1, 100, 0.02), level(2, 150, 0.02), level(2, 400, 0.02), level(2, 160, 0.02)]
+    assert greatest(levels) == pytest.approx(160)
 
 
 def test_power_is_throughput_over_latency_and_the_median_of_repeats() -> None:

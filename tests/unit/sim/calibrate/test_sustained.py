@@ -14,6 +14,7 @@ from sim.calibrate.sustained import (
     Trial,
     next_percent,
     sustained_percent,
+    trial_s,
     verdict,
 )
 
@@ -62,6 +63,16 @@ def test_the_search_ends_though_trials_contradict_each_other(edge: int, wrong: f
     trials = searched(lambda percent: (percent <= edge) != (rng.random() < wrong))
     assert len(trials) <= TRIALS * PERCENT_MAX // PERCENT_GRAIN
     assert next_percent(trials) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "deadline_ms", "expected"), [(3, 100, 3), (3, 600, 12), (3, 10_000, 60), (90, 10_000, 90)]
+)
+def test_a_trial_is_long_enough_for_one_grain_too_much_to_pass_the_deadline(
+    seconds: float, deadline_ms: float, expected: float
+) -> None:
+    """In a short one the queue only fills: 120% of the capacity passed for sustained."""
+    assert trial_s(seconds, deadline_ms) == pytest.approx(expected)
 
 
 def test_one_unlucky_trial_is_outvoted() -> None:
