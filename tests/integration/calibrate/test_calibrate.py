@@ -105,3 +105,25 @@ async def test_what_cannot_be_calibrated_is_said_in_a_line(arguments, status, sa
     """Refused, somebody else's, or unintelligible."""
     ended, _, told = await calibrate(*arguments)
     assert (ended, said in told, "Traceback" in told) == (status, True, False), told
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ("--help", 0, "calibrate"),
+        ("calibrate --help", 0, "--max-requests"),
+        ("calibrate http://127.0.0.1:1 --model m", 1, "pip install 'penstock[load]'"),
+    ],
+)
+async def test_a_proxy_without_the_packages_of_the_load_has_all_its_other_commands(
+    words: str, status: int, said: str
+) -> None:
+    """Who installs the proxy alone sees what to install, where it is wanted."""
+    without = "import sys; sys.modules['hdrh'] = None; import proxy.cli; proxy.cli.main()"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", without, *words.split()),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    told, _ = await process.communicate()
+    assert (process.returncode, said in told.decode()) == (status, True), told.decode()

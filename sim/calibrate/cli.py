@@ -1,22 +1,12 @@
-"""The command `penstock calibrate`: words into a question, the answer into words and files."""
+"""The command `penstock calibrate`: words into an order. What it needs is imported only when it is called."""
 
-import gc
 from pathlib import Path
 
 import click
-import msgspec
-import uvloop
-from rich.console import Console
 
-from sim.calibrate.calibration import Calibration, Calibrator
-from sim.calibrate.plot import draw, find_matplotlib
-from sim.calibrate.probe import probe
-from sim.calibrate.question import CONCURRENCY_MAX, REQUESTS_MAX, SECONDS, Question
-from sim.calibrate.report import line, print_tables, yaml_of
-from sim.load.files import allow_files
-from sim.load.mix import RequestClass, encode_request, small_body
-from sim.load.target import reached, read_target
+from sim.calibrate.question import CONCURRENCY_MAX, REQUESTS_MAX, SECONDS
 
+NOT_HERE = "'penstock calibrate' needs more packages: pip install 'penstock[load]'"
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -62,45 +52,26 @@ def calibrate(
     highest at which 99% are answered in time. Standard output is YAML for an application of a routing table,
     all else goes to standard error.
     """
-    if plot_file is not None:
-        find_matplotlib()
-    body = small_body("") if payload is None else payload.read_bytes()
-    fields = _fields(headers)
-    target = read_target(f"{endpoint.rstrip('/')}/v2/models/{model}/infer", allow)
-    question = Question(
-        target=target,
-        address=reached(target),
-        request=encode_request(target, RequestClass(name="all", body=body, headers=fields)),
-        body=body,
-        headers=fields,
+    try:
+        from sim.calibrate.errand import Errand, run
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{NOT_HERE} ({error})") from error
+
+    errand = Errand(
+        endpoint=endpoint,
+        model=model,
+        payload=payload,
+        headers=_fields(headers),
         deadline_ms=deadline_ms,
         seconds=seconds,
-        requests_max=max_requests,
         concurrency_max=max_concurrency,
+        requests_max=max_requests,
+        allowed=allow,
         seed=seed,
+        json_file=json_file,
+        plot_file=plot_file,
     )
-    found = _run(question)
-    if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    if plot_file is not None:
-        draw(plot_file, found)
-    click.echo(yaml_of(found))
-
-
-def _run(question: Question) -> Calibration:
-    console = Console(stderr=True)
-    probe(question.target, question.address, question.body, question.headers)
-    allow_files(question.concurrency_max)
-    gc.freeze()
-
-    async def run() -> Calibration:
-        with console.status("calibrating"):
-            said = Calibrator(question, lambda step: console.print(line(step), highlight=False))
-            return await said.run()
-
-    found = uvloop.run(run())
-    print_tables(console, found)
-    return found
+    click.echo(run(errand))
 
 
 def _fields(headers: tuple[str, ...]) -> dict[str, str]:
