@@ -14,22 +14,25 @@ from proxy.errors import PenstockError
 from proxy.observe.tracing import CONSOLE, FILE, OFF, TraceOptions
 from proxy.options import PROCESSES_MAX
 
-_NOT_HERE = "'penstock worker' needs the model packages: pip install 'penstock[workers]'"
+_ELSEWHERE = {"calibrate": ("sim.calibrate.cli", "load"), "worker": ("workers.command", "workers")}
+"""Commands of other packages: their modules, and the extra that brings what they need."""
 
 
 class Commands(click.Group):
-    """The group of all commands; `worker` is imported only when it is wanted, for it is heavy."""
+    """The group of all commands; those of other packages are imported only when they are wanted."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "worker"])
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "worker":
+        if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
+        module, extra = _ELSEWHERE[cmd_name]
         try:
-            command: click.Command = importlib.import_module("workers.command").worker
+            command: click.Command = getattr(importlib.import_module(module), cmd_name)
         except ModuleNotFoundError as error:
-            raise click.ClickException(f"{_NOT_HERE} ({error})") from error
+            hint = f"'penstock {cmd_name}' needs more packages: pip install 'penstock[{extra}]'"
+            raise click.ClickException(f"{hint} ({error})") from error
         return command
 
 

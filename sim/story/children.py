@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -51,6 +52,11 @@ class Child:
             return await asyncio.wait_for(line, READY_S_MAX)
         except TimeoutError:
             raise DidNotStart(f"{self.name}: not ready after {READY_S_MAX:.0f} s") from None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it, if the process runs."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
 
     async def stop(self) -> None:
         """SIGTERM, and wait; kill what does not end."""

@@ -146,6 +146,19 @@ class Latency(Behaviour, frozen=True, kw_only=True):
     then: "AnyBehaviour" = Ok()
 
 
+class Slots(Behaviour, frozen=True, kw_only=True):
+    """Serves so many requests at once, each for its delay; the others wait in order; too many are refused.
+
+    Capacity: slots / mean delay. A request whose client has left keeps its slot.
+    """
+
+    slots: int
+    delay: float | Uniform | Exponential | Lognormal
+    waiting_max: int = 1_000
+    then: "AnyBehaviour" = Ok()
+    full: "AnyBehaviour" = Status(code=503)
+
+
 class Sequence(Behaviour, frozen=True, kw_only=True):
     """One after another, a request each. After the last: again from the first, or the last for ever."""
 
@@ -165,4 +178,4 @@ Answering = Ok | Echo | Status | Redirect | Continue100 | Chunked | Unframed | C
 Faulty = Reset | Half | Truncated | WrongLength | Garbage | Never | Drip | Huge
 Simple = Answering | Faulty
 """What one request meets."""
-AnyBehaviour = Simple | Refuse | Latency | Sequence | Sometimes
+AnyBehaviour = Simple | Refuse | Latency | Slots | Sequence | Sometimes

@@ -1,8 +1,11 @@
-"""Decides which simple behaviour the next request meets, and after how long. Pure but for the Rng."""
+"""Decides which simple behaviour the next request meets, and after how long. Pure but for Rng and clock."""
 
+import heapq
 import itertools
 import math
 import statistics
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import assert_never
 
@@ -15,6 +18,7 @@ from sim.stubs.behaviours import (
     Refuse,
     Sequence,
     Simple,
+    Slots,
     Sometimes,
     Uniform,
 )
@@ -23,7 +27,11 @@ Cue = tuple[float, Simple]
 """Seconds to think, and what to do then."""
 
 
-def direct(behaviour: AnyBehaviour, rng: Rng) -> Callable[[], Cue]:
+Now = Callable[[], float]
+"""The time in seconds, from any start."""
+
+
+def direct(behaviour: AnyBehaviour, rng: Rng, now: Now = time.monotonic) -> Callable[[], Cue]:
     """A function that gives the cue of each request in turn.
 
     Raises ValueError where `Refuse` stands inside another behaviour: a request that has arrived can no
@@ -31,11 +39,13 @@ def direct(behaviour: AnyBehaviour, rng: Rng) -> Callable[[], Cue]:
     """
     match behaviour:
         case Latency():
-            return _late(behaviour, rng)
+            return _late(behaviour, rng, now)
+        case Slots():
+            return _served(behaviour, rng, now)
         case Sequence():
-            return _in_turn(behaviour, rng)
+            return _in_turn(behaviour, rng, now)
         case Sometimes():
-            one, other = direct(behaviour.behaviour, rng), direct(behaviour.otherwise, rng)
+            one, other = direct(behaviour.behaviour, rng, now), direct(behaviour.otherwise, rng, now)
             return lambda: one() if rng.random() < behaviour.fraction else other()
         case Refuse():
             raise ValueError("a stub refuses connections always or never: 'refuse' cannot be a part")
@@ -44,8 +54,8 @@ def direct(behaviour: AnyBehaviour, rng: Rng) -> Callable[[], Cue]:
             return lambda: cue
 
 
-def _late(behaviour: Latency, rng: Rng) -> Callable[[], Cue]:
-    then = direct(behaviour.then, rng)
+def _late(behaviour: Latency, rng: Rng, now: Now) -> Callable[[], Cue]:
+    then = direct(behaviour.then, rng, now)
 
     def cue() -> Cue:
         delay_s = draw_s(behaviour.delay, rng)
@@ -55,10 +65,35 @@ def _late(behaviour: Latency, rng: Rng) -> Callable[[], Cue]:
     return cue
 
 
-def _in_turn(behaviour: Sequence, rng: Rng) -> Callable[[], Cue]:
+def _served(behaviour: Slots, rng: Rng, now: Now) -> Callable[[], Cue]:
+    """First come, first served: when each request will be done is known when it arrives."""
+    if behaviour.slots < 1:
+        raise ValueError("a server needs at least one slot")
+    then, full = direct(behaviour.then, rng, now), direct(behaviour.full, rng, now)
+    free_s = [0.0] * behaviour.slots  # when each slot is free, a heap
+    starts_s: deque[float] = deque()  # of those that wait
+
+    def cue() -> Cue:
+        now_s = now()
+        while starts_s and starts_s[0] <= now_s:
+            starts_s.popleft()
+        if len(starts_s) >= behaviour.waiting_max and free_s[0] > now_s:
+            return full()
+        start_s = max(now_s, free_s[0])
+        if start_s > now_s:
+            starts_s.append(start_s)
+        done_s = start_s + draw_s(behaviour.delay, rng)
+        heapq.heapreplace(free_s, done_s)
+        later_s, simple = then()
+        return done_s - now_s + later_s, simple
+
+    return cue
+
+
+def _in_turn(behaviour: Sequence, rng: Rng, now: Now) -> Callable[[], Cue]:
     if not behaviour.behaviours:
         raise ValueError("a sequence needs at least one behaviour")
-    cues = [direct(each, rng) for each in behaviour.behaviours]
+    cues = [direct(each, rng, now) for each in behaviour.behaviours]
     turns = itertools.cycle(cues) if behaviour.cycle else itertools.chain(cues, itertools.repeat(cues[-1]))
 
     def cue() -> Cue:

@@ -4,7 +4,7 @@ import msgspec
 
 from sim.stubs.behaviours import AnyBehaviour
 
-_NESTED = frozenset(("then", "behaviour", "otherwise"))
+_NESTED = frozenset(("then", "behaviour", "otherwise", "full"))
 
 
 def read_behaviour(phrase: str) -> AnyBehaviour:

@@ -148,7 +148,8 @@ class StubServer:
     # -- listening ----------------------------------------------------------------------------------
 
     def _directions(self, behaviour: AnyBehaviour) -> Callable[[], Cue]:
-        return direct(Ok() if isinstance(behaviour, Refuse) else behaviour, self._rng)
+        found = Ok() if isinstance(behaviour, Refuse) else behaviour
+        return direct(found, self._rng, lambda: asyncio.get_running_loop().time())
 
     def _connection(self) -> Connection:
         return Connection(self, self._timers, asyncio.get_running_loop())

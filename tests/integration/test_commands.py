@@ -296,7 +296,7 @@ async def test_the_log_is_one_json_line_per_event(tmp_path: Path) -> None:
     assert [event["event"] for event in events] == ["ready", "draining", "ended"]
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "check", "explain", "queue"])
+@pytest.mark.parametrize("command", ["serve", "worker", "check", "explain", "queue", "calibrate"])
 async def test_every_command_has_help(command: str) -> None:
     """`--help` is the first manual."""
     ended = await penstock(command, "--help")

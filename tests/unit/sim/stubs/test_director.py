@@ -16,6 +16,7 @@ from sim.stubs.behaviours import (
     Refuse,
     Reset,
     Sequence,
+    Slots,
     Sometimes,
     Status,
     Uniform,
@@ -129,3 +130,38 @@ def test_the_mean_of_an_exponential_is_its_mean() -> None:
     assert statistics.fmean(draw_s(Exponential(mean_s=0.1), rng) for _ in range(20_000)) == pytest.approx(
         0.1, rel=0.05
     )
+
+
+def cues(behaviour, arrivals_s: list[float]) -> list[tuple[float, object]]:
+    clock = iter(arrivals_s)
+    cue = direct(behaviour, random.Random(0), lambda: next(clock))
+    return [cue() for _ in arrivals_s]
+
+
+def test_requests_beyond_the_slots_wait_for_the_first_that_is_free() -> None:
+    """Two slots of a second: the third and the fourth wait, one that comes later does not."""
+    found = cues(Slots(slots=2, delay=1.0), [0.0, 0.0, 0.0, 0.5, 5.0])
+    assert [delay_s for delay_s, _ in found] == [1.0, 1.0, 2.0, 1.5, 1.0]
+
+
+def test_a_server_with_slots_gives_no_more_than_its_capacity() -> None:
+    """Slots over service time, however many ask."""
+    found = cues(Slots(slots=4, delay=0.02), [0.0] * 400)
+    assert max(delay_s for delay_s, _ in found) == pytest.approx(400 * 0.02 / 4)
+
+
+def test_where_too_many_wait_the_next_is_refused_at_once_until_one_is_served() -> None:
+    """A queue without an end would answer everybody late."""
+    behaviour = Slots(slots=1, delay=1.0, waiting_max=1)
+    assert cues(behaviour, [0.0, 0.1, 0.2, 1.1]) == [
+        (1.0, Ok()),
+        (pytest.approx(1.9), Ok()),
+        (0.0, Status(code=503)),
+        (pytest.approx(1.9), Ok()),
+    ]
+
+
+def test_a_server_without_slots_is_refused() -> None:
+    """It would serve nobody, ever."""
+    with pytest.raises(ValueError, match="at least one slot"):
+        direct(Slots(slots=0, delay=1.0), random.Random(0), lambda: 0.0)

@@ -1,0 +1,1 @@
+"""Quality-of-service scenarios, live: a real proxy before stub servers of known capacity, on loopback."""

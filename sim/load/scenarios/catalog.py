@@ -1,0 +1,152 @@
+"""The live scenarios. Capacities, slots over service time, are small: the machine must not be the limit."""
+
+from sim.load.arrivals import Poisson, Step, Steps
+from sim.load.mix import RequestClass
+from sim.load.scenarios.scenario import Fault, PassLine, Pool, Reloads, Scenario, Watched
+from sim.stubs.behaviours import AnyBehaviour, Never, Refuse, Reset, Slots
+
+SERVICE_S, SLOTS = 0.02, 4
+CAPACITY = SLOTS / SERVICE_S
+"""Of the gpu pool: 200 a second."""
+
+CPU_SERVICE_S, CPU_SLOTS = 0.04, 4
+CPU_CAPACITY = CPU_SLOTS / CPU_SERVICE_S
+
+GPU = Pool(name="gpu", behaviour=Slots(slots=SLOTS, delay=SERVICE_S))
+CPU = Pool(name="cpu", behaviour=Slots(slots=CPU_SLOTS, delay=CPU_SERVICE_S))
+
+STEP_SERVICE_S = 0.05
+STEP_CAPACITY = SLOTS / STEP_SERVICE_S
+"""Ten times as much must be no work for the machine."""
+
+HEAD = """\
+version: 1
+labelers:
+  - {use: json-field, path: parameters.label}
+classes:
+  - {name: A, label: 1, deadline: 300}
+  - {name: B, label: 2, deadline: 1000}
+  - {name: C, label: 3, deadline: 2000}
+applications:
+  1: {endpoints: ["${GPU}"], concurrency: 4}
+"""
+ONE_POOL = f"""{HEAD}routes:
+  - {{application: 1, timeout: 1000, weight: 10, priority: 0, clusterType: http, label: "1,2,3"}}
+"""
+ONE_POOL_OTHERWISE = ONE_POOL.replace("weight: 10", "weight: 20")
+TWO_POOLS = f"""{HEAD}  2: {{endpoints: ["${{CPU}}"], concurrency: 4}}
+routes:
+  - {{application: 1, timeout: 80, weight: 10, priority: 0, clusterType: http, label: "1,2,3"}}
+  - {{application: 2, timeout: 200, weight: 10, priority: 1, clusterType: http, label: "1,2,3"}}
+"""
+
+
+def mix(a: float, b: float, c: float) -> tuple[RequestClass, ...]:
+    """Classes A, B and C with these shares, and the table's deadlines."""
+    return (
+        RequestClass(name="A", label="1", weight=a, deadline_ms=300),
+        RequestClass(name="B", label="2", weight=b, deadline_ms=1_000),
+        RequestClass(name="C", label="3", weight=c, deadline_ms=2_000),
+    )
+
+
+def _limit(pool: str, most: int) -> PassLine:
+    return PassLine(measure=f"inflight_peak.{pool}", says=f"calls in flight at the {pool} pool", most=most)
+
+
+STEADY = Scenario(
+    name="steady",
+    about="0.8 of the capacity",
+    pools=(GPU,),
+    table=ONE_POOL,
+    arrivals=Poisson(rate=0.8 * CAPACITY, seconds=15),
+    classes=mix(5, 25, 70),
+    capacity=CAPACITY,
+    compared=True,
+    lines=(
+        PassLine(measure="shed", says="nothing shed", most=0),
+        PassLine(measure="added_p99_ms", says="added p99, ms", most=5),
+        _limit("gpu", SLOTS),
+    ),
+)
+STEP = Scenario(
+    name="step",
+    about="0.5 of the capacity, then 10 times the capacity for 15 s, then 0.5",
+    pools=(Pool(name="gpu", behaviour=Slots(slots=SLOTS, delay=STEP_SERVICE_S)),),
+    table=ONE_POOL,
+    arrivals=Steps(
+        steps=(
+            Step(rate=0.5 * STEP_CAPACITY, seconds=3),
+            Step(rate=10 * STEP_CAPACITY, seconds=15),
+            Step(rate=0.5 * STEP_CAPACITY, seconds=3),
+        )
+    ),
+    classes=mix(5, 25, 70),
+    capacity=STEP_CAPACITY,
+    window_s=(4.0, 18.0),
+    lines=(
+        PassLine(measure="goodput_share", says="goodput over capacity in the step", least=0.95),
+        PassLine(measure="good_share.A", says="A in time", least=0.999),
+        _limit("gpu", SLOTS),
+    ),
+)
+GRAY_AT_S = 5.0
+GRAY = Scenario(
+    name="gray",
+    about="the gpu pool becomes 5 times slower, without errors",
+    pools=(GPU, CPU),
+    table=TWO_POOLS,
+    arrivals=Poisson(rate=80, seconds=15),
+    classes=mix(50, 25, 25),
+    capacity=CAPACITY,
+    faults=(Fault(at_s=GRAY_AT_S, pool="gpu", behaviour=Slots(slots=SLOTS, delay=5 * SERVICE_S)),),
+    watched=Watched(application="1", since_s=GRAY_AT_S),
+    lines=(
+        PassLine(measure="breaker_s", says="breaker rejects after, s", most=2),
+        PassLine(measure="good_share.A", says="A in time", least=0.99),
+        _limit("cpu", CPU_SLOTS),
+    ),
+)
+
+
+def _dead(how: str, behaviour: AnyBehaviour) -> Scenario:
+    return Scenario(
+        name=f"dead-{how}",
+        about=f"the gpu pool is dead for 6 s ({how})",
+        pools=(GPU, CPU),
+        table=TWO_POOLS,
+        arrivals=Poisson(rate=0.8 * CAPACITY, seconds=15),
+        classes=mix(25, 25, 50),
+        capacity=CAPACITY,
+        faults=(
+            Fault(at_s=4, pool="gpu", behaviour=behaviour),
+            Fault(at_s=10, pool="gpu", behaviour=GPU.behaviour),
+        ),
+        lines=(
+            PassLine(measure="good_share.A", says="A in time (it fits the cpu pool)", least=0.99),
+            _limit("cpu", CPU_SLOTS),
+        ),
+    )
+
+
+RELOAD = Scenario(
+    name="reload",
+    about="10 reloads a second, each fifth one invalid, at half the capacity",
+    pools=(GPU,),
+    table=ONE_POOL,
+    arrivals=Poisson(rate=0.5 * CAPACITY, seconds=15),
+    classes=mix(5, 25, 70),
+    capacity=CAPACITY,
+    reloads=Reloads(every_s=0.1, other=ONE_POOL_OTHERWISE),
+    lines=(
+        PassLine(measure="failed", says="nothing lost", most=0),
+        PassLine(measure="reloads.accepted", says="tables taken", least=1),
+        PassLine(measure="reloads.refused", says="bad tables refused", least=1),
+        _limit("gpu", SLOTS),
+    ),
+)
+SCENARIOS = (
+    *(STEADY, STEP, GRAY),
+    *(_dead("refused", Refuse()), _dead("reset", Reset()), _dead("black-hole", Never())),
+    RELOAD,
+)

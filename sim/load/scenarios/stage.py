@@ -1,0 +1,170 @@
+"""Plays one scenario: stubs in this process, the proxy and the generator in theirs, faults by the clock."""
+
+import asyncio
+import signal
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+from sim.load.crew import run
+from sim.load.plan import Plan
+from sim.load.result import Result
+from sim.load.scenarios.measures import Seen
+from sim.load.scenarios.scenario import Fault, Reloads, Scenario, Watched
+from sim.load.target import read_target
+from sim.story.children import Child, port_of
+from sim.stubs.server import StubServer
+
+WATCH_S = 0.05
+REJECTING = 2
+BAD_TABLE = "version: 1\nroutes: nonsense\n"
+ADMIN_S_MAX = 2.0
+PROXY = ("-m", "proxy.cli", "serve")
+PROXY_OPTIONS = (
+    *("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
+    *("--drain-s", "2", "--log-level", "error"),
+)
+
+
+class Stage:
+    """One scenario, played once. `say` gets the proxy's own words."""
+
+    def __init__(self, scenario: Scenario, seed: int, say: Callable[[str], None]) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._say = say
+        self._stubs: dict[str, StubServer] = {}
+        self._table = Path()
+        self._proxy: Child | None = None
+        self._admin = ""
+        self._breaker_s: float | None = None
+
+    async def play(self) -> Seen:
+        """Raises PenstockError, or DidNotStart, where it could not be played."""
+        scenario = self._scenario
+        direct = None
+        if scenario.compared:
+            async with StubServer(behaviour=scenario.pools[0].behaviour, calls_kept=0) as stub:
+                direct = await run(self._plan(stub.url))
+        async with self._set() as url:
+            result = await self._run(url)
+            reloads = await self._reloads()
+            stubs = self._stubs.items()
+            peaks = {name: stub.inflight_peak for name, stub in stubs}
+            calls = {name: stub.received for name, stub in stubs}
+        return Seen(
+            result=result,
+            direct=direct,
+            inflight_peaks=peaks,
+            calls=calls,
+            breaker_s=self._breaker_s,
+            reloads=reloads,
+        )
+
+    def _plan(self, url: str) -> Plan:
+        scenario = self._scenario
+        return Plan(
+            target=read_target(f"{url}/v2/models/{scenario.model}/infer"),
+            arrivals=scenario.arrivals,
+            classes=scenario.classes,
+            seed=self._seed,
+        )
+
+    @asynccontextmanager
+    async def _set(self) -> AsyncIterator[str]:
+        """Stubs and proxy; the proxy's URL."""
+        async with AsyncExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-scenario-")))
+            for pool in self._scenario.pools:
+                stub = StubServer(pool.name, pool.behaviour, calls_kept=0)
+                self._stubs[pool.name] = await stack.enter_async_context(stub)
+            self._table = folder / "table.yaml"
+            self._table.write_text(self._scenario.table)
+            queue = ("--queue", f"sqlite:///{folder}/queue.db")
+            self._proxy = Child(
+                "proxy", "penstock ready", [*PROXY, str(self._table), *queue, *PROXY_OPTIONS], self._say
+            )
+            stack.push_async_callback(self._proxy.stop)
+            line = await self._proxy.start({name.upper(): stub.url for name, stub in self._stubs.items()})
+            self._admin = f"http://127.0.0.1:{port_of(line, 'admin=')}"
+            yield f"http://127.0.0.1:{port_of(line, 'http=')}"
+
+    async def _run(self, url: str) -> Result:
+        """The load, and beside it whatever happens by the clock."""
+        began: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        beside = [asyncio.create_task(self._after(began, each)) for each in self._happenings()]
+        try:
+            return await run(self._plan(url), began=began.set_result)
+        finally:
+            for task in beside:
+                task.cancel()
+            for task in beside:
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    def _happenings(self) -> list[Callable[[float], Coroutine[None, None, None]]]:
+        """What runs beside the load; each is told the start."""
+        scenario = self._scenario
+        found: list[Callable[[float], Coroutine[None, None, None]]] = []
+        if scenario.faults:
+            found.append(lambda began_s: self._fail(scenario.faults, began_s))
+        if (reloads := scenario.reloads) is not None:
+            found.append(lambda began_s: self._reload(reloads, began_s))
+        if (watched := scenario.watched) is not None:
+            found.append(lambda began_s: self._watch(watched, began_s))
+        return found
+
+    async def _after(
+        self, began: "asyncio.Future[float]", happening: Callable[[float], Coroutine[None, None, None]]
+    ) -> None:
+        await happening(await asyncio.shield(began))
+
+    async def _fail(self, faults: tuple[Fault, ...], began_s: float) -> None:
+        for fault in faults:
+            await _until(began_s + fault.at_s)
+            self._stubs[fault.pool].behave(fault.behaviour)
+
+    async def _reload(self, reloads: Reloads, began_s: float) -> None:
+        tables = [self._scenario.table, reloads.other]
+        turn = 0
+        while True:
+            turn += 1
+            await _until(began_s + turn * reloads.every_s)
+            bad = turn % (reloads.good + 1) == 0
+            written = self._table.with_suffix(".new")
+            written.write_text(BAD_TABLE if bad else tables[turn % len(tables)])
+            written.replace(self._table)
+            if self._proxy is not None:
+                self._proxy.signal(signal.SIGHUP)
+
+    async def _watch(self, watched: Watched, began_s: float) -> None:
+        line = f'penstock_breaker_state{{application="{watched.application}"}} '
+        await _until(began_s + watched.since_s)
+        while self._breaker_s is None:
+            page = await asyncio.to_thread(_get, f"{self._admin}/metrics")
+            state = next((each for each in page.splitlines() if each.startswith(line)), "")
+            if state and float(state.removeprefix(line)) == REJECTING:
+                self._breaker_s = time.monotonic() - began_s - watched.since_s
+            await asyncio.sleep(WATCH_S)
+
+    async def _reloads(self) -> dict[str, int]:
+        """How many by result, as the proxy counts them."""
+        start = 'penstock_table_reloads_total{result="'
+        page = await asyncio.to_thread(_get, f"{self._admin}/metrics")
+        pairs = (
+            each.removeprefix(start).split('"} ') for each in page.splitlines() if each.startswith(start)
+        )
+        return {result: int(float(count)) for result, count in pairs}
+
+
+async def _until(at_s: float) -> None:
+    await asyncio.sleep(max(0.0, at_s - time.monotonic()))
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=ADMIN_S_MAX) as answer:  # noqa: S310 - of our own proxy
+        text: str = answer.read().decode()
+        return text

@@ -1,0 +1,102 @@
+"""A live scenario, played small: a real proxy, a stub, faults and reloads by the clock."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sim.load.arrivals import Constant
+from sim.load.scenarios.__main__ import main
+from sim.load.scenarios.catalog import CPU, GPU, ONE_POOL, ONE_POOL_OTHERWISE, TWO_POOLS, mix
+from sim.load.scenarios.measures import measures_of
+from sim.load.scenarios.scenario import Fault, PassLine, Reloads, Scenario, Watched
+from sim.load.scenarios.stage import Stage
+from sim.stubs.behaviours import Refuse
+
+
+async def test_faults_and_reloads_happen_while_the_load_runs() -> None:
+    """The gpu pool dies after half a second: its breaker rejects, the cpu pool serves; tables are taken."""
+    scenario = Scenario(
+        name="small",
+        about="",
+        pools=(GPU, CPU),
+        table=TWO_POOLS,
+        arrivals=Constant(rate=40, seconds=3),
+        classes=mix(1, 1, 1),
+        capacity=40,
+        faults=(Fault(at_s=0.5, pool="gpu", behaviour=Refuse()),),
+        reloads=Reloads(every_s=0.2, other=TWO_POOLS.replace("weight: 10", "weight: 20")),
+        watched=Watched(application="1", since_s=0.5),
+        lines=(),
+    )
+    said: list[str] = []
+    seen = await Stage(scenario, 1, said.append).play()
+    measures = measures_of(scenario, seen)
+    assert sum(each.arrivals for each in seen.result.classes.values()) == 120
+    assert measures["failed"] == 0
+    assert measures["calls.gpu"] > 0
+    assert measures["calls.cpu"] > 0
+    assert measures["breaker_s"] < 2.5
+    assert measures["inflight_peak.cpu"] <= 4
+    assert measures["reloads.accepted"] >= 1
+    assert measures["reloads.refused"] >= 1
+
+
+async def test_a_compared_scenario_plays_the_same_load_without_the_proxy_too() -> None:
+    """Every class of the one has as many arrivals in the other."""
+    scenario = Scenario(
+        name="small",
+        about="",
+        pools=(GPU,),
+        table=ONE_POOL_OTHERWISE,
+        arrivals=Constant(rate=40, seconds=0.5),
+        classes=mix(1, 1, 1),
+        capacity=40,
+        compared=True,
+        lines=(),
+    )
+    seen = await Stage(scenario, 1, lambda _: None).play()
+    assert seen.direct is not None
+    assert {name: each.arrivals for name, each in seen.direct.classes.items()} == {
+        name: each.arrivals for name, each in seen.result.classes.items()
+    }
+    assert msgspec.json.encode(seen)
+
+
+SMALL = Scenario(
+    name="small",
+    about="a few",
+    pools=(GPU,),
+    table=ONE_POOL,
+    arrivals=Constant(rate=20, seconds=0.5),
+    classes=mix(1, 1, 1),
+    capacity=20,
+    lines=(PassLine(measure="failed", says="nothing lost", most=0),),
+)
+
+
+@pytest.mark.parametrize(("most", "status"), [(0, 0), (-1, 99)])
+def test_the_command_plays_every_seed_and_its_status_says_whether_all_lines_were_met(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, most: float, status: int
+) -> None:
+    """0, or 99; 98 where the machine was too busy for a schedule."""
+    line = msgspec.structs.replace(SMALL.lines[0], most=most)
+    small = msgspec.structs.replace(SMALL, lines=(line,))
+    monkeypatch.setattr("sim.load.scenarios.__main__.SCENARIOS", (small,))
+    file = tmp_path / "told.json"
+    ended = main(["--seeds", "2", "--json", str(file)])
+    told = msgspec.json.decode(file.read_bytes())
+    assert ended == (98 if any(each["invalid"] for each in told) else status)
+    assert [each["seed"] for each in told] == [1, 2]
+
+
+def test_a_scenario_whose_proxy_does_not_start_ends_with_its_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table with a slip of the pen."""
+    broken = msgspec.structs.replace(SMALL, table="version: 1\n")
+    monkeypatch.setattr("sim.load.scenarios.__main__.SCENARIOS", (broken,))
+    assert main([]) == 1
+    said = capsys.readouterr().out
+    assert "a table has no applications" in said
+    assert "small could not be played" in said
