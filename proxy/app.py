@@ -166,7 +166,7 @@ class App:
             for scheme, address in self._options.data_sides.items()
         }
         self._office.start()
-        self._engine.start()
+        self._engine.start(self._server.held_share)
         return {**bound, "admin": admin}
 
     def hurry(self) -> None:

@@ -5,11 +5,13 @@ Decides nothing. Takes no requests of its own accord: the data side, the drain, 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from proxy.batch import Batch
 from proxy.clusters.http import HttpCluster
 from proxy.clusters.limits import ClientLimits
+from proxy.guarding import Guarding
 from proxy.loading import Loaded
 from proxy.observe.meters import Meters
 from proxy.observe.tracing import OFF, SampledTraces, TraceOptions
@@ -73,10 +75,21 @@ class Engine:
             tracer=self._tracer(traces, clock, rng, log),
         )
         self._sweeper: asyncio.TimerHandle | None = None
+        self._clock, self._log = clock, log
+        self._guarding: Guarding | None = None
 
-    def start(self) -> None:
-        """Begin to sweep."""
+    def start(self, held_share: Callable[[], float] | None = None) -> None:
+        """Begin to sweep, and where callers hold memory (`held_share`) to look after its own health."""
         self._sweep()
+        if held_share is not None:
+            self._guarding = Guarding(
+                pipeline=self.pipeline,
+                clock=self._clock,
+                alarm=self._loop.call_later,
+                held_share=held_share,
+                log=self._log,
+            )
+            self._guarding.beat()
 
     def retain(self, loaded: Loaded) -> None:
         """A new table is in service: pools of endpoints that it does not name may go."""
@@ -88,6 +101,8 @@ class Engine:
         """Close every connection to a model server, and export the traces that wait."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        if self._guarding is not None:
+            self._guarding.stop()
         for cluster in self._clusters.values():
             cluster.close()
         if self._exporter is not None:

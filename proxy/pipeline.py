@@ -19,7 +19,8 @@ from proxy.observe.burst import Burst
 from proxy.observe.meters import Meters
 from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Tracer
 from proxy.problem import problem
-from proxy.qos.gate import SHORT
+from proxy.qos.gate import SHORT, Bar
+from proxy.qos.guard import ALL_SERVED
 from proxy.routing.table import Plan
 from proxy.snapshot import Snapshot
 from proxy.tickets import Envelope, Put, Refusal, Refused
@@ -83,11 +84,13 @@ class Pipeline:
         self.log = log
         self.failures = Burst("attempt_failed", clock=clock, log=log)  # by application and outcome
         self.pressure = pressure or Pressure()
+        self.turned_away_from = ALL_SERVED  # this rank, and all that are less critical: `guarding.py`
         self.tracer: Tracer | None = None if tracer is NO_TRACES else tracer  # a call that does nothing costs
 
     def pressed(self) -> bool:
         """Whether online requests want all that there is: then the drain must not take any of it."""
-        return self.clock.now() - self.pressure.pressed_s() < PRESSED_S
+        in_distress = self.turned_away_from != ALL_SERVED
+        return in_distress or self.clock.now() - self.pressure.pressed_s() < PRESSED_S
 
     def sweep(self) -> None:
         """Log the counts of bursts that have ended: of failed attempts, and of labelers that failed."""
@@ -141,11 +144,19 @@ class Exchange:
         self._plan = snapshot.table.plan(self._labels, request.drained)
         if not self._plan.tiers:
             self._finish(Verdict.UNROUTABLE, problem(404, _no_row(self._labels, payload.problem)))
+        elif self._plan.qos.rank >= self._pipeline.turned_away_from and not request.drained:
+            self._turn_away()
         elif request.fallback is _AT_ONCE:
             self._park()
         else:
             snapshot.ground.budget.arrive(request.arrived_s)
             self._descend(FALLS_THROUGH, self._plan.qos.rank, self._tiers_done)
+
+    def _turn_away(self) -> None:
+        """The proxy itself is in distress: a ticket would only add to it."""
+        self._pipeline.meters.passed_over["*", "guard"] += 1
+        text = f"the proxy is overloaded, and turns requests of class '{self._plan.qos.name}' away"
+        self._finish(Verdict.EXHAUSTED, problem(503, text))
 
     def begin_catalog(self) -> None:
         """Ask one application after the other; a question is never parked."""
@@ -284,9 +295,10 @@ class Exchange:
 
     def _reply(self, verdict: Verdict, answer: Answer) -> Reply:
         attempts: tuple[Attempt, ...] = ()
+        passed_over: tuple[tuple[str, Bar], ...] = ()
         application, tier = "", None
         if self._chain is not None:
-            attempts = self._chain.attempts
+            attempts, passed_over = self._chain.attempts, tuple(self._chain.passed_over)
             if attempts and attempts[-1].outcome in _ANSWERED:
                 application, tier = attempts[-1].application, attempts[-1].tier
         retry_after_s = RETRY_AFTER_S if verdict is _EXHAUSTED else None
@@ -298,6 +310,7 @@ class Exchange:
             application=application,
             tier=tier,
             attempts=attempts,
+            passed_over=passed_over,
             generation=self._snapshot.generation,
             retry_after_s=retry_after_s,
         )

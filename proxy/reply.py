@@ -38,8 +38,8 @@ class Reply:
     """The edge turns it into bytes, the drain into a stored result. Never changed."""
 
     __slots__ = (
-        *("answer", "application", "attempts", "class_name", "generation", "labels", "retry_after_s"),
-        *("tier", "verdict"),
+        *("answer", "application", "attempts", "class_name", "generation", "labels", "passed_over"),
+        *("retry_after_s", "tier", "verdict"),
     )
 
     def __init__(
@@ -52,6 +52,7 @@ class Reply:
         application: str = "",  # who answered; empty where nobody did
         tier: int | None = None,
         attempts: tuple[Attempt, ...] = (),
+        passed_over: tuple[tuple[str, str], ...] = (),  # applications not called, and why
         generation: int = 0,
         retry_after_s: float | None = None,
     ) -> None:
@@ -62,5 +63,6 @@ class Reply:
         self.application: Final = application
         self.tier: Final = tier
         self.attempts: Final = attempts
+        self.passed_over: Final = passed_over
         self.generation: Final = generation
         self.retry_after_s: Final = retry_after_s

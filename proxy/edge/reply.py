@@ -13,6 +13,9 @@ _STATUS_LINES = {
 }
 _BODILESS = (204, 304)
 
+PASSED_OVER_MAX = 20
+"""Applications that `Penstock-Passed-Over` names."""
+
 
 def encode_reply(
     reply: Reply, request_id: str, total_s: float, *, keep_alive: bool, head_only: bool
@@ -25,6 +28,8 @@ def encode_reply(
         attempts = attempts + b", " + each if attempts else each
         called_s += attempt.elapsed_s
     further = block_of(answer.headers) if answer.headers else b""
+    if reply.passed_over:
+        further += _passed_over(reply)
     if reply.retry_after_s is not None:
         further += b"Retry-After: %d\r\n" % max(1, round(reply.retry_after_s))
     status, body = answer.status, answer.body
@@ -44,6 +49,13 @@ def encode_reply(
         keep_alive,
     )
     return head if head_only else head + body
+
+
+def _passed_over(reply: Reply) -> bytes:
+    """Who was not called for it, and why: each pair once, and a bounded number of them."""
+    pairs = list(dict.fromkeys(reply.passed_over))
+    told = [f"{application};reason={reason}" for application, reason in pairs[:PASSED_OVER_MAX]]
+    return f"Penstock-Passed-Over: {', '.join(told)}\r\n".encode()
 
 
 def encode_answer(answer: Answer, fields: bytes, *, keep_alive: bool, head_only: bool = False) -> bytes:

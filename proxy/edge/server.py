@@ -49,6 +49,10 @@ class HttpServer:
         self._sweeper: asyncio.TimerHandle | None = None
         self._hurried = False
 
+    def held_share(self) -> float:
+        """How much of the memory for bodies is taken, 0 to 1."""
+        return self._hold.bytes / self._hold.bytes_max
+
     async def start(
         self, host: str, port: int, *, shared: bool = False, secured: bool = False
     ) -> tuple[str, int]:

@@ -146,7 +146,7 @@ class Child:
         """Serve until `ended`; the exit status. Raises AddressInUse, CannotServe."""
         for scheme, address in self._begin.listen.items():
             await self._server.start(*address, shared=True, secured=scheme == HTTPS)
-        self._engine.start()
+        self._engine.start(self._server.held_share)
         self._channel.send(Began(self._begin.edition.generation))
         settle_memory()
         tasks = [asyncio.create_task(work) for work in (self._hear(ended), self._serve_tables(ended))]

@@ -10,6 +10,7 @@ import enum
 from typing import Final
 
 from proxy.messages import Outcome, Target
+from proxy.qos.adaptive import Ceiling
 from proxy.qos.breaker import Breaker
 from proxy.qos.endpoint import Endpoint, lighter_of_two
 from proxy.qos.line import Line
@@ -39,6 +40,7 @@ class Bar(enum.StrEnum):
 
 _BAR_OF = {Shortage.CONCURRENCY: Bar.CONCURRENCY, Shortage.RATE: Bar.RATE}
 _OK: Final = Outcome.OK
+_THROTTLED: Final = Outcome.THROTTLED
 
 SHORT: Final = (Bar.CONCURRENCY, Bar.RATE, Bar.LINE)
 """What a request may wait out in the line."""
@@ -59,8 +61,8 @@ class Gate:
     """Admission to one application. Survives reloads that keep the application's id."""
 
     __slots__ = (
-        *("_pumping", "application", "breaker", "drained", "endpoints", "line", "permits", "ramp"),
-        "service",
+        *("_pumping", "application", "breaker", "ceiling", "drained", "endpoints", "line", "permits"),
+        *("ramp", "service"),
     )
 
     def __init__(self, application: Application, permits_of: PermitsOf = own_permits) -> None:
@@ -72,6 +74,7 @@ class Gate:
         self.ramp = Ramp()
         self.service = ServiceTime()
         self.endpoints = [Endpoint(target, application.breaker) for target in _targets(application)]
+        self.ceiling = _ceiling(application)
         self._pumping = False
 
     def adopt(self, application: Application) -> None:
@@ -83,11 +86,13 @@ class Gate:
             endpoint.target = target
             endpoint.health.limit(application.breaker)
             self.endpoints.append(endpoint)
-        self.permits.limit(
-            concurrency=application.concurrency, rate=application.rate, burst=application.burst
-        )
-        self.breaker.limits = application.breaker
+        if self.ceiling is None or not application.adaptive or application.concurrency is None:
+            self.ceiling = _ceiling(application)
+        else:
+            self.ceiling.declare(application.concurrency)
         self.application = application
+        self._limit()
+        self.breaker.limits = application.breaker
 
     def bar(self, now: float) -> Bar | None:
         """Why a request that comes now may not be sent there; None when it may. Changes nothing."""
@@ -173,6 +178,8 @@ class Gate:
         endpoint = taken.endpoint
         if retry_after_s is not None:
             endpoint.held_until_s = now + min(retry_after_s, HOLD_S_MAX)
+        if self.ceiling is not None:
+            self._adapt(self.ceiling, outcome, elapsed_s, now)
         blamed, slow = BLAMES[outcome], False
         if outcome is _OK:
             self.service.learn(elapsed_s, now)
@@ -183,6 +190,20 @@ class Gate:
         if len(self.endpoints) > 1:
             endpoint.learn(elapsed_s, now, answered=outcome is _OK)
             endpoint.health.settle(blamed=blamed, slow=slow, probe=taken.endpoint_probe, now=now)
+
+    def _adapt(self, ceiling: Ceiling, outcome: Outcome, elapsed_s: float, now: float) -> None:
+        before = ceiling.limit
+        if outcome is _OK:
+            ceiling.learn(elapsed_s, now)
+        elif outcome is _THROTTLED:
+            ceiling.throttled(now)
+        if ceiling.limit != before:
+            self._limit()
+
+    def _limit(self) -> None:
+        application, ceiling = self.application, self.ceiling
+        concurrency = application.concurrency if ceiling is None else ceiling.limit
+        self.permits.limit(concurrency=concurrency, rate=application.rate, burst=application.burst)
 
     def forget(self, taken: Pass) -> None:
         """How the call ended says nothing; its permit is still taken."""
@@ -207,6 +228,12 @@ class Gate:
                     break
         finally:
             self._pumping = False
+
+
+def _ceiling(application: Application) -> Ceiling | None:
+    if not application.adaptive or application.concurrency is None:
+        return None
+    return Ceiling(application.concurrency)
 
 
 def _targets(application: Application) -> list[Target]:

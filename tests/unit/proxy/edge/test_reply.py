@@ -47,6 +47,17 @@ def test_an_exhausted_reply_says_when_to_come_back() -> None:
     assert "Retry-After: 1" in lines(encode_reply(reply, "i", 0.0, keep_alive=True, head_only=False))
 
 
+def test_a_reply_says_who_was_not_called_and_why() -> None:
+    """Each reason once, and not without end: a tier may have thousands of rows."""
+    passed = (("1", "concurrency"), ("2", "breaker"), ("1", "concurrency"))
+    reply = Reply(verdict=Verdict.SERVED, answer=Answer(status=200), passed_over=passed)
+    told = lines(encode_reply(reply, "i", 0.0, keep_alive=True, head_only=False))
+    assert "Penstock-Passed-Over: 1;reason=concurrency, 2;reason=breaker" in told
+    many = tuple((str(number), "drained") for number in range(1000))
+    reply = Reply(verdict=Verdict.SERVED, answer=Answer(status=200), passed_over=many)
+    assert len(encode_reply(reply, "i", 0.0, keep_alive=True, head_only=False)) < 1000
+
+
 def test_an_answer_to_head_has_the_length_and_no_body() -> None:
     """As GET would have had."""
     data = encode_answer(Answer(status=200, body=b"body"), b"", keep_alive=True, head_only=True)
