@@ -15,6 +15,10 @@ from proxy.routing.table import Table
 from proxy.tiers.ground import Ground
 
 
+LEAVING_S = 3600.0
+"""How long the gate of an application that a table dropped is kept: longer than any request takes."""
+
+
 class Snapshot:
     """Table, generation, labelers, gates and the ground that chains stand on. Never changed once built."""
 
@@ -52,30 +56,33 @@ class SnapshotBuilder:
         self._clusters = clusters
         self._permits_of = permits_of
         self._budget = Budget(clock.now())
-        self._leaving: dict[str, Gate] = {}  # of applications that the table dropped, with calls in flight
+        self._leaving: dict[str, tuple[Gate, float]] = {}  # of applications that a table dropped, and when
 
     def build(
         self, table: Table, labeling: Labels, previous: Snapshot | None, generation: int | None = None
     ) -> Snapshot:
         """The next snapshot; its generation is the one given, or the next.
 
-        Gates of applications that stay are adopted, the others are new. One that comes back while its last
-        calls are still in flight stays too: its limits are exact.
+        Gates of applications that stay are adopted, the others are new. One that comes back while requests
+        may still go by an older table has its gate back too: one application, one limit.
         """
-        known = self._leaving if previous is None else {**self._leaving, **previous.gates}
+        now = self._clock.now()
+        if previous is not None:
+            self._leaving.update((name, (gate, now)) for name, gate in previous.gates.items())
         gates: dict[str, Gate] = {}
         for application in table.applications.values():
-            gate = known.get(application.id)
-            if gate is None:
-                gate = Gate(application, self._permits_of)
+            kept = self._leaving.pop(application.id, None)
+            if kept is None:
+                gates[application.id] = Gate(application, self._permits_of)
             else:
-                gate.adopt(application)
-            gates[application.id] = gate
+                gates[application.id] = kept[0]
+                kept[0].adopt(application, now)
         self._leaving = {
-            name: gate
-            for name, gate in known.items()
-            if name not in gates and (gate.permits.in_flight or gate.line.waiting)
+            name: (gate, left_s)
+            for name, (gate, left_s) in self._leaving.items()
+            if now - left_s < LEAVING_S or gate.permits.in_flight or gate.line.waiting
         }
+        self._budget.limit(table.fall_through.share, table.fall_through.per_second)
         if generation is None:
             generation = 1 if previous is None else previous.generation + 1
         return Snapshot(

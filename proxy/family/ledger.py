@@ -53,7 +53,9 @@ class Ledger:
             columns=self._columns,
             column=self._column,
         )
-        permits.limit(concurrency=application.concurrency, rate=application.rate, burst=application.burst)
+        permits.limit(
+            concurrency=application.concurrency, rate=application.rate, burst=application.burst, now=0.0
+        )
         self._in_use.add(permits)
         return permits
 
@@ -141,7 +143,9 @@ class SharedPermits:
     def in_flight(self) -> int:
         return sum(self._ints[self._first : self._end])
 
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        """What the rate remembers stays in seconds: each process is told the new rate, and one cannot count
+        for all of them. A rate that is lowered lets what was saved through, once."""
         self.concurrency = concurrency
         self._interval_s, self._tolerance_s = gcra(rate, burst)
 

@@ -49,6 +49,11 @@ class Budget:
         self._balance = min(balance, balance_max)
         self._seen_s = now
 
+    def limit(self, share: float, per_second: float) -> None:
+        """A new table's; what was saved stays."""
+        self._share = share
+        self._per_second = per_second
+
     def arrive(self, now: float) -> None:
         """A request came: its share is paid in."""
         self._pay_in(self._share, now)

@@ -77,7 +77,7 @@ class Gate:
         self.ceiling = _ceiling(application)
         self._pumping = False
 
-    def adopt(self, application: Application) -> None:
+    def adopt(self, application: Application, now: float) -> None:
         """Take over a new table's limits; counts, breaker and back-off of what stays survive."""
         known = {endpoint.target.url: endpoint for endpoint in self.endpoints}
         self.endpoints = []
@@ -91,7 +91,7 @@ class Gate:
         else:
             self.ceiling.declare(application.concurrency)
         self.application = application
-        self._limit()
+        self._limit(now)
         self.breaker.limits = application.breaker
 
     def bar(self, now: float) -> Bar | None:
@@ -198,12 +198,12 @@ class Gate:
         elif outcome is _THROTTLED:
             ceiling.throttled(now)
         if ceiling.limit != before:
-            self._limit()
+            self._limit(now)
 
-    def _limit(self) -> None:
+    def _limit(self, now: float) -> None:
         application, ceiling = self.application, self.ceiling
         concurrency = application.concurrency if ceiling is None else ceiling.limit
-        self.permits.limit(concurrency=concurrency, rate=application.rate, burst=application.burst)
+        self.permits.limit(concurrency=concurrency, rate=application.rate, burst=application.burst, now=now)
 
     def forget(self, taken: Pass) -> None:
         """How the call ended says nothing; its permit is still taken."""

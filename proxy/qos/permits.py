@@ -37,7 +37,7 @@ class Permitting(Protocol):
         """Calls in flight, of all who share these permits."""
         ...
 
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
         """Change the limits; what is in flight and what the rate remembers stay."""
         ...
 
@@ -75,12 +75,16 @@ class Permits:
     def __init__(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
         self.in_flight = 0
         self._next_s = -math.inf  # GCRA's theoretical arrival time
-        self.limit(concurrency=concurrency, rate=rate, burst=burst)
-
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
-        """Change the limits; what is in flight and what the rate remembers stay."""
         self.concurrency = concurrency
         self._interval_s, self._tolerance_s = gcra(rate, burst)
+
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        """Change the limits; what is in flight and what the rate remembers stay, in calls, not in seconds."""
+        self.concurrency = concurrency
+        before_s = self._interval_s
+        self._interval_s, self._tolerance_s = gcra(rate, burst)
+        if before_s and self._next_s > now:
+            self._next_s = now + (self._next_s - now) * self._interval_s / before_s
 
     def shortage(self, now: float) -> Shortage | None:
         """What stands against a call that starts now. Changes nothing."""

@@ -38,6 +38,13 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
+class FallThrough(msgspec.Struct, frozen=True, kw_only=True):
+    """How many calls there may be beyond one for each request (`qos/budget.py`), in each process."""
+
+    share: float = 0.2  # more, for each request that comes
+    per_second: float = 10.0  # and so many
+
+
 class LabelerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A labeler as the table asks for it; `labelers/registry.py` builds it."""
 

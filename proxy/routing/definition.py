@@ -96,6 +96,20 @@ APPLICATION = Section(
     needs={"burst": "rate", "adaptive": "concurrency"},
 )
 
+FALL_THROUGH = Section(
+    "a fall-through budget",
+    Key(
+        name="share",
+        reader=Number(least=0, most=100),
+        meaning="calls beyond the first, for each request that comes; default 0.2",
+    ),
+    Key(
+        name="perSecond",
+        reader=Number(least=0, most=NUMBER_MAX),
+        meaning="and so many a second; default 10",
+    ),
+)
+
 LABELER = Section(
     "a labeler",
     Key(
@@ -175,6 +189,11 @@ TABLE = Section(
         name="classes",
         reader=ListOf(QOS_CLASS, least=0, most=CLASSES_MAX),
         meaning="QoS classes, most critical first; the first that shares a label with the request wins",
+    ),
+    Key(
+        name="fallThrough",
+        reader=FALL_THROUGH,
+        meaning="how many calls may fall through to a next tier after one that failed",
     ),
     Key(
         name="applications",

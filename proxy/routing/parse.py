@@ -10,7 +10,7 @@ from typing import Any
 from proxy.routing.definition import APPLICATION, LABELER, ROUTE, TABLE
 from proxy.routing.document import Pairs, Scalar, builtins, compose, is_broken
 from proxy.routing.problems import Problems, Reports, nearest
-from proxy.routing.table import Application, BreakerLimits, LabelerSpec, QosClass, Row, Table
+from proxy.routing.table import Application, BreakerLimits, FallThrough, LabelerSpec, QosClass, Row, Table
 
 RESERVED_CLASSES = ("offline", "default", "catalog")
 """Names of classes that every table has."""
@@ -38,7 +38,14 @@ def parse_table(
     if reports.found:
         return reports.problems()
     whole = {name: application for name, application in applications.items() if application is not None}
-    return Table(rows=rows, applications=whole, classes=classes, labelers=labelers, source=source)
+    return Table(
+        rows=rows,
+        applications=whole,
+        classes=classes,
+        labelers=labelers,
+        fall_through=_fall_through(sections.get("fallThrough", {})),
+        source=source,
+    )
 
 
 Entries = list[tuple[Pairs, dict[str, Any]]]
@@ -83,6 +90,13 @@ def _breaker(values: dict[str, Any], line: int, reports: Reports) -> BreakerLimi
         rest_max_s=rest_max_s,
         slow_s=values.get("slow"),
         slow_ratio=values.get("slowRatio", default.slow_ratio),
+    )
+
+
+def _fall_through(values: dict[str, Any]) -> FallThrough:
+    default = FallThrough()
+    return FallThrough(
+        share=values.get("share", default.share), per_second=values.get("perSecond", default.per_second)
     )
 
 

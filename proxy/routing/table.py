@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-from proxy.routing.application import Application, BreakerLimits, LabelerSpec
+from proxy.routing.application import Application, BreakerLimits, FallThrough, LabelerSpec
 from proxy.routing.rows import ANY, Plan, QosClass, Row, Tier
 
 __all__ = (
     "ANY",
     "Application",
     "BreakerLimits",
+    "FallThrough",
     "LabelerSpec",
     "Plan",
     "QosClass",
@@ -59,6 +60,7 @@ class Table:
         applications: Mapping[str, Application],
         classes: Iterable[QosClass] = (),
         labelers: Iterable[LabelerSpec] = (),
+        fall_through: FallThrough | None = None,
         source: bytes = b"",
     ) -> None:
         declared = tuple(classes)
@@ -66,6 +68,7 @@ class Table:
         self.applications: Mapping[str, Application] = MappingProxyType(dict(applications))
         self.classes = (*declared, QosClass(name="default", rank=len(declared), labels=frozenset()))
         self.labelers = tuple(labelers)
+        self.fall_through = fall_through or FallThrough()
         self.source = source
         self.digest = digest_of(source)
         self._rows_by_label = _index(self.rows)

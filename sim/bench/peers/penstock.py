@@ -54,6 +54,7 @@ def table(ports: Upstreams, rows: int) -> dict[str, object]:
             {"name": name, "label": list(labels), "deadline": round(deadline_s * 1000)}
             for name, (labels, deadline_s) in CLASSES.items()
         ],
+        "fallThrough": {"share": 1},  # a tier that fails on every request is what one case measures
         "applications": first | failing | {"c": _application(ports.c, limits)},
         "routes": routes,
     }
