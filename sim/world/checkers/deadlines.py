@@ -53,6 +53,7 @@ class Predictions(Checker):
     awaits = "eligibility by predicted finish"
     LATELY = 100
     ENOUGH = 50
+    EVERY = 25  # so seldom is it reckoned anew
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,5 +75,5 @@ class Predictions(Checker):
         took.append(self._loop.now_s - flight.began_s)
         if len(took) >= self.LATELY + self.ENOUGH:
             del took[: self.ENOUGH]
-        if len(took) >= self.ENOUGH and len(took) % 10 == 0:
+        if len(took) >= self.ENOUGH and len(took) % self.EVERY == 0:
             self._p95_s[application] = sorted(took)[int(0.95 * len(took))]
