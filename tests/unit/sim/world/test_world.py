@@ -7,9 +7,11 @@ import pytest
 from proxy.messages import Fallback
 from proxy.qos.gate import Gate
 from proxy.timers import Wheel
+from sim.world.baselines import no_permits
+from sim.world.checkers.concurrency import Concurrency
 from sim.world.loop import WorldLoop
 from sim.world.plan import FaultKind
-from sim.world.watch import Checker
+from sim.world.watch import KEPT_MAX, Checker
 from sim.world.world import World
 from tests.stand_ins.world import FIRST, SECOND, fault, server, stream, world_plan
 
@@ -89,3 +91,11 @@ def test_the_loop_tells_what_asyncio_asks() -> None:
     assert not loop.get_debug()
     with pytest.raises(AssertionError, match="went wrong"):
         loop.call_exception_handler({"message": "went wrong"})
+
+
+def test_a_world_that_runs_to_its_end_keeps_only_the_first_violations() -> None:
+    """A proxy without limits breaks the rule with each call, and its figures are wanted all the same."""
+    busy = world_plan(stream(rate=1000.0, until_s=1.0), table=world_plan().table.replace("y: 4", "y: 1"))
+    world = World(busy, 1, (Concurrency(),), permits_of=no_permits, to_the_end=True)
+    assert len(world.run()) == KEPT_MAX
+    assert sum(each.orders for tally in world.tallies for each in tally.classes.values()) > 900
