@@ -15,8 +15,8 @@ class WindowPermits(Permits):
         self._window = 0
         self._passed = 0
 
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
-        super().limit(concurrency=concurrency, rate=None, burst=burst)
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        super().limit(concurrency=concurrency, rate=None, burst=burst, now=now)
         self.quota = rate
 
     def shortage(self, now: float) -> Shortage | None:
@@ -51,13 +51,13 @@ def window_permits(application: Application) -> Permits:
 
 
 class _Unlimited(Permits):
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
-        super().limit(concurrency=None, rate=None, burst=None)
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        super().limit(concurrency=None, rate=None, burst=None, now=now)
 
 
 class _Semaphore(Permits):
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
-        super().limit(concurrency=concurrency, rate=None, burst=None)
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        super().limit(concurrency=concurrency, rate=None, burst=None, now=now)
 
 
 BASELINES: dict[str, PermitsOf] = {

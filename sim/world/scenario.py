@@ -36,7 +36,8 @@ class Run:
 
     def __init__(self, plan: WorldPlan, seed: int, permits_of: PermitsOf) -> None:
         self.gauge = Gauge()
-        self.world = World(plan, seed, (self.gauge, *checkers_of(plan)), permits_of=permits_of)
+        checkers = (self.gauge, *checkers_of(plan))
+        self.world = World(plan, seed, checkers, permits_of=permits_of, to_the_end=True)
         self.violations: tuple[Violation, ...] = self.world.run()
         self.tally = Tally({})
         for tally in self.world.tallies:

@@ -78,10 +78,11 @@ class Server:
     def _arrive(self, flight: Flight) -> None:
         if flight.stage is Stage.OVER:  # hung up on at the same moment
             return
-        fault = self._met()
-        if fault is not None and fault.kind in AT_THE_DOOR:
-            self._turn_away(flight, fault)
-            return
+        if self.fault is not None:
+            fault = self._met()
+            if fault is not None and fault.kind in AT_THE_DOOR:
+                self._turn_away(flight, fault)
+                return
         self.inside += 1
         flight.entered = True
         for each in self._watch.entered:
@@ -122,10 +123,16 @@ class Server:
     def _finish(self, flight: Flight) -> None:
         if flight.stage is not Stage.SERVED:  # stopped when its client hung up
             return
-        self._leave(flight)
+        flight.stage = Stage.OVER
+        self.serving -= 1
+        self.inside -= 1
+        for each in self._watch.left:
+            each(flight)
+        if self._queue:
+            self._serve(self._queue.popleft())
         if flight.done is None:
             return
-        fault = self._met()
+        fault = None if self.fault is None else self._met()
         if fault is None or fault.kind not in IN_THE_ANSWER:
             self._reply(flight, OK)
         elif fault.kind is FaultKind.FAILING:
@@ -135,18 +142,15 @@ class Server:
 
     def _hang_up(self, flight: Flight) -> None:
         if flight.stage is Stage.SERVED and not self.plan.works_on:
-            self._leave(flight)
+            self.serving -= 1
+            self._out(flight)
+            if self._queue:
+                self._serve(self._queue.popleft())
         elif flight.stage is Stage.WAITING and not self.plan.works_on:
             self._queue.remove(flight)
             self._out(flight)
         elif flight.stage is Stage.OUTWARD:
             flight.stage = Stage.OVER
-
-    def _leave(self, flight: Flight) -> None:
-        self.serving -= 1
-        self._out(flight)
-        if self._queue:
-            self._serve(self._queue.popleft())
 
     def _out(self, flight: Flight) -> None:
         flight.stage = Stage.OVER

@@ -1,7 +1,7 @@
 """Who looks on: each checker is told what it asks to be told, in the order in which it happens.
 
 A checker looks and never acts; what it finds is a `Violation`, kept here because production code catches
-exceptions where it must. The first one ends the world.
+exceptions where it must. The first one ends the world, unless that is to run to its end.
 """
 
 from collections.abc import Callable, Iterable
@@ -94,6 +94,10 @@ class Checker:
 Hooks = tuple[Callable[..., None], ...]
 
 
+KEPT_MAX = 100
+"""Violations kept of one world."""
+
+
 class Watch:
     """The hooks of all checkers, event by event; an event that nobody asked for costs a loop over nothing."""
 
@@ -131,7 +135,9 @@ class Watch:
         self.add(checker.rule, what)
 
     def add(self, rule: str, what: str) -> None:
-        """Keep a violation, with what led there."""
+        """Keep a violation, with what led there; of very many only the first."""
+        if len(self.violations) >= KEPT_MAX:
+            return
         self.violations.append(Violation(rule=rule, at_s=self.now(), what=what, events=self.story()))
 
     def _of(self, hook: str) -> Hooks:

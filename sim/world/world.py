@@ -48,7 +48,10 @@ class World:
         permits_of: PermitsOf = own_permits,
         history: History | None = None,
         strict: bool = False,
+        to_the_end: bool = False,
     ) -> None:
+        """`to_the_end`: a violation does not end it, for the figures of a proxy without limits."""
+        self._to_the_end = to_the_end
         self.plan = plan
         self.seed = seed
         self.history = history or History()
@@ -166,16 +169,19 @@ class World:
     async def _live(self) -> None:
         if self.plan.drained:
             self.drain.start()
-        while not self.watch.violations and not self._at_rest():
+        while not (self._spoilt() or self._at_rest()):
             if self.loop.now_s > self.load_ends_s + self.plan.rest_s:
                 break
             await self._sleep(LOOK_S)
-        if self.plan.drained and not self.watch.violations:
+        if self.plan.drained and not self._spoilt():
             await self.drain.stop()
             await self._sleep(LOOK_S)  # what was given up on reaches its server
-        if not self.watch.violations:
+        if not self._spoilt():
             for checker in self.watch.checkers:
                 checker.closed(self)
+
+    def _spoilt(self) -> bool:
+        return bool(self.watch.violations) and not self._to_the_end
 
     def _at_rest(self) -> bool:
         if self.loop.now_s <= self.load_ends_s or self.trips:

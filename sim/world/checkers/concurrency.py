@@ -64,5 +64,4 @@ class ConcurrencyOfAll(Concurrency):
     """Counted by application: requests keep the table that they began with, and must keep its gates too."""
 
     rule = "I1 concurrency, of applications that a reload drops and another takes back"
-    awaits = "one gate an application, as long as any request may use it"
     counted = staticmethod(counted_by_name)

@@ -57,6 +57,10 @@ class Conservation(Checker):
             self.broken(f"ticket {ticket} ended as {how} after {self._stored.get(ticket, 'no beginning')}")
         self._stored[ticket] = how
 
+    def tickets(self) -> dict[str, str]:
+        """All tickets, and how they ended ('' = not yet)."""
+        return dict(self._stored)
+
     def closed(self, world: "World") -> None:
         pending = len(world.trips)
         ended = sum(self._verdicts.values())

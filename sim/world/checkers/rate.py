@@ -92,7 +92,6 @@ class RateAcrossReloads(Rate):
     """By application, in windows across a change too, by the wider limits: a reload is no second burst."""
 
     rule = "I1 rate, across reloads that change it or drop the application for a while"
-    awaits = "what a rate remembers, kept in calls and for applications that are away"
     counted = staticmethod(counted_by_name)
 
     def _change(self, key: object, limits: tuple[float, float]) -> None:

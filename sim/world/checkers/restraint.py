@@ -48,15 +48,17 @@ class Restraint(Checker):
             self.broken(f"application {plan.application} is drained and is called")
         if gate.breaker.state(now) is not State.ADMITTING:
             self._probe(flight, gate)
-        held_until_s = self._held_until_s.get((gate, plan.url))
-        if held_until_s is not None and now < held_until_s:
-            self.broken(f"{plan.url} asked for quiet for {held_until_s - now:.3f} s more and is called")
+        if self._held_until_s:
+            held_until_s = self._held_until_s.get((gate, plan.url), now)
+            if now < held_until_s:
+                self.broken(f"{plan.url} asked for quiet for {held_until_s - now:.3f} s more and is called")
 
     def returned(self, flight: "Flight", result: Answer | Failure) -> None:
-        outcome = outcome_of(result.status) if isinstance(result, Answer) else result.outcome
-        self._over(flight, BLAMES[outcome])
         if flight.left_behind:  # nobody reads what it says
             return
+        if self._probing:
+            outcome = outcome_of(result.status) if isinstance(result, Answer) else result.outcome
+            self._over(flight, BLAMES[outcome])
         if isinstance(result, Answer) and result.status in ASKS_FOR_QUIET:
             for name, value in result.headers:
                 if name == b"Retry-After":

@@ -5,6 +5,7 @@ from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll
 from sim.world.checkers.conservation import Conservation
 from sim.world.checkers.deadlines import Deadlines, Predictions
 from sim.world.checkers.line import CriticalFirst, OneSlot, TicketsLast, WorkConserving
+from sim.world.checkers.liveness import Liveness
 from sim.world.checkers.probe import Probe
 from sim.world.checkers.rate import Rate, RateAcrossReloads
 from sim.world.checkers.reloads import Reloads
@@ -20,6 +21,7 @@ def checkers_of(plan: WorldPlan) -> list[Checker]:
         Concurrency(),
         Rate(),
         Conservation(),
+        Liveness(),
         Tiers(),
         Budget(),
         Deadlines(),

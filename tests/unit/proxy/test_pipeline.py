@@ -185,7 +185,7 @@ async def test_tickets_wait_while_online_requests_find_no_permit() -> None:
     """What the queue holds is the least critical of all; it must not take a permit that is wanted now."""
     bench = Bench()
     gate = bench.pipeline.snapshot.gates["1"]
-    gate.permits.limit(concurrency=0, rate=None, burst=None)
+    gate.permits.limit(concurrency=0, rate=None, burst=None, now=0.0)
     bench.take(drained=True, fallback=Fallback.NONE)
     bench.cluster.last.end(Answer(status=200))
     assert not bench.pipeline.pressed()

@@ -39,7 +39,7 @@ def main() -> None:
     if work == "lock":
         fcntl.lockf(memory, fcntl.LOCK_EX, 1, permits.base)
     else:
-        permits.limit(concurrency=3, rate=None, burst=None)
+        permits.limit(concurrency=3, rate=None, burst=None, now=0.0)
         assert [permits.take(0.0) for _ in range(3)] == [None] * 3
     print("holds", flush=True)
     signal.pause()

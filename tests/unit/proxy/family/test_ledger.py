@@ -89,7 +89,7 @@ def test_a_permit_given_back_twice_is_a_bug(openers: Openers) -> None:
 
 def test_what_is_in_flight_without_a_limit_counts_when_there_is_one(openers: Openers) -> None:
     """A table may set a limit while calls run."""
-    openers.permits[1].limit(concurrency=None, rate=None, burst=None)
+    openers.permits[1].limit(concurrency=None, rate=None, burst=None, now=0.0)
     for _ in range(LIMIT):
         assert openers.permits[1].take(0.0) is None
     assert openers.permits[2].take(0.0) is Shortage.CONCURRENCY
@@ -97,7 +97,7 @@ def test_what_is_in_flight_without_a_limit_counts_when_there_is_one(openers: Ope
 
 def test_a_slot_with_a_new_owner_remembers_nothing(openers: Openers) -> None:
     """Neither calls nor the rate of the application that had it before."""
-    openers.permits[1].limit(concurrency=None, rate=1.0, burst=1)
+    openers.permits[1].limit(concurrency=None, rate=1.0, burst=1, now=0.0)
     assert openers.permits[1].take(50.0) is None
     assert openers.permits[1].take(50.0) is Shortage.RATE
     openers.ledgers[1].count_served(1)

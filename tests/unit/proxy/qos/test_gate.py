@@ -23,7 +23,8 @@ def test_a_reload_keeps_counts_breaker_and_back_off_of_what_stays() -> None:
             model="m",
             concurrency=1,
             breaker=BreakerLimits(consecutive=2),
-        )
+        ),
+        5.0,
     )
     assert [each.target.url for each in gate.endpoints] == ["http://two", "http://three"]
     assert gate.endpoints[0] is kept
@@ -37,7 +38,7 @@ def test_a_call_to_an_endpoint_that_a_reload_dropped_still_gives_its_permit_back
     """The request keeps the table it began with; the permit belongs to the application."""
     gate = Gate(Application(id="a", endpoints=("http://one",), concurrency=1))
     taken = gate.enter(0.0, 0.0)
-    gate.adopt(Application(id="a", endpoints=("http://two",), concurrency=1))
+    gate.adopt(Application(id="a", endpoints=("http://two",), concurrency=1), 5.0)
     assert gate.bar(0.0) is Bar.CONCURRENCY
     gate.leave(taken, Outcome.OK, 0.0)
     assert gate.bar(0.0) is None
@@ -107,11 +108,11 @@ def test_a_lowered_ceiling_survives_a_reload_and_goes_with_the_option() -> None:
     """What was learnt is kept; an operator who takes the option away means it."""
     gate = Gate(adaptive())
     gate.leave(entered(gate, 5.0), Outcome.THROTTLED, 5.0)
-    gate.adopt(adaptive(200))
+    gate.adopt(adaptive(200), 5.0)
     assert gate.permits.concurrency == 90
-    gate.adopt(Application(id="a", endpoints=("http://one",), concurrency=200))
+    gate.adopt(Application(id="a", endpoints=("http://one",), concurrency=200), 5.0)
     assert gate.permits.concurrency == 200
-    gate.adopt(adaptive(50))
+    gate.adopt(adaptive(50), 5.0)
     assert gate.permits.concurrency == 50
 
 

@@ -31,7 +31,7 @@ def test_a_changed_limit_keeps_what_is_in_flight() -> None:
     permits = Permits(concurrency=4, rate=None, burst=None)
     for _ in range(3):
         permits.take(0.0)
-    permits.limit(concurrency=2, rate=None, burst=None)
+    permits.limit(concurrency=2, rate=None, burst=None, now=0.0)
     assert permits.shortage(0.0) is Shortage.CONCURRENCY
     permits.give_back()
     permits.give_back()

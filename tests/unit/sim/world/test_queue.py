@@ -1,18 +1,19 @@
 """The durable queue of a world: a ticket is there when its commit has returned, and not before."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import pytest
 
 from proxy.errors import QueueFailed
 from proxy.tickets import Accepted, Envelope, Refusal, Refused
+from sim.world.checkers.conservation import Conservation
 from sim.world.clock import WorldClock
 from sim.world.loop import WorldLoop
 from sim.world.plan import QueuePlan
 from sim.world.queue import WorldQueue
-from sim.world.watch import Watch
+from sim.world.watch import Checker, Watch
 
 ENVELOPE = Envelope(
     request_id="r",
@@ -31,9 +32,9 @@ ENVELOPE = Envelope(
 class Bench:
     """A queue on a loop of its own."""
 
-    def __init__(self, **plan: Any) -> None:
+    def __init__(self, checkers: Iterable[Checker] = (), **plan: Any) -> None:
         self.loop = WorldLoop()
-        self.queue = WorldQueue(QueuePlan(**plan), WorldClock(self.loop), self.loop, Watch(()))
+        self.queue = WorldQueue(QueuePlan(**plan), WorldClock(self.loop), self.loop, Watch(checkers))
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -70,6 +71,20 @@ def test_with_the_disk_away_a_put_is_refused_and_a_claim_fails() -> None:
     assert isinstance(broken, Refused)
     assert broken.why is Refusal.BROKEN
     assert isinstance(mended, Accepted)
+
+
+def test_the_ends_of_tickets_are_told_to_who_watches() -> None:
+    """Once each, and only while the claim is held."""
+    checker = Conservation()
+    bench = Bench((checker,))
+
+    async def live() -> list[bool]:
+        await bench.queue.put(ENVELOPE)
+        (claim,) = await bench.queue.claim(1, 1.0)
+        return [await bench.queue.bury(claim, "poison"), await bench.queue.bury(claim, "poison")]
+
+    assert bench.run(live()) == [True, False]
+    assert checker.tickets() == {f"{1:032x}": "dead"}
 
 
 def test_tickets_are_numbered() -> None:

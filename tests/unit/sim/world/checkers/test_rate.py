@@ -45,8 +45,8 @@ def test_a_window_that_is_counted_twice_at_its_edge_is_seen() -> None:
 class ResetPermits(Permits):
     """A reload makes it forget."""
 
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
-        super().limit(concurrency=concurrency, rate=rate, burst=burst)
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        super().limit(concurrency=concurrency, rate=rate, burst=burst, now=now)
         self._next_s = -math.inf
 
 

@@ -1,0 +1,84 @@
+"""The probe: what the checkers of lines are told of the gates."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from proxy.messages import Answer
+from sim.world.checkers import roster
+from sim.world.checkers.line import CriticalFirst, Line, WorkConserving
+from sim.world.checkers.probe import Probe
+from tests.stand_ins.world import world_plan
+
+
+class Seen:
+    """A waiter as gates have them: told apart by identity."""
+
+    def __init__(self, rank: int, since_s: float) -> None:
+        self.rank = rank
+        self.deadline = 100.0
+        self.since_s = since_s
+
+
+class Bench:
+    """A world of one gate, whose line the test makes."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.found: list[str] = []
+        line.report = lambda checker, what: self.found.append(what)
+        self.waiters: list[Seen] = []
+        self.free = False
+        gate = SimpleNamespace(
+            line=SimpleNamespace(waiters=self.waiters), bar=lambda now: None if self.free else "rate"
+        )
+        self.loop = SimpleNamespace(now_s=1.0)
+        self.probe = Probe((line,))
+        snapshot = SimpleNamespace(gates={"1": gate})
+        world: Any = SimpleNamespace(pipeline=SimpleNamespace(snapshot=snapshot), loop=self.loop)
+        self.probe.opened(world)
+
+    def wait(self, rank: int) -> Seen:
+        waiter = Seen(rank, self.loop.now_s)
+        self.waiters.append(waiter)
+        return waiter
+
+    def flight(self, rank: int, application: str = "1") -> Any:
+        plan = SimpleNamespace(application=application)
+        trip = SimpleNamespace(number=7, plan=SimpleNamespace(qos=SimpleNamespace(rank=rank)))
+        return SimpleNamespace(server=SimpleNamespace(plan=plan), trip=trip)
+
+
+def test_a_dispatch_is_judged_by_who_waits_at_that_moment() -> None:
+    """Who has left the line is the one who is dispatched."""
+    bench = Bench(CriticalFirst())
+    critical = bench.wait(0)
+    bench.wait(2)
+    bench.waiters.remove(critical)
+    bench.probe.called(bench.flight(0))
+    assert not bench.found
+    bench.wait(1)
+    bench.probe.called(bench.flight(2))
+    assert len(bench.found) == 1
+    bench.probe.called(bench.flight(2, application="gone"))
+    assert len(bench.found) == 1
+
+
+def test_the_end_of_an_instant_tells_whether_a_permit_is_free() -> None:
+    """And slots that fall free are told."""
+    bench = Bench(WorkConserving())
+    bench.free = True
+    bench.wait(0)
+    bench.probe.rested()
+    bench.probe.returned(bench.flight(0), Answer(status=200))
+    bench.loop.now_s = 2.0
+    bench.probe.rested()
+    assert len(bench.found) == 1
+
+
+def test_worlds_watch_lines_once_gates_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then there is nothing to look at."""
+    monkeypatch.setattr(roster, "Gate", SimpleNamespace(line=None))
+    watching = {type(each) for each in roster.checkers_of(world_plan())}
+    assert {Probe, CriticalFirst, WorkConserving} <= watching
