@@ -14,9 +14,11 @@ from proxy.routing.catalog import Catalog
 from proxy.routing.table import Table
 from proxy.tiers.ground import Ground
 
+LEAVING_S = 600.0
+"""How long the gate of an application that a table dropped is kept: as long as a row's timeout may be."""
 
-LEAVING_S = 3600.0
-"""How long the gate of an application that a table dropped is kept: longer than any request takes."""
+LEAVING_MAX = 20_000
+"""So many of them at most that have no call in flight; the longest gone go first."""
 
 
 class Snapshot:
@@ -68,7 +70,8 @@ class SnapshotBuilder:
         """
         now = self._clock.now()
         if previous is not None:
-            self._leaving.update((name, (gate, now)) for name, gate in previous.gates.items())
+            for name, gate in previous.gates.items():
+                self._leaving.setdefault(name, (gate, now))
         gates: dict[str, Gate] = {}
         for application in table.applications.values():
             kept = self._leaving.pop(application.id, None)
@@ -77,11 +80,7 @@ class SnapshotBuilder:
             else:
                 gates[application.id] = kept[0]
                 kept[0].adopt(application, now)
-        self._leaving = {
-            name: (gate, left_s)
-            for name, (gate, left_s) in self._leaving.items()
-            if now - left_s < LEAVING_S or gate.permits.in_flight or gate.line.waiting
-        }
+        self._let_go(now)
         self._budget.limit(table.fall_through.share, table.fall_through.per_second)
         if generation is None:
             generation = 1 if previous is None else previous.generation + 1
@@ -99,3 +98,14 @@ class SnapshotBuilder:
                 budget=self._budget,
             ),
         )
+
+    def _let_go(self, now: float) -> None:
+        """Keep the gates that are in use, and the latest of those that may be."""
+        idle = [
+            name
+            for name, (gate, _) in self._leaving.items()
+            if not gate.permits.in_flight and not gate.line.waiting
+        ]
+        for place, name in enumerate(idle):  # a dict keeps the order in which they left
+            if now - self._leaving[name][1] >= LEAVING_S or place < len(idle) - LEAVING_MAX:
+                del self._leaving[name]

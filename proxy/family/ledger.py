@@ -144,8 +144,12 @@ class SharedPermits:
         return sum(self._ints[self._first : self._end])
 
     def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
-        """What the rate remembers stays in seconds: each process is told the new rate, and one cannot count
-        for all of them. A rate that is lowered lets what was saved through, once."""
+        """What the rate remembers stays in seconds, whatever `now` is.
+
+        Each process is told the new rate, and one cannot count for all of them: a rate that is lowered lets
+        what was saved through, once.
+        """
+        del now
         self.concurrency = concurrency
         self._interval_s, self._tolerance_s = gcra(rate, burst)
 

@@ -50,7 +50,7 @@ class Table:
 
     __slots__ = (
         "_labels", "_plans", "_rows_by_label", "_rows_held", "_seen",
-        "applications", "classes", "digest", "labelers", "rows", "source",
+        "applications", "classes", "digest", "fall_through", "labelers", "rows", "source",
     )  # fmt: skip
 
     def __init__(

@@ -69,7 +69,7 @@ async def test_a_child_is_told_the_table_its_generation_its_slots_and_who_is_dra
     assert (second.generation, second.slots, second.drained) == (2, {"b": 2, "c": 3}, ("b",))
     bench.supervisor.built()
     assert await bench.reload("b", "d") is Reload.ACCEPTED
-    assert bench.supervisor.edition().slots == {"b": 2, "d": 1}
+    assert bench.supervisor.edition().slots == {"b": 2, "d": 4}  # a may come back soon
 
 
 async def test_a_table_for_which_there_are_no_slots_left_is_refused(

@@ -3,13 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
-from proxy.messages import Answer
-from sim.world.checkers import roster
 from sim.world.checkers.line import CriticalFirst, Line, WorkConserving
 from sim.world.checkers.probe import Probe
-from tests.stand_ins.world import world_plan
 
 
 class Seen:
@@ -31,7 +26,7 @@ class Bench:
         self.waiters: list[Seen] = []
         self.free = False
         gate = SimpleNamespace(
-            line=SimpleNamespace(waiters=self.waiters), bar=lambda now: None if self.free else "rate"
+            line=SimpleNamespace(waiters=self.waiters), closed=lambda now: None if self.free else "rate"
         )
         self.loop = SimpleNamespace(now_s=1.0)
         self.probe = Probe((line,))
@@ -66,19 +61,11 @@ def test_a_dispatch_is_judged_by_who_waits_at_that_moment() -> None:
 
 
 def test_the_end_of_an_instant_tells_whether_a_permit_is_free() -> None:
-    """And slots that fall free are told."""
+    """A free one beside a waiter is a rule broken."""
     bench = Bench(WorkConserving())
     bench.free = True
     bench.wait(0)
     bench.probe.rested()
-    bench.probe.returned(bench.flight(0), Answer(status=200))
     bench.loop.now_s = 2.0
     bench.probe.rested()
     assert len(bench.found) == 1
-
-
-def test_worlds_watch_lines_once_gates_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until then there is nothing to look at."""
-    monkeypatch.setattr(roster, "Gate", SimpleNamespace(line=None))
-    watching = {type(each) for each in roster.checkers_of(world_plan())}
-    assert {Probe, CriticalFirst, WorkConserving} <= watching

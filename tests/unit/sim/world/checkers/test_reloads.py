@@ -59,8 +59,8 @@ def test_state_that_a_reload_loses_is_seen(spoil: Any, what: str, monkeypatch: p
     """Each part of a gate's state by itself."""
     adopt = Gate.adopt
 
-    def spoiling(gate: Gate, application: Any) -> None:
-        adopt(gate, application)
+    def spoiling(gate: Gate, application: Any, now: float) -> None:
+        adopt(gate, application, now)
         spoil(gate)
 
     monkeypatch.setattr(Gate, "adopt", spoiling)
