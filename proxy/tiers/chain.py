@@ -168,7 +168,7 @@ class Chain:
         for row in rows:
             gate = self._ground.gates[row.application]
             bar = gate.bar(now) if row.weight > 0 else Bar.WEIGHT
-            if bar is None and left_s < row.timeout_s and left_s < gate.service.median_s(now):
+            if bar is None and left_s < math.inf and left_s < gate.service.median_s(now):
                 bar = Bar.DEADLINE  # half of its calls take longer
             if bar is None:
                 eligible.append(row)
