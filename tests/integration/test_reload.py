@@ -28,6 +28,7 @@ def table(letter: str, failing: str, serving: str) -> str:
     """A table whose tier 0 fails and whose tier 1 serves, with ids that name the table."""
     return f"""
 version: 1
+fallThrough: {{share: 1}}
 labelers:
   - {{use: json-field, path: parameters.label}}
 applications:
