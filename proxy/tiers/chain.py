@@ -15,7 +15,7 @@ from typing import Final
 from proxy.messages import Answer, Attempt, Failure, Outcome, Request
 from proxy.ports import Call, Timer
 from proxy.qos.gate import SHORT, Bar, Gate, Pass
-from proxy.routing.choose import choose
+from proxy.routing.choose import choose, choose_by
 from proxy.routing.table import Row, Tier
 from proxy.tiers.deadline import CHANCE_S_MIN, attempt_budget
 from proxy.tiers.ground import Ground
@@ -155,9 +155,11 @@ class Chain:
 
     def _choose(self, rows: Sequence[Row], now: float) -> Row:
         """By weight; who was ill lately has a part of it."""
-        gates = self._ground.gates
-        shares = [gates[row.application].share(now) for row in rows]
-        return choose(rows, self._ground.rng.random(), shares)
+        gates, u = self._ground.gates, self._ground.rng.random()
+        for row in rows:
+            if gates[row.application].share(now) < 1.0:
+                return choose_by(rows, [gates[each.application].share(now) for each in rows], u)
+        return choose(rows, u)
 
     def _eligible(self, rows: tuple[Row, ...], now: float) -> Sequence[Row]:
         left_s = self._deadline - now
@@ -182,7 +184,8 @@ class Chain:
         self._started_s = now
         if self._short:  # down only: what was passed over above is not come back to
             self._short = tuple(each for each in self._short if each.priority > row.priority)
-        budget_s = attempt_budget(row.timeout_s, self._deadline - now, self._reserve_s(now))
+        left_s = self._deadline - now
+        budget_s = attempt_budget(row.timeout_s, left_s, self._reserve_s(left_s - row.timeout_s, now))
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:
             self._call = ground.clusters[row.cluster_type].call(
@@ -193,12 +196,23 @@ class Chain:
             gate.abandon(self._pass, now)  # a bug must not keep a permit, nor a breaker's only probe
             raise
 
-    def _reserve_s(self, now: float) -> float:
-        """What the next tier that may be called would take: a black hole here must not eat its chance."""
-        if self._deadline == math.inf or self._next == len(self._tiers):
+    def _reserve_s(self, spare_s: float, now: float) -> float:
+        """What the next tier that may be called would take: a black hole here must not eat its chance.
+
+        0.0 where that is less than what this attempt's timeout spares in any case.
+        """
+        if self._deadline == math.inf:
             return 0.0
+        later, gates = self._tiers[self._next :], self._ground.gates
+        for tier in later:
+            for row in tier.rows:
+                if gates[row.application].service.p95_s(now) + TIMER_S_MAX > spare_s:
+                    return self._needed_s(later, now)
+        return 0.0
+
+    def _needed_s(self, tiers: Sequence[Tier], now: float) -> float:
         gates = self._ground.gates
-        for tier in self._tiers[self._next :]:
+        for tier in tiers:
             needed = [
                 gates[row.application].service.p95_s(now)
                 for row in tier.rows

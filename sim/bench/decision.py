@@ -175,7 +175,7 @@ class Bench:
         def draw(_: int) -> object:
             now = self._clock.now()
             eligible = [row for row in rows if gates[row.application].bar(now) is None]
-            return choose(eligible, random_number(), [gates[row.application].share(now) for row in eligible])
+            return choose(eligible, random_number())
 
         return {
             "label: payload, JSON, json-field": label,

@@ -6,7 +6,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.choose import choose
+from proxy.routing.choose import choose, choose_by
 from proxy.routing.table import Row
 
 JUST_BELOW_ONE = 1 - 2**-53
@@ -28,7 +28,7 @@ def rows(*weights: float) -> list[Row]:
 
 
 def drawn(weights: list[float], u: float) -> int:
-    return choose(rows(*weights), u, [1.0] * len(weights)).number
+    return choose(rows(*weights), u).number
 
 
 def plain_twin(weights: list[int], u: float) -> int:
@@ -93,3 +93,15 @@ def test_the_draw_agrees_with_its_plain_twin(weights: list[int], u: float) -> No
 def test_every_draw_lands_on_a_row_with_a_weight(weights: list[float], u: float) -> None:
     """Whatever the floats."""
     assert weights[drawn(weights, u)] > 0
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=6).filter(any), st.data())
+def test_a_share_takes_a_part_of_a_weight(weights: list[float], data: st.DataObject) -> None:
+    """As if the table had the smaller weight; whole shares change nothing."""
+    u = data.draw(st.floats(0, 1, exclude_max=True))
+    shares = data.draw(
+        st.lists(st.sampled_from([0.25, 0.5, 1.0]), min_size=len(weights), max_size=len(weights))
+    )
+    smaller = [weight * share for weight, share in zip(weights, shares, strict=True)]
+    assert choose_by(rows(*weights), shares, u).weight == weights[drawn(smaller, u)]
+    assert choose_by(rows(*weights), [1.0] * len(weights), u).number == drawn(list(weights), u)

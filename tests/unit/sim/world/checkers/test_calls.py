@@ -60,7 +60,7 @@ def test_a_row_of_no_weight_is_not_to_be_called(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         Chain, "_eligible", lambda self, rows, now: rows if rows[0].application == "1" else ()
     )
-    monkeypatch.setattr("proxy.tiers.chain.choose", lambda rows, u, shares: rows[0])
+    monkeypatch.setattr("proxy.tiers.chain.choose", lambda rows, u: rows[0])
     assert violations_of(idle, (Tiers(),))
 
 
