@@ -21,7 +21,7 @@ from proxy.tiers.deadline import CHANCE_S_MIN, attempt_budget
 from proxy.tiers.ground import Ground
 from proxy.tiers.outcome import outcome_of, retry_after_of
 from proxy.tiers.waiting import Waiting
-from proxy.tiers.zombie import ZOMBIE_S_MAX, Zombie
+from proxy.tiers.zombie import Zombie
 
 _OK: Final = Outcome.OK
 _THROTTLED: Final = Outcome.THROTTLED
@@ -243,8 +243,7 @@ class Chain:
             call.cancel()
             gate.release(self._pass, now)
         else:
-            zombie = Zombie(self._ground, gate, self._pass, call, self._started_s)
-            zombie.follow(max(ZOMBIE_S_MAX, self._row.timeout_s))
+            Zombie(self._ground, gate, self._pass, call, self._started_s).follow()
 
     def _settled(self, result: Answer | Failure) -> None:
         try:

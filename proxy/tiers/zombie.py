@@ -9,12 +9,12 @@ from proxy.qos.gate import Gate, Pass
 from proxy.tiers.ground import Ground
 
 ZOMBIE_S_MAX = 3.0
-"""How long a server is waited for that does not answer, if its row does not wait longer; then the connection
-is closed, which most servers take for the end of the call."""
+"""How long a server is waited for that does not answer; then the connection is closed, which most servers
+take for the end of the call."""
 
 
 class Zombie:
-    """One call after its caller. `span_s` is how long it is waited for."""
+    """One call after its caller."""
 
     __slots__ = ("_began_s", "_call", "_gate", "_ground", "_pass", "_timer")
 
@@ -25,9 +25,9 @@ class Zombie:
         self._call = call
         self._began_s = began_s
 
-    def follow(self, span_s: float) -> None:
+    def follow(self) -> None:
         """Keep the permit until the call has ended."""
-        self._timer = self._ground.timers.after(span_s, self._expire)
+        self._timer = self._ground.timers.after(ZOMBIE_S_MAX, self._expire)
         self._call.abandon(self._ended)
 
     def _ended(self, answered: bool) -> None:

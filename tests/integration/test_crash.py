@@ -13,7 +13,9 @@ from sim.stubs.server import StubServer
 from tests.integration.callers import Caller, Gone, calling, infer, labelled
 from tests.integration.proxies import ProxyProcess
 
-ROUNDS = 200
+ROUNDS = 100
+"""Kills of each of two proxies."""
+
 CALLERS = 8
 PAUSE_S = 0.01
 """Between a caller's requests: what counts is the number of kills, not of tickets."""
@@ -67,18 +69,24 @@ async def _one(caller: Caller, name: str, at_once: bool, ledger: Ledger) -> None
 async def test_200_kills_lose_no_ticket_and_end_each_once(tmp_path: Path) -> None:
     """A 202 is a promise.
 
-    The model server comes and goes, so that kills meet puts, claims and completions alike.
+    The model server comes and goes, so that kills meet puts, claims and completions alike. Two proxies, each
+    with a queue of its own, are killed at the same time: starting one takes a core for a second.
     """
     print(f"seed {SEED}")
-    rng = random.Random(SEED)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    await asyncio.gather(*(_killed(folder, random.Random(f"{SEED} {folder.name}")) for folder in folders))
+
+
+async def _killed(folder: Path, rng: random.Random) -> None:
+    await asyncio.to_thread(folder.mkdir)
     ledger = Ledger()
-    queue = f"sqlite:///{tmp_path}/queue.db"
-    table = tmp_path / "table.yaml"
+    queue = f"sqlite:///{folder}/queue.db"
+    table = folder / "table.yaml"
     async with StubServer("stub", calls_kept=1) as stub:
         table.write_text(TABLE.format(url=stub.url))
         for number in range(ROUNDS):
             stub.behave(Refuse() if rng.random() < 0.5 else Ok())
-            proxy = ProxyProcess(table, queue, tmp_path / "log", "--log-level", "error")
+            proxy = ProxyProcess(table, queue, folder / "log", "--log-level", "error")
             await proxy.start()
             callers = [
                 asyncio.create_task(_load(proxy.port, f"{number}-{caller}", ledger))
@@ -88,7 +96,7 @@ async def test_200_kills_lose_no_ticket_and_end_each_once(tmp_path: Path) -> Non
             await proxy.kill()
             await asyncio.gather(*callers)
         stub.behave(Ok())
-        async with ProxyProcess(table, queue, tmp_path / "log") as proxy:
+        async with ProxyProcess(table, queue, folder / "log") as proxy:
             await _all_answered(proxy, ledger)
             depth = {
                 status: await proxy.metric(f'penstock_queue_depth{{status="{status}"}}')

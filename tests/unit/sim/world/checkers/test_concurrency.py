@@ -71,7 +71,7 @@ def test_zombies_keep_their_permits_at_the_backend() -> None:
 def test_zombies_beyond_the_limit_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A permit that comes back while the work goes on lets one call too many in."""
 
-    def at_once(self: Zombie, span_s: float) -> None:
+    def at_once(self: Zombie) -> None:
         self._call.abandon(lambda answered: None)
         self._gate.release(self._pass, self._ground.now())
 
