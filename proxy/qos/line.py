@@ -62,15 +62,16 @@ class Place:
 
 
 class Line:
-    """The line of one application. `waiting` is how many are in it, `pulsing` whether its pulse is armed."""
+    """The line of one application: `waiting` are in it; `pulsing`: its pulse is armed; `changes` so far."""
 
-    __slots__ = ("_places", "_serial", "application", "pulsing", "waiting")
+    __slots__ = ("_places", "_serial", "application", "changes", "pulsing", "waiting")
 
     def __init__(self, application: str) -> None:
         self.application: Final = application
         self._places: list[Place] = []
         self._serial = 0
         self.waiting = 0
+        self.changes = 0
         self.pulsing = False
 
     def ahead_of(self, waiter: Waiter) -> int:
@@ -91,6 +92,7 @@ class Line:
             last.waiter.evict(self.application)
         insort(self._places, place)
         self.waiting = len(self._places)
+        self.changes += 1
         return place
 
     def leave(self, place: Place) -> None:
@@ -99,6 +101,7 @@ class Line:
         assert self._places[found] is place, "who leaves a line stands in it"
         del self._places[found]
         self.waiting = len(self._places)
+        self.changes += 1
 
     @property
     def waiters(self) -> list[Waiter]:

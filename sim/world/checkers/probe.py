@@ -26,6 +26,7 @@ class Probe(Checker):
         super().__init__()
         self._observers = tuple(observers)
         self._seen: dict[str, dict[Waiter, str]] = {}
+        self._changes: dict[str, int] = {}  # of lines, as they were seen last
         self._count = 0
 
     def opened(self, world: "World") -> None:
@@ -52,6 +53,9 @@ class Probe(Checker):
                 each.on_rest(application, free, now)
 
     def _look(self, application: str, gate: Gate) -> None:
+        if gate.line.changes == self._changes.get(application):
+            return
+        self._changes[application] = gate.line.changes
         waiters = gate.line.waiters
         seen = self._seen.setdefault(application, {})
         standing = set(waiters)

@@ -3,17 +3,10 @@
 from types import SimpleNamespace
 from typing import Any
 
+from proxy.qos.line import Line as RealLine
+from proxy.qos.line import Place, Waiter
 from sim.world.checkers.line import CriticalFirst, Line, WorkConserving
 from sim.world.checkers.probe import Probe
-
-
-class Seen:
-    """A waiter as gates have them: told apart by identity."""
-
-    def __init__(self, rank: int, since_s: float) -> None:
-        self.rank = rank
-        self.deadline = 100.0
-        self.since_s = since_s
 
 
 class Bench:
@@ -23,21 +16,28 @@ class Bench:
         self.line = line
         self.found: list[str] = []
         line.report = lambda checker, what: self.found.append(what)
-        self.waiters: list[Seen] = []
+        self.waiting = RealLine("1")
         self.free = False
-        gate = SimpleNamespace(
-            line=SimpleNamespace(waiters=self.waiters), closed=lambda now: None if self.free else "rate"
-        )
+        gate = SimpleNamespace(line=self.waiting, closed=lambda now: None if self.free else "rate")
         self.loop = SimpleNamespace(now_s=1.0)
         self.probe = Probe((line,))
         snapshot = SimpleNamespace(gates={"1": gate})
         world: Any = SimpleNamespace(pipeline=SimpleNamespace(snapshot=snapshot), loop=self.loop)
         self.probe.opened(world)
 
-    def wait(self, rank: int) -> Seen:
-        waiter = Seen(rank, self.loop.now_s)
-        self.waiters.append(waiter)
-        return waiter
+    def wait(self, rank: int) -> Place:
+        place = self.waiting.join(
+            Waiter(
+                rank=rank,
+                deadline=100.0,
+                since_s=self.loop.now_s,
+                request_id="r",
+                wake=lambda application, now: True,
+                evict=lambda application: None,
+            )
+        )
+        assert place is not None
+        return place
 
     def flight(self, rank: int, application: str = "1") -> Any:
         plan = SimpleNamespace(application=application)
@@ -50,7 +50,7 @@ def test_a_dispatch_is_judged_by_who_waits_at_that_moment() -> None:
     bench = Bench(CriticalFirst())
     critical = bench.wait(0)
     bench.wait(2)
-    bench.waiters.remove(critical)
+    bench.waiting.leave(critical)
     bench.probe.called(bench.flight(0))
     assert not bench.found
     bench.wait(1)
