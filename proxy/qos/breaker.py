@@ -18,6 +18,9 @@ from proxy.routing.table import BreakerLimits
 BUCKETS: Final = 10
 """The window slides in steps of a tenth."""
 
+PATIENCE_S: Final = 1.0
+"""How long the most critical class leaves the probe to others, where it has another tier."""
+
 RECENT_BUCKETS: Final = 2
 """The steps, the begun one included, that tell whether calls are slow now; a stall is shorter than one."""
 
@@ -52,6 +55,10 @@ class Breaker:
     def admits(self, now: float) -> bool:
         """May a call start now? Changes nothing."""
         return not self._rest_s or (now >= self._rested_s and not self._probing)
+
+    def spares(self, now: float) -> bool:
+        """A call would be the probe, and there is still time for a less critical one to be it."""
+        return self._rest_s > 0 and now < self._rested_s + PATIENCE_S
 
     def rest_left_s(self, now: float) -> float:
         """How long no call may start yet; 0.0 also while a probe is on its way."""

@@ -172,11 +172,17 @@ class Chain:
             bar = gate.bar(now) if row.weight > 0 else Bar.WEIGHT
             if bar is None and left_s < math.inf and left_s < gate.service.median_s(now):
                 bar = Bar.DEADLINE  # half of its calls take longer
+            elif bar is None and self._rank == 0 and self._risks_more() and gate.breaker.spares(now):
+                bar = Bar.BREAKER  # a probe may cost its caller the deadline
             if bar is None:
                 eligible.append(row)
             else:
                 self.passed_over.append((row.application, bar))
         return eligible
+
+    def _risks_more(self) -> bool:
+        """It has a deadline to lose, and another tier to go to."""
+        return self._deadline < math.inf and self._next < len(self._tiers)
 
     def _attempt(self, row: Row, now: float) -> None:
         ground, gate = self._ground, self._gate
@@ -185,7 +191,10 @@ class Chain:
         if self._short:  # down only: what was passed over above is not come back to
             self._short = tuple(each for each in self._short if each.priority > row.priority)
         left_s = self._deadline - now
-        budget_s = attempt_budget(row.timeout_s, left_s, self._reserve_s(left_s - row.timeout_s, now))
+        reserve_s = 0.0
+        if left_s < math.inf and self._next < len(self._tiers):
+            reserve_s = self._reserve_s(row.timeout_s, left_s, now)
+        budget_s = attempt_budget(row.timeout_s, left_s, reserve_s)
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:
             self._call = ground.clusters[row.cluster_type].call(
@@ -196,31 +205,40 @@ class Chain:
             gate.abandon(self._pass, now)  # a bug must not keep a permit, nor a breaker's only probe
             raise
 
-    def _reserve_s(self, spare_s: float, now: float) -> float:
-        """What the next tier that may be called would take: a black hole here must not eat its chance.
+    def _reserve_s(self, timeout_s: float, left_s: float, now: float) -> float:
+        """What is kept for the next tier that may be called: a black hole here must not eat its chance.
 
-        0.0 where that is less than what this attempt's timeout spares in any case.
+        What that tier takes; and what is beyond twice the 95th percentile of this application, but for half
+        of what is left: a call that takes longer has most likely met one. 0.0 where the timeout leaves more.
         """
-        if self._deadline == math.inf:
-            return 0.0
+        own_s = self._gate.service.p95_s(now)
+        needs_s = max(left_s / 2, 2 * own_s) if own_s else left_s
         later, gates = self._tiers[self._next :], self._ground.gates
+        binds = needs_s < timeout_s
         for tier in later:
             for row in tier.rows:
-                if gates[row.application].service.p95_s(now) + TIMER_S_MAX > spare_s:
-                    return self._needed_s(later, now)
-        return 0.0
+                # Twice: a slot comes free within one call's time, most likely (`wait_s`).
+                longest_s = 2 * gates[row.application].service.p95_s(now) + TIMER_S_MAX
+                binds = binds or longest_s > left_s - timeout_s
+        if not binds:
+            return 0.0
+        needed_s = self._needed_s(later, now)
+        return 0.0 if needed_s is None else max(needed_s, left_s - needs_s)
 
-    def _needed_s(self, tiers: Sequence[Tier], now: float) -> float:
+    def _needed_s(self, tiers: Sequence[Tier], now: float) -> float | None:
+        """What the first of these tiers takes that may be called, with its wait; None: there is none."""
         gates = self._ground.gates
         for tier in tiers:
-            needed = [
-                gates[row.application].service.p95_s(now)
-                for row in tier.rows
-                if row.weight > 0 and gates[row.application].bar(now) is None
-            ]
+            needed = []
+            for row in tier.rows:
+                gate = gates[row.application]
+                bar = gate.bar(now)
+                if row.weight > 0 and (bar is None or bar in SHORT):
+                    slot_s = 0.0 if gate.application.concurrency is None else gate.wait_s(0, now)
+                    needed.append(gate.service.p95_s(now) + slot_s)
             if needed:
                 return min(needed) + TIMER_S_MAX if any(needed) else 0.0
-        return 0.0
+        return None
 
     def _timed_out(self) -> None:
         try:

@@ -20,6 +20,7 @@ class Gauge(Checker):
     def __init__(self) -> None:
         super().__init__()
         self.calls: dict[tuple[str, str], int] = {}  # by application and class
+        self.calls_at: dict[tuple[str, str, int], int] = {}  # and by the second of their beginning
         self.arrived_at: dict[int, int] = {}  # online requests, by the second of their arrival
         self.good_at: dict[int, int] = {}  # those of them that were served in time
         self.served_at: dict[int, int] = {}  # good answers, by the second in which they were given
@@ -39,6 +40,8 @@ class Gauge(Checker):
     def called(self, flight: "Flight") -> None:
         key = (flight.server.plan.application, flight.trip.plan.qos.name)
         self.calls[key] = self.calls.get(key, 0) + 1
+        second = int(self._world.loop.now_s - self._world.began_s)
+        self.calls_at[*key, second] = self.calls_at.get((*key, second), 0) + 1
 
     def entered(self, flight: "Flight") -> None:
         application = flight.server.plan.application

@@ -21,7 +21,7 @@ classes:
   - {name: B, label: [b], deadline: 1000}
   - {name: C, label: [c], deadline: 2000}
 applications:
-  gpu: {endpoints: ["http://gpu-0:80", "http://gpu-1:80"], concurrency: 8}
+  gpu: {endpoints: ["http://gpu-0:80", "http://gpu-1:80"], concurrency: 8, breaker: {slow: 100}}
   cpu: {endpoints: ["http://cpu-0:80"], concurrency: 5}
 routes:
   - {application: gpu, timeout: 400, weight: 1, priority: 0, clusterType: http, label: [a, b, c]}

@@ -34,6 +34,46 @@ def test_nothing_is_kept_for_a_tier_that_would_not_be_called_or_needs_most_of_it
     assert ways.cluster.last.budget_s == pytest.approx(0.1)
 
 
+def test_a_call_that_takes_far_longer_than_usual_leaves_the_next_tier_half_of_the_time() -> None:
+    """Though nothing is known of that tier: it was not called while all was well."""
+    ways = Ways(row("a", timeout_s=1.0), row("b", tier=1))
+    ways.learn("a", 0.01)
+    ways.ask(deadline_s=0.5)
+    assert ways.cluster.last.budget_s == pytest.approx(0.25)
+    ways.learn("a", 0.2)
+    ways.ask(deadline_s=0.5)
+    assert ways.cluster.last.budget_s == pytest.approx(0.4)
+    ways.gates["b"].drained = True
+    ways.ask(deadline_s=0.5)
+    assert ways.cluster.last.budget_s == pytest.approx(0.5)
+
+
+def test_the_wait_for_a_slot_of_the_next_tier_is_reckoned_in() -> None:
+    """It is busy now: what it needs is a call's time and a slot's."""
+    ways = Ways(row("a"), row("b", tier=1), concurrency=2)
+    ways.learn("b", 0.02)
+    ways.ask(deadline_s=0.1)
+    assert ways.cluster.last.budget_s == pytest.approx(0.1 - 0.02 - 0.01 - TIMER_S_MAX)
+
+
+def test_the_most_critical_leaves_a_probe_to_others_for_a_while() -> None:
+    """It has a deadline to lose and another tier to go to; without one, or after a second, it probes."""
+    ways = Ways(row("a"), row("b", tier=1))
+    breaker = ways.gates["a"].breaker
+    for _ in range(10):
+        breaker.settle(blamed=True, probe=False, now=ways.clock.time_s)
+    ways.clock.time_s += 1.5
+    critical = ways.ask(0, 0.1)
+    assert ways.cluster.last.target.url == "http://b"
+    assert critical.chain.passed_over == [("a", Bar.BREAKER)]
+    ways.ask(1, 0.1)
+    assert ways.cluster.last.target.url == "http://a"
+    ways.cluster.last.end(REFUSED)
+    ways.clock.time_s += 2 + 1.1
+    ways.ask(0, 0.1)
+    assert ways.cluster.last.target.url == "http://a"
+
+
 def test_an_application_whose_calls_take_longer_than_is_left_is_passed_over() -> None:
     """I6: no dispatch that is predicted to miss."""
     ways = Ways(row("a"), row("b", tier=1))
