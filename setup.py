@@ -27,6 +27,7 @@ HOT_PATH = [
     "proxy/clusters/http.py",
     "proxy/clusters/pool.py",
     "proxy/edge/ahead.py",
+    "proxy/edge/caller.py",
     "proxy/edge/connection.py",
     "proxy/edge/hold.py",
     "proxy/edge/identity.py",

@@ -16,6 +16,7 @@ class Request:
             "arrived_s",
             "block",
             "body",
+            "caller",
             "coded",
             "deadline_s",
             "drained",
@@ -43,6 +44,7 @@ class Request:
         fallback: Fallback = Fallback.QUEUE,
         idempotency_key: str = "",
         drained: bool = False,  # comes from the offline queue: the least critical class
+        caller: str = "",  # who shares permits fairly with others: the address it calls from
         trace: Trace | None = None,  # where it is traced from the start
     ) -> None:
         self.id: Final = id
@@ -58,6 +60,7 @@ class Request:
         self.fallback: Final = fallback
         self.idempotency_key: Final = idempotency_key
         self.drained: Final = drained
+        self.caller: Final = caller
         self.trace: Final = trace
 
     @property
@@ -81,6 +84,7 @@ class Request:
             fallback=self.fallback,
             idempotency_key=self.idempotency_key,
             drained=self.drained,
+            caller=self.caller,
             trace=trace,
         )
 

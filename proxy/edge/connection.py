@@ -12,8 +12,9 @@ import httptools
 
 from proxy.batch import Batch
 from proxy.edge.ahead import Ahead
+from proxy.edge.caller import caller_of
 from proxy.edge.hold import Hold
-from proxy.edge.limits import EdgeLimits
+from proxy.edge.limits import PIECE_BYTES, EdgeLimits
 from proxy.edge.message import Message
 from proxy.edge.reply import encode_answer
 from proxy.edge.service import Serves, Serving
@@ -29,10 +30,6 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 def plain_reader(limits: EdgeLimits) -> RequestReader:
     """Reads the heads of plain requests, for all connections of a server."""
     return RequestReader(limits.head_bytes_max, limits.target_bytes_max, limits.headers_max)
-
-
-PIECE_BYTES = 16 * 1024
-"""So much is parsed at a time: in one read of the event loop ten thousand small messages could lie."""
 
 
 class Connection(asyncio.Protocol):
@@ -57,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._now = clock.now
         self._connections = connections
         self._transport: asyncio.Transport | None = None
+        self._caller = ""
         self._parser: httptools.HttpRequestParser | None = None  # for what is not plain
         self._message: Message | None = None  # being read
         self._waiting: list[Message] = []  # read, not yet served
@@ -82,6 +80,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         self._connections.add(self)
+        self._caller = caller_of(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._batch is None:
@@ -136,7 +135,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._resuming:
             return
-        self._message = Message(self._limits, self._now(), self._hold)
+        self._message = Message(self._limits, self._now(), self._hold, self._caller)
 
     def on_url(self, piece: bytes) -> None:
         if self._resuming:
@@ -203,7 +202,7 @@ class Connection(asyncio.Protocol):
 
     def _begin_plain(self, head: RequestHead, data: bytes) -> None:
         """A head that was read without the parser, and what is there of the body."""
-        message = Message(self._limits, self._now(), self._hold)
+        message = Message(self._limits, self._now(), self._hold, self._caller)
         message.begin_plain(head)
         if head[5] < len(data):
             message.add_body(data[head[5] :])

@@ -141,6 +141,7 @@ def _request(message: Message, named: Named, request_id: str) -> Request | Answe
         deadline_s=deadline_s,
         fallback=fallback,
         idempotency_key=key.decode("latin-1"),
+        caller=message.caller,
     )
 
 

@@ -2,6 +2,9 @@
 
 import msgspec
 
+PIECE_BYTES = 16 * 1024
+"""So much is parsed at a time: in one read of the event loop ten thousand small messages could lie."""
+
 
 class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Defaults that are safe for pictures and tensors; `penstock serve` can change the first two."""

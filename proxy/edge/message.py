@@ -35,6 +35,7 @@ class Message:
         "arrived_s",
         "asks_to_continue",
         "block",
+        "caller",
         "coded",
         "fault",
         "headers",
@@ -45,7 +46,9 @@ class Message:
         "target",
     )
 
-    def __init__(self, limits: EdgeLimits, arrived_s: float, hold: Hold | None = None) -> None:
+    def __init__(
+        self, limits: EdgeLimits, arrived_s: float, hold: Hold | None = None, caller: str = ""
+    ) -> None:
         self._limits = limits
         self._hold = hold  # where large bodies are counted
         self._held_bytes = 0
@@ -60,6 +63,7 @@ class Message:
         self._pieces: Pieces | None = None
         self._body_bytes = 0
         self.arrived_s = arrived_s
+        self.caller = caller  # its address
         self.method = b""
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []  # end-to-end, as the parser gives them

@@ -1,6 +1,8 @@
 """The line of an application: requests that wait for one of its permits, in the order in which they get one.
 
-The most critical first; among equals the earlier deadline. Who came first is first where both are equal.
+The most critical first; within a class callers by turns, so that one who asks a hundred times as much waits
+for its own requests, not the others for it; then the earlier deadline. Turns are start-time fair queueing
+(Goyal, Vin and Cheng 1996), a request being the unit; where callers are not known there are no turns.
 Decides the order, who may join and who is sent away; never when a permit is free (`gate.py`), and it never
 waits. Strict order between classes is safe for the less critical: what is predicted not to be served in
 time does not join, and is parked at once instead.
@@ -13,6 +15,9 @@ from typing import Final
 WAITERS_MAX = 10_000
 """In one line. Beyond it the least critical waiter is sent away; prediction keeps lines far shorter."""
 
+CALLERS_MAX = 10_000
+"""Whose turns are remembered while a line is never empty; beyond it those that are over are forgotten."""
+
 
 class Waiter:
     """A request that waits, in one line or in several; times are monotonic seconds.
@@ -22,7 +27,7 @@ class Waiter:
     `evict` is called with the application whose line it was sent away from.
     """
 
-    __slots__ = ("deadline", "evict", "rank", "request_id", "since_s", "wake")
+    __slots__ = ("caller", "deadline", "evict", "rank", "request_id", "since_s", "wake")
 
     def __init__(
         self,
@@ -33,7 +38,9 @@ class Waiter:
         request_id: str,
         wake: Callable[[str, float], bool],
         evict: Callable[[str], None],
+        caller: str = "",
     ) -> None:
+        self.caller: Final = caller
         self.rank: Final = rank
         self.deadline: Final = deadline
         self.since_s: Final = since_s
@@ -45,17 +52,20 @@ class Waiter:
 class Place:
     """A waiter's place in one line; compares as the line is ordered."""
 
-    __slots__ = ("deadline", "rank", "serial", "waiter")
+    __slots__ = ("deadline", "rank", "serial", "turn", "waiter")
 
-    def __init__(self, waiter: Waiter, serial: int) -> None:
+    def __init__(self, waiter: Waiter, turn: float, serial: int) -> None:
         self.waiter: Final = waiter
         self.rank: Final = waiter.rank
+        self.turn: Final = turn
         self.deadline: Final = waiter.deadline
         self.serial: Final = serial
 
     def __lt__(self, other: "Place") -> bool:
         if self.rank != other.rank:
             return self.rank < other.rank
+        if self.turn != other.turn:
+            return self.turn < other.turn
         if self.deadline != other.deadline:
             return self.deadline < other.deadline
         return self.serial < other.serial
@@ -64,12 +74,17 @@ class Place:
 class Line:
     """The line of one application: `waiting` are in it; `pulsing`: its pulse is armed; `changes` so far."""
 
-    __slots__ = ("_places", "_serial", "application", "changes", "pulsing", "waiting")
+    __slots__ = (
+        *("_next_turns", "_now_turns", "_places", "_serial"),
+        *("application", "changes", "pulsing", "waiting"),
+    )
 
     def __init__(self, application: str) -> None:
         self.application: Final = application
         self._places: list[Place] = []
         self._serial = 0
+        self._now_turns: dict[int, float] = {}  # by rank: the turn that is being served
+        self._next_turns: dict[tuple[int, str], float] = {}  # by rank and caller: of its next request
         self.waiting = 0
         self.changes = 0
         self.pulsing = False
@@ -78,12 +93,12 @@ class Line:
         """How many would be served before it, if it joined now."""
         if not self._places:
             return 0
-        return bisect_left(self._places, Place(waiter, self._serial + 1))
+        return bisect_left(self._places, Place(waiter, self._turn_of(waiter), self._serial + 1))
 
     def join(self, waiter: Waiter) -> Place | None:
         """Its place, by which it leaves; None where the line is full of more critical ones."""
         self._serial += 1
-        place = Place(waiter, self._serial)
+        place = Place(waiter, self._turn_of(waiter), self._serial)
         if self.waiting >= WAITERS_MAX:
             last = self._places[-1]
             if not place < last:
@@ -91,6 +106,8 @@ class Line:
             self.leave(last)
             last.waiter.evict(self.application)
         insort(self._places, place)
+        if waiter.caller:
+            self._next_turns[waiter.rank, waiter.caller] = place.turn + 1.0
         self.waiting = len(self._places)
         self.changes += 1
         return place
@@ -100,8 +117,14 @@ class Line:
         found = bisect_left(self._places, place)
         assert self._places[found] is place, "who leaves a line stands in it"
         del self._places[found]
+        if found == 0 or self._places[found - 1].rank != place.rank:  # the first of its class
+            self._now_turns[place.rank] = max(place.turn, self._now_turns.get(place.rank, 0.0))
         self.waiting = len(self._places)
         self.changes += 1
+        if not self._places:
+            self._now_turns, self._next_turns = {}, {}
+        elif len(self._next_turns) > CALLERS_MAX:
+            self._forget()
 
     @property
     def waiters(self) -> list[Waiter]:
@@ -111,3 +134,12 @@ class Line:
     def first(self) -> Waiter:
         """The next one; there is one."""
         return self._places[0].waiter
+
+    def _turn_of(self, waiter: Waiter) -> float:
+        now = self._now_turns.get(waiter.rank, 0.0)
+        return max(now, self._next_turns.get((waiter.rank, waiter.caller), 0.0))
+
+    def _forget(self) -> None:
+        self._next_turns = {
+            key: turn for key, turn in self._next_turns.items() if turn > self._now_turns.get(key[0], 0.0)
+        }

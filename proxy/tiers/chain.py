@@ -109,9 +109,7 @@ class Chain:
         rank = self._rank
         if rank is None or self._request.drained or self._deadline == math.inf:
             return False
-        self._waiting = Waiting(
-            self._ground, rank, self._deadline, self._request.id, self._woken, self._gave_up
-        )
+        self._waiting = Waiting(self._ground, rank, self._deadline, self._request, self._woken, self._gave_up)
         if self._waiting.begin(self._short, now):  # it may have been woken at once
             return True
         self._waiting = None

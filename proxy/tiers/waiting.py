@@ -7,6 +7,7 @@ when the deadline leaves none of them a chance. Decides whose line is worth join
 
 from collections.abc import Callable, Sequence
 
+from proxy.messages import Request
 from proxy.ports import Timer
 from proxy.qos.gate import Gate, Pass
 from proxy.qos.line import Place, Waiter
@@ -25,7 +26,7 @@ class Waiting:
         ground: Ground,
         rank: int,
         deadline: float,
-        request_id: str,
+        request: Request,
         woken: Callable[[Row, Gate, Pass, float], None],
         gone: Callable[[], None],
     ) -> None:
@@ -39,7 +40,8 @@ class Waiting:
             rank=rank,
             deadline=deadline,
             since_s=ground.now(),
-            request_id=request_id,
+            request_id=request.id,
+            caller=request.caller,
             wake=self._wake,
             evict=self._evicted,
         )

@@ -63,6 +63,7 @@ class Order:
             arrived_s=caller.loop.now_s,
             deadline_s=stream.deadline_s,
             fallback=stream.fallback,
+            caller=caller.name,
         )
         trip, exchange = caller.entrance.take(request, self._answered)
         if trip.verdict is None:

@@ -1,6 +1,6 @@
 """The named scenarios: load, faults and pass lines as data. A killed process is no matter of one world.
 
-A line that waits for a stage which is not built yet fails, and is shown so.
+A line that does not hold is shown as failing, with its figure.
 """
 
 from proxy.messages import Fallback, Verdict
