@@ -16,6 +16,7 @@ from proxy.routing.parse import parse_table
 from proxy.routing.problems import Problems
 from proxy.routing.table import QosClass, Table
 from proxy.snapshot import SnapshotBuilder
+from proxy.tiers.zombie import ZOMBIE_S_MAX
 from proxy.timers import Wheel
 from sim.world.caller import Caller, Cancellable
 from sim.world.chance import Chance
@@ -175,7 +176,7 @@ class World:
             await self._sleep(LOOK_S)
         if self.plan.drained and not self._spoilt():
             await self.drain.stop()
-            await self._sleep(LOOK_S)  # what was given up on reaches its server
+            await self._sleep(ZOMBIE_S_MAX + LOOK_S)  # what was given up on reaches its server, and ends
         if not self._spoilt():
             for checker in self.watch.checkers:
                 checker.closed(self)
