@@ -86,10 +86,10 @@ check: setup ## lint, format, types, layering, tidiness of the source
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_tidy.py
 
-peers: setup ## the data path beside nginx, HAProxy, Envoy and an aiohttp relay: build/peers.* (22 minutes)
+peers: setup ## the data path beside nginx, HAProxy, Envoy and an aiohttp relay: .run/peers.* (22 minutes)
 	$(BIN)/python $(PIP) install -c constraints.txt -e '.[bench]'
-	@mkdir -p build
-	$(BIN)/python -m sim.bench.peers --picture build/peers.svg --markdown build/peers.md --json build/peers.json $(ARGS)
+	@mkdir -p .run
+	$(BIN)/python -m sim.bench.peers --picture .run/peers.svg --markdown .run/peers.md --json .run/peers.json $(ARGS)
 
 soak: setup ## ten minutes at saturation: does the proxy keep its size?
 	$(BIN)/python -m sim.bench.soak $(ARGS)
