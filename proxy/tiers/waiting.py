@@ -35,7 +35,7 @@ class Waiting:
         self._gone = gone
         self._rows: dict[str, Row] = {}
         self._places: dict[str, Place] = {}
-        self._timer: Timer | None = None
+        self._timer: Timer
         self._waiter = Waiter(
             rank=rank,
             deadline=deadline,
@@ -72,9 +72,7 @@ class Waiting:
 
     def end(self) -> None:
         """Leave every line."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         places, self._places = self._places, {}
         for application, place in places.items():
             self._ground.gates[application].line.leave(place)

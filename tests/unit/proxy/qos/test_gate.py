@@ -104,6 +104,13 @@ def test_an_adaptive_application_that_gets_slower_is_called_less() -> None:
     assert gate.permits.concurrency < 100
 
 
+def test_failures_do_not_lower_an_adaptive_ceiling() -> None:
+    """They say nothing of the load: that is the breaker's."""
+    gate = Gate(adaptive())
+    gate.leave(entered(gate, 5.0), Outcome.REFUSED, 5.0)
+    assert gate.permits.concurrency == 100
+
+
 def test_a_lowered_ceiling_survives_a_reload_and_goes_with_the_option() -> None:
     """What was learnt is kept; an operator who takes the option away means it."""
     gate = Gate(adaptive())

@@ -80,3 +80,14 @@ def test_without_a_stated_burst_ten_milliseconds_worth_may_start_at_once() -> No
         permits.take(5.0)
         passed += 1
     assert passed == 8
+
+
+def test_a_lowered_rate_keeps_its_memory_in_calls() -> None:
+    """A burst of two is used up: at the new rate, too, there is none until its time has come."""
+    permits = Permits(concurrency=None, rate=20.0, burst=2)
+    assert [permits.take(1.0) for _ in range(3)] == [None, None, Shortage.RATE]
+    permits.limit(concurrency=None, rate=5.0, burst=2, now=1.0)
+    assert permits.take(1.0) is Shortage.RATE
+    assert permits.take(1.19) is Shortage.RATE
+    assert permits.take(1.21) is None
+    assert permits.take(1.22) is Shortage.RATE

@@ -220,3 +220,35 @@ class Quicker:
         from proxy.qos.permits import Shortage
 
         return Shortage.CONCURRENCY
+
+
+def test_a_bug_that_shows_when_a_wait_ends_is_told() -> None:
+    """Nobody is on the stack then who could answer the caller."""
+    ways = Ways(row("a"), concurrency=1)
+    ways.ask()
+    second = ways.ask(deadline_s=0.05)
+
+    def breaks(answer: Answer | None) -> None:
+        raise ZeroDivisionError
+
+    second.chain._done = breaks
+    ways.timers.advance(0.06)
+    assert [type(each) for each in second.broke] == [ZeroDivisionError]
+
+
+def test_who_loses_one_of_two_places_still_waits_in_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent away here, or too late for it: the other application may still serve."""
+    monkeypatch.setattr(line_module, "WAITERS_MAX", 1)
+    ways = Ways(row("a"), row("b", tier=1), concurrency=1)
+    ways.ask()
+    ways.ask()
+    lesser = ways.ask(1, 1.0)
+    ways.gates["b"].drained = True
+    ways.ask(0, 1.0)  # takes the only place before a
+    assert lesser.ended == []
+    assert (ways.gates["a"].line.waiting, ways.gates["b"].line.waiting) == (1, 1)
+    ways.gates["b"].drained = False
+    assert ways.ask(2, 1.0).ended == [None]  # no place for it in either
+    third = ways.ask(0, 0.5)
+    assert third.ended == []
+    assert lesser.ended == [None]
