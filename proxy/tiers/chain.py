@@ -233,9 +233,11 @@ class Chain:
                 bar = gate.bar(now)
                 if row.weight > 0 and (bar is None or bar in SHORT):
                     slot_s = 0.0 if gate.application.concurrency is None else gate.wait_s(0, now)
-                    needed.append(gate.service.p95_s(now) + slot_s)
+                    p95_s = gate.service.p95_s(now)
+                    needed.append(p95_s + slot_s if p95_s else 0.0)
             if needed:
-                return min(needed) + TIMER_S_MAX if any(needed) else 0.0
+                least_s = min(needed)
+                return least_s + TIMER_S_MAX if least_s else 0.0
         return None
 
     def _timed_out(self) -> None:

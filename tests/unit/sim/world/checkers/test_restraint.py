@@ -30,6 +30,7 @@ def test_gates_that_hold_back_are_left_alone(plan: WorldPlan) -> None:
 def test_a_probe_that_does_not_wait_for_its_rest_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other at once is as many as without a breaker."""
     monkeypatch.setattr(Breaker, "admits", lambda self, now: not self._rest_s or not self._probing)
+    monkeypatch.setattr(Breaker, "spares", lambda self, now: False)
     assert any("rests for" in each.what for each in violations_of(FAILING, (Restraint(),)))
 
 
