@@ -189,6 +189,7 @@ class PooledCall:
     def abandon(self, ended: Callable[[bool], None]) -> None:
         """See `ports.Call.abandon`. One that was not sent yet is not sent, and has ended."""
         self._done = None
+        self._head = self._body = b""  # it is not sent again, and nobody counts what it would hold
         if self._connection is None:
             ended(False)
         else:

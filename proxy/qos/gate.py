@@ -7,6 +7,7 @@ A permit that comes back is given to the line in the same turn: none is free bes
 """
 
 import enum
+import math
 from typing import Final
 
 from proxy.messages import Outcome, Target
@@ -137,15 +138,16 @@ class Gate:
         return self.ramp.share(now)
 
     def wait_s(self, ahead: int, now: float) -> float:
-        """How long one waits who has so many before it, at the pace at which calls end; 0.0: not known."""
-        pace = self.service.rate(now)
-        p95_s = self.service.p95_s(now)
-        application = self.application
-        if application.concurrency is not None and p95_s > 0:
-            pace = max(pace, application.concurrency / p95_s)
-        if application.rate is not None:
-            pace = application.rate if pace == 0 else min(pace, application.rate)
-        return (ahead + 1) / pace if pace > 0 else 0.0
+        """How long one waits who has so many before it; 0.0: not known, or at once.
+
+        Permits come at the declared rate, and as calls end: at least a slot's worth in each 95th percentile.
+        How many end now says little where few came.
+        """
+        pace = math.inf if self.application.rate is None else self.application.rate
+        concurrency, p95_s = self.permits.concurrency, self.service.p95_s(now)
+        if concurrency is not None and p95_s > 0:
+            pace = min(pace, max(self.service.rate(now), concurrency / p95_s))
+        return (ahead + 1) / pace
 
     # -- the end of a call --------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from proxy.tiers.ground import Ground
 class Waiting:
     """The wait of one request; over after `woken` or `gone` was called (one of them, once), or `end`."""
 
-    __slots__ = ("_gone", "_ground", "_places", "_rows", "_timer", "_waiter", "_woken")
+    __slots__ = ("_deadline", "_gone", "_ground", "_places", "_rank", "_request", "_rows", "_timer", "_woken")
 
     def __init__(
         self,
@@ -36,28 +36,22 @@ class Waiting:
         self._rows: dict[str, Row] = {}
         self._places: dict[str, Place] = {}
         self._timer: Timer
-        self._waiter = Waiter(
-            rank=rank,
-            deadline=deadline,
-            since_s=ground.now(),
-            request_id=request.id,
-            caller=request.caller,
-            wake=self._wake,
-            evict=self._evicted,
-        )
+        self._rank = rank
+        self._deadline = deadline
+        self._request = request
 
     def begin(self, rows: Sequence[Row], now: float) -> bool:
         """Join the lines that promise a call in time. False: there is none, and nothing has been called."""
-        gates = self._ground.gates
-        left_s = self._waiter.deadline - now
+        gates, waiter = self._ground.gates, self._waiter(now)
+        left_s = self._deadline - now
         chance_s = left_s
         for row in rows:
             gate = gates[row.application]
             needed_s = max(gate.service.median_s(now), CHANCE_S_MIN)
-            ahead = gate.line.ahead_of(self._waiter)
+            ahead = gate.line.ahead_of(waiter)
             if row.application in self._places or gate.wait_s(ahead, now) + needed_s > left_s:
                 continue
-            place = gate.line.join(self._waiter)
+            place = gate.line.join(waiter)
             if place is not None:
                 self._rows[row.application] = row
                 self._places[row.application] = place
@@ -77,10 +71,22 @@ class Waiting:
         for application, place in places.items():
             self._ground.gates[application].line.leave(place)
 
+    def _waiter(self, now: float) -> Waiter:
+        """As lines know it. Only its places hold it: they hold each other, and the request's body."""
+        return Waiter(
+            rank=self._rank,
+            deadline=self._deadline,
+            since_s=now,
+            request_id=self._request.id,
+            caller=self._request.caller,
+            wake=self._wake,
+            evict=self._evicted,
+        )
+
     def _wake(self, application: str, now: float) -> bool:
         """A permit is to be had: take it, unless its time would come too late."""
         gate, row = self._ground.gates[application], self._rows[application]
-        if self._waiter.deadline - now < max(gate.service.median_s(now), CHANCE_S_MIN):
+        if self._deadline - now < max(gate.service.median_s(now), CHANCE_S_MIN):
             gate.line.leave(self._places.pop(application))
             self._lessen()
             return True

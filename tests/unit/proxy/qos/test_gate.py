@@ -193,3 +193,14 @@ def test_how_long_one_waits_is_told_by_the_pace_of_calls_or_by_the_rate() -> Non
     assert gate.wait_s(9, 1.0) == pytest.approx(0.5)
     limited = Gate(Application(id="a", endpoints=("http://one",), rate=10.0))
     assert limited.wait_s(4, 1.0) == pytest.approx(0.5)
+    limited.leave(entered(limited, 1.0), Outcome.OK, 1.0, 0.01)
+    limited.leave(entered(limited, 2.0), Outcome.OK, 2.0, 0.01)
+    assert limited.wait_s(4, 2.0) == pytest.approx(0.5)  # one call a second came; ten could
+
+
+def test_an_application_of_a_rate_that_few_ask_is_waited_for() -> None:
+    """Its next permit comes by its rate, however few calls there were."""
+    gate = Gate(Application(id="a", endpoints=("http://one",), rate=800.0, burst=1))
+    for number in range(30):
+        gate.leave(entered(gate, number * 0.1), Outcome.OK, number * 0.1, 0.01)
+    assert gate.wait_s(0, 3.0) == pytest.approx(1 / 800)

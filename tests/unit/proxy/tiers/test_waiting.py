@@ -1,10 +1,13 @@
 """Waiting for a permit: who does, who is next, and that nobody waits in vain."""
 
+import gc
+
 import pytest
 
 from proxy.messages import Answer, Failure, Outcome
 from proxy.qos import line as line_module
 from proxy.qos.gate import Bar
+from proxy.tiers.waiting import Waiting
 from tests.unit.proxy.tiers.ways import OK, Ways, row
 
 
@@ -252,3 +255,21 @@ def test_who_loses_one_of_two_places_still_waits_in_the_other(monkeypatch: pytes
     third = ways.ask(0, 0.5)
     assert third.ended == []
     assert lesser.ended == [None]
+
+
+def test_a_request_that_waited_is_let_go_of_at_once() -> None:
+    """With its body, which must not wait for the collector: under overload there are thousands of them."""
+    ways = Ways(row("a"), concurrency=1)
+    ways.ask()
+    gc.collect()
+    gc.disable()
+    try:
+        served, late = ways.ask(deadline_s=1.0), ways.ask(deadline_s=0.05)
+        assert sum(isinstance(each, Waiting) for each in gc.get_objects()) == 2
+        ways.timers.advance(0.06)
+        ways.cluster.calls[0].end(OK)
+        ways.cluster.calls[1].end(OK)
+        assert (served.ended, late.ended) == ([OK], [None])
+        assert not any(isinstance(each, Waiting) for each in gc.get_objects())
+    finally:
+        gc.enable()
