@@ -19,12 +19,12 @@ def main() -> int:
     options = _options()
     if options.what == "scenarios":
         return show(options.only, options.seeds, options.baselines)
-    campaign = Campaign(strict=options.strict)
+    campaign = Campaign()
     began = time.monotonic()
     for number in range(options.worlds):
         outcome = campaign.run(options.seed + number)
         if outcome.violations:
-            _tell(outcome, options.strict)
+            _tell(outcome)
             return 1
         if (number + 1) % TOLD_EVERY == 0:
             print(f"{number + 1} worlds, {campaign.requests} requests", flush=True)
@@ -36,19 +36,15 @@ def main() -> int:
     print(f"{took_s:.0f} s, {campaign.requests / took_s:.0f} requests/s; digest of all {campaign.digest()}")
     for word, count in sorted(campaign.seen.items()):
         print(f"{count:>10}  {word}")
-    for rule, seeds in sorted(campaign.awaited.items()):
-        print(
-            f"{len(seeds):>10}  worlds break '{rule}', which waits for its stage; --strict --seed {seeds[0]}"
-        )
     return 0
 
 
-def _tell(outcome: Outcome, strict: bool) -> None:
+def _tell(outcome: Outcome) -> None:
     for violation in outcome.violations:
         print(f"seed {outcome.seed}, {violation.at_s:.6f} s: {violation.rule}: {violation.what}")
         for event in violation.events:
             print(f"    {event}")
-    print(f"replay: python -m sim.world --worlds 1 --seed {outcome.seed}{' --strict' * strict}")
+    print(f"replay: python -m sim.world --worlds 1 --seed {outcome.seed}")
 
 
 def _options() -> argparse.Namespace:
@@ -56,7 +52,6 @@ def _options() -> argparse.Namespace:
     options.add_argument("what", nargs="?", choices=("worlds", "scenarios"), default="worlds")
     options.add_argument("--worlds", type=int, default=1_000, help="how many (1000)")
     options.add_argument("--seed", type=int, default=1, help="of the first (1)")
-    options.add_argument("--strict", action="store_true", help="rules that wait for a stage count too")
     options.add_argument("--only", default="", help="one scenario by its name")
     options.add_argument("--seeds", type=int, default=5, help="of each scenario (5)")
     options.add_argument("--baselines", action="store_true", help="scenarios with other permits too")

@@ -22,19 +22,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Campaign:
     """Counts over all worlds run so far: by `seen`, a campaign in which nothing happens shows."""
 
-    def __init__(self, permits_of: PermitsOf = own_permits, *, strict: bool = False) -> None:
-        self._strict = strict
+    def __init__(self, permits_of: PermitsOf = own_permits) -> None:
         self._permits_of = permits_of
         self._hash = hashlib.blake2b(digest_size=16)
         self.requests = 0
         self.calls = 0
         self.seen: dict[str, int] = {}
-        self.awaited: dict[str, list[int]] = {}  # the seeds that break a rule which waits for its stage
 
     def run(self, seed: int) -> Outcome:
         """One world more."""
         plan = random_world(seed)
-        world = World(plan, seed, checkers_of(plan), permits_of=self._permits_of, strict=self._strict)
+        world = World(plan, seed, checkers_of(plan), permits_of=self._permits_of)
         violations = world.run()
         digest = world.history.digest()
         self._hash.update(digest.encode())
@@ -48,8 +46,6 @@ class Campaign:
     def _count(self, world: World) -> None:
         self.requests += world.taken
         self.calls += world.cluster.calls
-        for rule in world.watch.broken_awaited:
-            self.awaited.setdefault(rule, []).append(world.seed)
         for (_, _, verdict), count in world.meters.requests.items():
             self._see(f"requests {verdict}", count)
         for (_, outcome), count in world.meters.attempts.items():

@@ -30,7 +30,6 @@ class Checker:
     """Looks on at one world; a subclass has the hooks that it needs. Calls `broken` when its rule is."""
 
     rule = ""
-    awaits = ""  # the stage of the proxy that this rule waits for; such a rule counts and stops nothing
 
     def __init__(self) -> None:
         self.report: Callable[[Checker, str], None] = _unwatched
@@ -101,12 +100,9 @@ KEPT_MAX = 100
 class Watch:
     """The hooks of all checkers, event by event; an event that nobody asked for costs a loop over nothing."""
 
-    def __init__(self, checkers: Iterable[Checker], *, strict: bool = False) -> None:
-        """`strict`: rules that wait for a stage of the proxy are violated like the others."""
-        self._strict = strict
+    def __init__(self, checkers: Iterable[Checker]) -> None:
         self.checkers = tuple(checkers)
         self.violations: list[Violation] = []
-        self.broken_awaited: dict[str, int] = {}
         self.now: Callable[[], float] = float
         self.story: Callable[[], tuple[str, ...]] = tuple
         self.arrived: Hooks = self._of("arrived")
@@ -129,9 +125,6 @@ class Watch:
 
     def report(self, checker: Checker, what: str) -> None:
         """A checker found its rule broken."""
-        if checker.awaits and not self._strict:
-            self.broken_awaited[checker.rule] = self.broken_awaited.get(checker.rule, 0) + 1
-            return
         self.add(checker.rule, what)
 
     def add(self, rule: str, what: str) -> None:

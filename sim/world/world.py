@@ -48,7 +48,6 @@ class World:
         *,
         permits_of: PermitsOf = own_permits,
         history: History | None = None,
-        strict: bool = False,
         to_the_end: bool = False,
     ) -> None:
         """`to_the_end`: a violation does not end it, for the figures of a proxy without limits."""
@@ -56,7 +55,7 @@ class World:
         self.plan = plan
         self.seed = seed
         self.history = history or History()
-        self.watch = watch = Watch((self.history, *checkers), strict=strict)
+        self.watch = watch = Watch((self.history, *checkers))
         self.loop = loop = WorldLoop()
         self.began_s = loop.now_s
         watch.now = lambda: loop.now_s - self.began_s

@@ -1,7 +1,7 @@
 """Tells the checkers of waiting lines what it sees of the gates' lines.
 
 Looks at each dispatch and at the end of each instant, and compares with what it saw before. Sheds it cannot
-see: whoever builds the line may tell `on_shed` itself.
+tell from waits that ended: `on_shed` is told by hand-made events alone.
 """
 
 from collections.abc import Iterable

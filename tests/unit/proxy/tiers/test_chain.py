@@ -8,28 +8,16 @@ import pytest
 from proxy.messages import Answer, Failure, Outcome, Request
 from proxy.qos.gate import Bar, Gate
 from proxy.qos.permits import Shortage
-from proxy.routing.table import Application, BreakerLimits, Row, Tier
+from proxy.routing.table import Application, BreakerLimits, Row
 from proxy.tiers.chain import Chain
 from proxy.tiers.ground import Ground
 from proxy.tiers.outcome import FALLS_THROUGH
 from tests.stand_ins.clock import ManualClock, ManualTimers
 from tests.stand_ins.cluster import ManualCluster
 from tests.stand_ins.permits import ScriptedPermits
+from tests.unit.proxy.tiers.ways import OK, row, tiers_of
 
 REQUEST = Request(id="r", method=b"POST", target=b"/v2/models/m/infer", arrived_s=1000.0)
-OK = Answer(status=200, body=b"verdict")
-
-
-def row(application: str, *, tier: int = 0, weight: float = 1, timeout_s: float = 0.1) -> Row:
-    return Row(
-        number=1,
-        application=application,
-        timeout_s=timeout_s,
-        weight=weight,
-        priority=tier,
-        cluster_type="http",
-        labels=frozenset({"1"}),
-    )
 
 
 class Way:
@@ -55,14 +43,9 @@ class Way:
             gates=self.gates,
             clusters={"http": self.cluster},
         )
-        priorities = sorted({each.priority for each in rows})
-        tiers = tuple(
-            Tier(priority=tier, rows=tuple(each for each in rows if each.priority == tier))
-            for tier in priorities
-        )
         self.broke: list[Exception] = []
         self.chain = Chain(
-            *(REQUEST, tiers, 1000.0 + deadline_s, ground, 0, FALLS_THROUGH),
+            *(REQUEST, tiers_of(rows), 1000.0 + deadline_s, ground, 0, FALLS_THROUGH),
             done=self.ended.append,
             broke=self.broke.append,
         )

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 
 from proxy.messages import Answer, Outcome, Request
 from proxy.qos.gate import Gate
@@ -24,6 +25,14 @@ def row(application: str, *, tier: int = 0, weight: float = 1, timeout_s: float 
         priority=tier,
         cluster_type="http",
         labels=frozenset({"1"}),
+    )
+
+
+def tiers_of(rows: Sequence[Row]) -> tuple[Tier, ...]:
+    """The rows in their tiers."""
+    priorities = sorted({each.priority for each in rows})
+    return tuple(
+        Tier(priority=tier, rows=tuple(each for each in rows if each.priority == tier)) for tier in priorities
     )
 
 
@@ -65,11 +74,7 @@ class Ways:
             gates=self.gates,
             clusters={"http": self.cluster},
         )
-        priorities = sorted({each.priority for each in rows})
-        self.tiers = tuple(
-            Tier(priority=tier, rows=tuple(each for each in rows if each.priority == tier))
-            for tier in priorities
-        )
+        self.tiers = tiers_of(rows)
 
     def ask(self, rank: int = 0, deadline_s: float = math.inf, *, drained: bool = False) -> Asked:
         return Asked(self, rank, deadline_s, drained=drained)

@@ -58,7 +58,7 @@ def test_a_violation_is_told_with_its_seed_and_the_command_that_replays_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever sees it must be able to see it again."""
-    monkeypatch.setattr(command, "Campaign", lambda strict: Campaign(one_too_many, strict=strict))
+    monkeypatch.setattr(command, "Campaign", lambda: Campaign(one_too_many))
     monkeypatch.setattr("sys.argv", ["sim.world", "--worlds", "50", "--seed", "1"])
     assert command.main() == 1
     told = capsys.readouterr().out

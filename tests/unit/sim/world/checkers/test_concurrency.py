@@ -82,12 +82,6 @@ def test_zombies_beyond_the_limit_are_seen(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_second_gate_beside_the_first_is_seen() -> None:
     """A request of an older table still goes through the first one, and both let a whole limit through."""
-
-    class Caught(ConcurrencyOfAll):
-        """As it will be once there is one gate an application."""
-
-        awaits = ""
-
     burst = Phase(from_s=0.0, until_s=1.0, rate=1, spacing=Spacing.BURST)
     later = Phase(from_s=0.09, until_s=1.0, rate=4, spacing=Spacing.BURST)
     plan = world_plan(
@@ -97,7 +91,7 @@ def test_a_second_gate_beside_the_first_is_seen() -> None:
         servers=(server(FIRST, service=Service(base_s=1.0)), server(SECOND, service=Service(base_s=0.05))),
         drained=False,
     )
-    world = World(plan, 1, (Caught(), Concurrency()))
+    world = World(plan, 1, (ConcurrencyOfAll(), Concurrency()))
     world.loop.at(world.began_s + 0.01, _new_gates, world)
     assert [each.rule for each in world.run()] == [ConcurrencyOfAll.rule]
 
