@@ -1,11 +1,10 @@
 """Sick endpoints are left alone, as long as there are others."""
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.qos.health import CHECK_S_MAX, CONSECUTIVE_MAX, FALL, RISE, Health, endpoint_limits, fit_of
+from proxy.qos.health import CONSECUTIVE_MAX, Health, endpoint_limits, fit_of
 from proxy.routing.table import BreakerLimits
 
 LIMITS = BreakerLimits()
@@ -18,11 +17,6 @@ def healths(count: int) -> list[Health]:
 def fail(health: Health, now: float, calls: int = CONSECUTIVE_MAX) -> None:
     for _ in range(calls):
         health.settle(blamed=True, probe=health.begin(now), now=now)
-
-
-def check(health: Health, ok: bool, times: int, now: float) -> None:
-    for _ in range(times):
-        health.probed(ok, now)
 
 
 def test_failures_in_a_row_set_an_endpoint_aside_before_its_application() -> None:
@@ -66,56 +60,6 @@ def test_calls_for_want_of_others_do_not_prolong_the_rest() -> None:
     assert health.fit(1.0)
 
 
-@pytest.mark.parametrize(("rounds", "down"), [(FALL - 1, False), (FALL, True)])
-def test_so_many_failed_checks_take_an_endpoint_down(rounds: int, down: bool) -> None:
-    """One lost check is a lost packet."""
-    health = Health(LIMITS)
-    check(health, False, rounds, 1.0)
-    assert health.down(1.0) is down
-    assert health.fit(1.0) is not down
-
-
-def test_so_many_good_checks_bring_it_back() -> None:
-    """A server on its way up answers now and then."""
-    health = Health(LIMITS)
-    check(health, False, FALL, 1.0)
-    check(health, True, RISE - 1, 2.0)
-    check(health, False, 1, 3.0)
-    check(health, True, RISE - 1, 4.0)
-    assert health.down(4.0)
-    check(health, True, 1, 5.0)
-    assert not health.down(5.0)
-
-
-def test_a_good_check_between_bad_ones_starts_the_count_anew() -> None:
-    """In a row means in a row."""
-    health = Health(LIMITS)
-    for _ in range(5):
-        check(health, False, FALL - 1, 1.0)
-        check(health, True, 1, 1.0)
-    assert health.fit(1.0)
-
-
-def test_the_word_of_a_check_does_not_hold_for_ever() -> None:
-    """Should the checks end, the calls are to find out."""
-    health = Health(LIMITS)
-    check(health, False, FALL, 1.0)
-    assert health.down(1.0 + CHECK_S_MAX)
-    assert not health.down(1.1 + CHECK_S_MAX)
-    check(health, False, FALL - 1, 2.0 + CHECK_S_MAX)
-    assert not health.down(2.0 + CHECK_S_MAX)
-    check(health, False, 1, 2.0 + CHECK_S_MAX)
-    assert health.down(2.0 + CHECK_S_MAX)
-
-
-def test_a_good_check_does_not_bring_back_what_calls_set_aside() -> None:
-    """The health page is not the work."""
-    health = Health(LIMITS)
-    fail(health, 0.0)
-    check(health, True, 10, 0.5)
-    assert not health.fit(0.5)
-
-
 def test_an_endpoint_takes_over_its_applications_limits() -> None:
     """All but the failures in a row, of which fewer suffice; stricter ones of the table hold."""
     assert endpoint_limits(LIMITS) == msgspec.structs.replace(LIMITS, consecutive=CONSECUTIVE_MAX)
@@ -129,15 +73,15 @@ def test_an_endpoint_takes_over_its_applications_limits() -> None:
     assert not health.fit(4.9)
 
 
-def test_where_none_is_left_all_are_fit() -> None:
-    """Panic: an application's only endpoint, and endpoints that are all down, are called all the same."""
+def test_never_none_is_left() -> None:
+    """An application's only endpoint is called all the same; of several, half."""
     alone = healths(1)
     fail(alone[0], 0.0)
     assert fit_of(alone, 0.0) == [0]
-    down = healths(4)
-    for health in down:
-        check(health, False, FALL, 0.0)
-    assert fit_of(down, 0.0) == [0, 1, 2, 3]
+    ill = healths(4)
+    for place, health in enumerate(ill):
+        fail(health, 0.1 * place)
+    assert fit_of(ill, 0.4) == [0, 1]
     assert fit_of([], 0.0) == []
 
 
@@ -149,33 +93,17 @@ def test_of_those_set_aside_who_returns_soonest_stays_in_use() -> None:
     assert fit_of(four, 0.2) == [1, 2]
 
 
-def test_one_endpoint_that_is_left_by_checks_carries_the_load() -> None:
-    """What is known to be dead is not called for the sake of a share."""
-    four = healths(4)
-    for health in four[1:]:
-        check(health, False, FALL, 0.0)
-    assert fit_of(four, 0.0) == [0]
-
-
-@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 0.9)), min_size=1, max_size=12))
-def test_who_is_fit_is_in_use_and_calls_alone_set_at_most_half_aside(
-    endpoints: list[tuple[bool, bool, float]],
-) -> None:
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 0.9)), min_size=1, max_size=12))
+def test_who_is_fit_is_in_use_and_at_most_half_are_set_aside(endpoints: list[tuple[bool, float]]) -> None:
     """Whatever is known of the endpoints: the rule, spelled out."""
     crowd = healths(len(endpoints))
-    for health, (failing, checked_out, at_s) in zip(crowd, endpoints, strict=True):
+    for health, (failing, at_s) in zip(crowd, endpoints, strict=True):
         if failing:
             fail(health, at_s)
-        if checked_out:
-            check(health, False, FALL, at_s)
-    now = 0.9
-    used = set(fit_of(crowd, now))
-    fit = {place for place, health in enumerate(crowd) if health.fit(now)}
-    down = {place for place, health in enumerate(crowd) if health.down(now)}
-    everyone = set(range(len(crowd)))
+    used = set(fit_of(crowd, 0.9))
+    fit = {place for place, health in enumerate(crowd) if health.fit(0.9)}
     assert fit <= used
     assert used
-    assert len(everyone - used - down) <= (len(crowd) + 1) // 2
-    assert used.isdisjoint(down) or used == everyone
-    if len(everyone - fit - down) <= (len(crowd) + 1) // 2:
-        assert used == (fit or everyone)
+    assert len(crowd) - len(used) <= (len(crowd) + 1) // 2
+    if len(crowd) - len(fit) <= (len(crowd) + 1) // 2 and fit:
+        assert used == fit
