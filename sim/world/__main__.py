@@ -47,13 +47,20 @@ def _tell(outcome: Outcome) -> None:
     print(f"replay: python -m sim.world --worlds 1 --seed {outcome.seed}")
 
 
+def _count(text: str) -> int:
+    """At least one: of none it cannot be said that they kept the rules."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
+    return int(text)
+
+
 def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m sim.world", description=__doc__)
     options.add_argument("what", nargs="?", choices=("worlds", "scenarios"), default="worlds")
-    options.add_argument("--worlds", type=int, default=1_000, help="how many (1000)")
+    options.add_argument("--worlds", type=_count, default=1_000, help="how many (1000)")
     options.add_argument("--seed", type=int, default=1, help="of the first (1)")
     options.add_argument("--only", default="", help="one scenario by its name")
-    options.add_argument("--seeds", type=int, default=5, help="of each scenario (5)")
+    options.add_argument("--seeds", type=_count, default=5, help="of each scenario (5)")
     options.add_argument("--baselines", action="store_true", help="scenarios with other permits too")
     return options.parse_args()
 

@@ -81,3 +81,14 @@ def test_worlds_that_keep_every_rule_are_counted(
     assert "5 worlds, " in told
     assert "10 worlds kept every rule" in told
     assert "requests served" in told
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--worlds", "0"], ["--worlds", "many"], ["scenarios", "--seeds", "-1"]]
+)
+def test_of_no_worlds_nothing_is_claimed(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of none that ends well would pass for one of many."""
+    monkeypatch.setattr("sys.argv", ["sim.world", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
