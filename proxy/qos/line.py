@@ -135,6 +135,10 @@ class Line:
         """The next one; there is one."""
         return self._places[0].waiter
 
+    def at(self, place: int) -> Waiter:
+        """Who stands there; 0 is the next one."""
+        return self._places[place].waiter
+
     def _turn_of(self, waiter: Waiter) -> float:
         now = self._now_turns.get(waiter.rank, 0.0)
         return max(now, self._next_turns.get((waiter.rank, waiter.caller), 0.0))

@@ -8,10 +8,10 @@ run: in a simulation it is a bug. Hot path: a heap entry and a call per event.
 
 import asyncio
 import contextvars
-import heapq
 from asyncio import _set_running_loop
 from collections import deque
 from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -88,8 +88,8 @@ class WorldLoop:
 
     def at(self, when: float, act: Callable[[Any], object], what: Any) -> None:
         """Call `act(what)` at `when`, or in the next turn if that is past. It cannot be cancelled."""
-        self._count += 1
-        heapq.heappush(self._heap, (when, self._count, act, what))
+        self._count = count = self._count + 1
+        heappush(self._heap, (when, count, act, what))
 
     def call_soon(
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
@@ -174,12 +174,12 @@ class WorldLoop:
         for _ in range(len(ready)):
             ready.popleft().run()
         while heap and heap[0][0] <= self.now_s and heap[0][1] <= last:
-            _, _, act, what = heapq.heappop(heap)
+            _, _, act, what = heappop(heap)
             act(what)
 
     def _jump(self) -> None:
         """With nothing ready: from instant to instant, until something is. Hot: the timers fire from here."""
-        ready, heap, pop = self._ready, self._heap, heapq.heappop
+        ready, heap, pop = self._ready, self._heap, heappop
         while not ready:
             if not heap:
                 raise NothingLeft(f"nothing will ever happen again after {self.now_s:.6f} s")

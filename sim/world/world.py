@@ -74,7 +74,7 @@ class World:
         self._build(permits_of)
         self._populate()
         if watch.rested:
-            loop.rested = lambda: tell(watch.rested)
+            loop.rested = watch.rested[0] if len(watch.rested) == 1 else lambda: tell(watch.rested)
         for checker in watch.checkers:
             checker.opened(self)
 
