@@ -1,7 +1,8 @@
 """From what was seen to the measures that pass lines name. Pure.
 
-`good_share.CLASS`, `shed_share.CLASS`, `failed`, `shed` (tickets and failures), `goodput_share` (of the
-capacity, in the window), `added_p99_ms` (over the same load without the proxy), `inflight_peak.POOL`,
+`good_share.CLASS`, `shed_share.CLASS`, `failed`, `shed` (tickets and failures), `capacity` (as measured, where it
+was), `goodput_share` (of it, in the window), `added_p99_ms` (of all classes together, over the same load without
+the proxy: it serves the critical first, and so of one class less or more than it adds), `inflight_peak.POOL`,
 `calls.POOL` (all that it received, tickets' later tries too), `breaker_s` (from the fault to the first time
 that the breaker was seen to reject), `reloads.RESULT`.
 """
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from sim.load.part import BUCKET_S
-from sim.load.result import Point, Result
+from sim.load.result import Point, Result, latency_of
 from sim.load.scenarios.scenario import PassLine, Scenario
 
 
@@ -39,6 +40,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     result: Result
     direct: Result | None = None  # the same load without the proxy
+    capacity: float | None = None  # measured
     inflight_peaks: dict[str, int] = {}
     calls: dict[str, int] = {}
     breaker_s: float | None = None
@@ -76,7 +78,8 @@ def measures_of(scenario: Scenario, seen: Seen) -> dict[str, float]:
     found: dict[str, float] = {
         "failed": sum(each.failed for each in classes.values()),
         "shed": sum(each.failed + each.tickets for each in classes.values()),
-        "goodput_share": goodput(seen.result, scenario.window_s) / scenario.capacity,
+        "capacity": seen.capacity or scenario.capacity,
+        "goodput_share": goodput(seen.result, scenario.window_s) / (seen.capacity or scenario.capacity),
     }
     for name, each in classes.items():
         found[f"good_share.{name}"] = each.good / max(1, each.arrivals)
@@ -114,5 +117,5 @@ def _inside(point: Point, start_s: float, stop_s: float) -> bool:
 
 
 def _p99_ms(result: Result) -> float:
-    """Of the class with most answers: the added time is the same for all."""
-    return max(result.classes.values(), key=lambda each: each.good + each.late).p99_ms
+    """Of all classes together."""
+    return latency_of([each.latency.hdr for each in result.classes.values()]).p99_ms

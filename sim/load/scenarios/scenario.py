@@ -53,7 +53,11 @@ class PassLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """`model` is what is asked. `window_s`: goodput is counted from and to there, the whole run if None."""
+    """`model` is what is asked. `window_s`: goodput is counted from and to there, the whole run if None.
+
+    `callers`: before the run so many ask the first pool as fast as it answers, without the proxy; what they get is
+    the capacity then. As many as the table admits: who holds the limit cannot get more out of it.
+    """
 
     name: str
     about: str
@@ -68,4 +72,5 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     watched: Watched | None = None
     compared: bool = False  # with the same load on the first pool, without the proxy
     window_s: tuple[float, float] | None = None
+    callers: int | None = None
     model: str = "m"

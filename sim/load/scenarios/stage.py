@@ -1,22 +1,27 @@
 """Plays one scenario: stubs in this process, the proxy and the generator in theirs, faults by the clock."""
 
 import asyncio
+import gc
 import signal
 import tempfile
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 
+from sim.calibrate.closedloop import ClosedLoop
+from sim.calibrate.question import REQUESTS_MAX, Question
 from sim.load.crew import run
+from sim.load.mix import encode_request
 from sim.load.plan import Plan
 from sim.load.result import Result
 from sim.load.scenarios.measures import Seen
-from sim.load.scenarios.scenario import Fault, Reloads, Scenario, Watched
-from sim.load.target import read_target
+from sim.load.scenarios.scenario import Fault, Pool, Reloads, Scenario, Watched
+from sim.load.target import reached, read_target
 from sim.story.children import Child, port_of
 from sim.stubs.server import StubServer
+from sim.stubs.timers import AlarmTimers
 
 WATCH_S = 0.05
 REJECTING = 2
@@ -36,6 +41,7 @@ class Stage:
         self._scenario = scenario
         self._seed = seed
         self._say = say
+        self._timers: AlarmTimers
         self._stubs: dict[str, StubServer] = {}
         self._table = Path()
         self._proxy: Child | None = None
@@ -45,9 +51,19 @@ class Stage:
     async def play(self) -> Seen:
         """Raises PenstockError, or DidNotStart, where it could not be played."""
         scenario = self._scenario
-        direct = None
+        gc.collect()
+        gc.freeze()  # the stubs are in this process: a pause of theirs would be counted against the proxy
+        with closing(AlarmTimers()) as timers:
+            self._timers = timers
+            return await self._play(scenario)
+
+    async def _play(self, scenario: Scenario) -> Seen:
+        direct, capacity = None, None
+        if scenario.callers is not None:
+            async with self._stub(scenario.pools[0]) as stub:
+                capacity = await self._saturated(stub.url, scenario.callers)
         if scenario.compared:
-            async with StubServer(behaviour=scenario.pools[0].behaviour, calls_kept=0) as stub:
+            async with self._stub(scenario.pools[0]) as stub:
                 direct = await run(self._plan(stub.url))
         async with self._set() as url:
             result = await self._run(url)
@@ -58,11 +74,27 @@ class Stage:
         return Seen(
             result=result,
             direct=direct,
+            capacity=capacity,
             inflight_peaks=peaks,
             calls=calls,
             breaker_s=self._breaker_s,
             reloads=reloads,
         )
+
+    def _stub(self, pool: Pool) -> StubServer:
+        return StubServer(pool.name, pool.behaviour, calls_kept=0, timers=self._timers)
+
+    async def _saturated(self, url: str, callers: int) -> float:
+        """Answers a second that so many callers get, each asking again as soon as it is answered."""
+        target, (each, *_) = self._plan(url).target, self._scenario.classes
+        question = Question(
+            target=target,
+            address=reached(target),
+            request=encode_request(target, each),
+            body=b"",
+            headers={},
+        )
+        return (await ClosedLoop(question, callers, REQUESTS_MAX).run()).throughput
 
     def _plan(self, url: str) -> Plan:
         scenario = self._scenario
@@ -79,8 +111,7 @@ class Stage:
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-scenario-")))
             for pool in self._scenario.pools:
-                stub = StubServer(pool.name, pool.behaviour, calls_kept=0)
-                self._stubs[pool.name] = await stack.enter_async_context(stub)
+                self._stubs[pool.name] = await stack.enter_async_context(self._stub(pool))
             self._table = folder / "table.yaml"
             self._table.write_text(self._scenario.table)
             queue = ("--queue", f"sqlite:///{folder}/queue.db")

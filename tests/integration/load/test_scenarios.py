@@ -7,7 +7,7 @@ import pytest
 
 from sim.load.arrivals import Constant
 from sim.load.scenarios.__main__ import main
-from sim.load.scenarios.catalog import CPU, GPU, ONE_POOL, ONE_POOL_OTHERWISE, TWO_POOLS, mix
+from sim.load.scenarios.catalog import CPU, CPU_SLOTS, GPU, ONE_POOL, ONE_POOL_OTHERWISE, SERVICE_S, TWO_POOLS, mix
 from sim.load.scenarios.measures import measures_of
 from sim.load.scenarios.scenario import Fault, PassLine, Reloads, Scenario, Watched
 from sim.load.scenarios.stage import Stage
@@ -37,7 +37,7 @@ async def test_faults_and_reloads_happen_while_the_load_runs() -> None:
     assert measures["calls.gpu"] > 0
     assert measures["calls.cpu"] > 0
     assert measures["breaker_s"] < 2.5
-    assert measures["inflight_peak.cpu"] <= 4
+    assert measures["inflight_peak.cpu"] <= CPU_SLOTS
     assert measures["reloads.accepted"] >= 1
     assert measures["reloads.refused"] >= 1
 
@@ -53,9 +53,12 @@ async def test_a_compared_scenario_plays_the_same_load_without_the_proxy_too() -
         classes=mix(1, 1, 1),
         capacity=40,
         compared=True,
+        callers=2,
         lines=(),
     )
     seen = await Stage(scenario, 1, lambda _: None).play()
+    assert seen.capacity is not None
+    assert 0.7 * 2 / SERVICE_S < seen.capacity <= 2 / SERVICE_S
     assert seen.direct is not None
     assert {name: each.arrivals for name, each in seen.direct.classes.items()} == {
         name: each.arrivals for name, each in seen.result.classes.items()

@@ -39,13 +39,13 @@ def test_a_run_where_all_is_well_meets_every_line() -> None:
 
 
 def test_each_line_that_is_missed_is_told_with_its_value() -> None:
-    """Three tickets are three shed; five calls are one too many; seven milliseconds are two too many."""
+    """Three tickets are three shed; 65 calls are one too many; seven milliseconds are two too many."""
     seen = Seen(
-        result=played(latency_s=0.027, tickets=3), direct=played(latency_s=0.02), inflight_peaks={"gpu": 5}
+        result=played(latency_s=0.027, tickets=3), direct=played(latency_s=0.02), inflight_peaks={"gpu": 65}
     )
     judged = judge(STEADY, measures_of(STEADY, seen))
     assert [each.passed for each in judged] == [False, False, False]
-    assert [each.value for each in judged] == [3, pytest.approx(7, abs=0.1), 5]
+    assert [each.value for each in judged] == [3, pytest.approx(7, abs=0.1), 65]
 
 
 def test_goodput_is_counted_inside_the_window() -> None:
@@ -54,6 +54,28 @@ def test_goodput_is_counted_inside_the_window() -> None:
     inside = goodput(result, STEP.window_s) / STEP.capacity
     assert inside == pytest.approx(10, rel=0.1)
     assert goodput(result, None) == result.throughput < inside * STEP.capacity
+
+
+def test_goodput_is_a_share_of_the_capacity_that_was_measured() -> None:
+    """What callers get who do nothing but ask, where it was measured; slots over service time, where not."""
+    result = played(STEP)
+    computed = measures_of(STEP, Seen(result=result))
+    measured = measures_of(STEP, Seen(result=result, capacity=0.9 * STEP.capacity))
+    assert (computed["capacity"], measured["capacity"]) == (STEP.capacity, 0.9 * STEP.capacity)
+    assert measured["goodput_share"] == pytest.approx(computed["goodput_share"] / 0.9)
+
+
+def test_what_is_added_is_seen_over_all_classes_together() -> None:
+    """Served in another order, one class waits less and another more, and nothing was added."""
+    steady, other = played(latency_s=0.02), played(latency_s=0.03)
+    swapped = [
+        msgspec.structs.replace(
+            steady, classes={name: (other if name == slow else steady).classes[name] for name in "ABC"}
+        )
+        for slow in "BC"
+    ]
+    seen = Seen(result=swapped[1], direct=swapped[0])
+    assert measures_of(STEADY, seen)["added_p99_ms"] == pytest.approx(0, abs=0.1)
 
 
 def test_what_was_not_measured_passes_no_line() -> None:
