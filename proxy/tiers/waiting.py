@@ -86,7 +86,7 @@ class Waiting:
     def _wake(self, application: str, now: float) -> bool:
         """A permit is to be had: take it, unless its time would come too late."""
         gate, row = self._ground.gates[application], self._rows[application]
-        if self._deadline - now < max(gate.service.median_s(now), CHANCE_S_MIN):
+        if self._deadline - now < self._needed_s(gate, now):
             gate.line.leave(self._places.pop(application))
             self._lessen()
             return True
@@ -97,6 +97,17 @@ class Waiting:
         self.end()
         self._woken(row, gate, entered, now)
         return True
+
+    def _needed_s(self, gate: Gate, now: float) -> float:
+        """The time that it must have left now: the median, and the 95th percentile where its like wait behind it.
+
+        Under overload whoever is next is nearly out of time. By the median half of them would then be called in
+        vain, while another one of their class could have been served.
+        """
+        line, service = gate.line, gate.service
+        if line.waiting > 1 and line.at(1).rank == self._rank:
+            return max(service.p95_s(now), service.median_s(now), CHANCE_S_MIN)
+        return max(service.median_s(now), CHANCE_S_MIN)
 
     def _evicted(self, application: str) -> None:
         del self._places[application]

@@ -54,8 +54,8 @@ def main() -> int:
     rounds = options.parse_args().rounds
     best = {(world, name): 0.0 for world in WORLDS for name in WATCHED}
     for _ in range(rounds):
-        for world, name in best:
-            best[world, name] = max(best[world, name], _round(WORLDS[world](), WATCHED[name]))
+        for (world, name), before in best.items():
+            best[world, name] = max(before, _round(WORLDS[world](), WATCHED[name]))
     for (world, name), rate in best.items():
         print(f"{world:>10}, {name:<12}: {rate:>8,.0f} requests/s, {1e6 / rate:.1f} µs each")
     rate = best["double-11", "all checkers"]

@@ -1,5 +1,6 @@
 """`python -m sim.world`: random worlds, each under all checkers; 1 at a violation. Or the named scenarios.
 
+`python -m sim.world scenarios --seeds 5 --baselines --jobs 2` makes one report of them all.
 A violation is told with what led there and the command that replays it. The worlds are those of `--seed` and
 of the numbers after it.
 """
@@ -7,9 +8,10 @@ of the numbers after it.
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from sim.world.campaign import Campaign, Outcome
-from sim.world.showing import show
+from sim.world.showing import Showing, show
 
 TOLD_EVERY = 500
 
@@ -18,7 +20,16 @@ def main() -> int:
     """0 when every world keeps every rule, 1 at the first that does not."""
     options = _options()
     if options.what == "scenarios":
-        return show(options.only, options.seeds, options.baselines)
+        return show(
+            Showing(
+                only=options.only,
+                seeds=options.seeds,
+                baselines=options.baselines,
+                jobs=options.jobs,
+                full=options.full,
+                out=tuple(options.out),
+            )
+        )
     campaign = Campaign()
     began = time.monotonic()
     for number in range(options.worlds):
@@ -62,6 +73,11 @@ def _options() -> argparse.Namespace:
     options.add_argument("--only", default="", help="one scenario by its name")
     options.add_argument("--seeds", type=_count, default=5, help="of each scenario (5)")
     options.add_argument("--baselines", action="store_true", help="scenarios with other permits too")
+    options.add_argument("--jobs", type=_count, default=1, help="processes that play scenarios (1)")
+    options.add_argument("--full", action="store_true", help="scenarios at full size: a million tickets wait")
+    options.add_argument(
+        "--out", type=Path, action="append", default=[], metavar="FILE", help="write the report: .json or .md"
+    )
     return options.parse_args()
 
 

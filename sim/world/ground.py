@@ -6,6 +6,7 @@ times so large: a few slots have queues at 0.8 of their capacity whoever hands t
 """
 
 from proxy.messages import Fallback
+from sim.world.noise import Shape
 from sim.world.plan import Fault, Phase, ServerPlan, Service, Spacing, Stream
 
 GPU_PER_S, CPU_PER_S = 200.0, 50.0
@@ -35,16 +36,22 @@ MIX = {"a": 0.05, "b": 0.25, "c": 0.70}
 """Classes A, B and C of an ordinary load."""
 
 
-def servers(*gpu_faults: Fault, works_on: bool = False, times: int = 1) -> tuple[ServerPlan, ...]:
-    """Both pools; past its capacity a server slows down, as its memory thrashes."""
-    gpu = Service(base_s=0.04, knee=4 * times, slope=0.5 / times)
+def servers(
+    *gpu_faults: Fault, works_on: bool = False, times: int = 1, sigma: float = 0.0
+) -> tuple[ServerPlan, ...]:
+    """Both pools; past its capacity a server slows down, as its memory thrashes.
+
+    `sigma` spreads the service times (lognormal); 0: they are constant.
+    """
+    shape = Shape.LOGNORMAL if sigma else Shape.CONSTANT
+    gpu = Service(base_s=0.04, knee=4 * times, slope=0.5 / times, shape=shape, sigma=sigma)
     pools = [
         ServerPlan(
             url=url, application=GPU, service=gpu, slots=64 * times, faults=gpu_faults, works_on=works_on
         )
         for url in GPU_URLS
     ]
-    cpu = Service(base_s=0.1, knee=5 * times, slope=0.5 / times)
+    cpu = Service(base_s=0.1, knee=5 * times, slope=0.5 / times, shape=shape, sigma=sigma)
     return (*pools, ServerPlan(url=CPU_URL, application=CPU, service=cpu, slots=64 * times))
 
 

@@ -109,6 +109,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     commit_s: float = 0.002
     broken: tuple[tuple[float, float], ...] = ()
     tickets_max: int = 1_000_000
+    waiting: int = 0  # tickets of yesterday that are in it when the world begins
+    waiting_labels: tuple[str, ...] = ()  # theirs
 
 
 class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,9 +58,11 @@ class Run:
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """`beside` is a second plan that the first is compared with, where a line compares."""
+    """`beside` is a second plan that the first is compared with, where a line compares; `full` the plan at full size."""
 
     name: str
+    about: str
     plan: WorldPlan
     judge: Callable[[Run, Run | None], list[Line]]
     beside: WorldPlan | None = None
+    full: WorldPlan | None = None

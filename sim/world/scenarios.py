@@ -17,12 +17,18 @@ from sim.world.ground import (
     load,
     servers,
 )
-from sim.world.plan import Fault, FaultKind, ReloadPlan, Spacing, Stream, WorldPlan
+from sim.world.plan import Fault, FaultKind, QueuePlan, ReloadPlan, Stream, WorldPlan
 from sim.world.scenario import Line, Run, Scenario, at_least, at_most
 
 QUIET = 0.8 * GPU_PER_S
 CPU_FITS = {"a": 0.5, "b": 0.25, "c": 0.25}
 SMALL = 0.8 * CPU_PER_S
+
+
+CONVERGENCE_WINDOW_S = 0.5
+"""Brings 1,000 answers at capacity: fewer would be too few to tell 95% of them from 98%."""
+
+RECOVERY_WINDOW_S = 1.0
 
 
 def _plan(*streams: Stream, **fields: object) -> WorldPlan:
@@ -39,6 +45,15 @@ def _step(run: Run, _: Run | None) -> list[Line]:
     per_s = run.gauge.per_s(11, 70)
     return [
         at_least("goodput, share of capacity", per_s / CAPACITY_PER_S, 0.95),
+        at_least("A in deadline", run.goodput("A"), 0.999),
+    ]
+
+
+def _converging(run: Run, _: Run | None) -> list[Line]:
+    least_per_s = 0.95 * LARGER * CAPACITY_PER_S
+    took_s = run.gauge.converged_s(2.0, 5.0, least_per_s, CONVERGENCE_WINDOW_S)
+    return [
+        at_most("s from the step until 500 ms windows bring 95% of capacity for good", took_s, 0.1),
         at_least("A in deadline", run.goodput("A"), 0.999),
     ]
 
@@ -84,7 +99,11 @@ def _zombies(run: Run, _: Run | None) -> list[Line]:
 
 
 def _metastable(run: Run, _: Run | None) -> list[Line]:
-    return [at_least("good from 5 s after the trigger on", run.gauge.share(26, 39), 0.99)]
+    took_s = run.gauge.recovered_s(20.0, 39.0, 0.99, RECOVERY_WINDOW_S)
+    return [
+        at_most("s from the trigger's end until 1 s windows are 99% good for good", took_s, 5.0),
+        at_least("good from 5 s after the trigger on", run.gauge.share(25, 39), 0.99),
+    ]
 
 
 def _reload(run: Run, beside: Run | None) -> list[Line]:
@@ -117,6 +136,7 @@ def _dead_pool(name: str, kind: FaultKind) -> Scenario:
     fault = Fault(kind=kind, from_s=5.0, until_s=25.0)
     return Scenario(
         name=f"dead-pool-{name}",
+        about=f"the GPU pool is dead for 20 s ({kind.value})",
         plan=_plan(*load(for_s(0.0, 30.0, SMALL), mix=CPU_FITS), servers=servers(fault)),
         judge=_dead,
     )
@@ -128,12 +148,10 @@ def _reloads() -> tuple[ReloadPlan, ...]:
     return tuple(ReloadPlan(at_s=1.0 + 0.1 * place, table=texts[place % 3]) for place in range(100))
 
 
-_WAITING = Stream(
-    caller="yesterday",
-    labels=("c",),
-    phases=(for_s(0.0, 0.1, 20_000, Spacing.BURST),),
-    fallback=Fallback.AT_ONCE,
-)
+def _waiting(tickets: int) -> QueuePlan:
+    return QueuePlan(waiting=tickets, waiting_labels=("c",))
+
+
 _ONLINE = load(for_s(0.2, 30.0, 0.9 * GPU_PER_S), mix={"a": 0.2, "b": 0.8})
 _TOP = load(for_s(0.0, 20.0, 0.5 * GPU_PER_S), mix={"a": 1.0})
 _HOT = (
@@ -144,18 +162,33 @@ _HOT = (
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="steady",
+        about="0.8 of the capacity of pools eight times as large, for 30 s",
         plan=_plan(*load(for_s(0.0, 30.0, LARGER * QUIET)), table=LARGE_TABLE, servers=servers(times=LARGER)),
         judge=_steady,
     ),
     Scenario(
         name="step",
+        about="0.8 of the GPU pool's capacity, then ten times as much for 60 s, then 0.8 again",
         plan=_plan(
             *load(for_s(0.0, 10.0, QUIET), for_s(10.0, 70.0, 10 * GPU_PER_S), for_s(70.0, 80.0, QUIET))
         ),
         judge=_step,
     ),
     Scenario(
+        name="convergence",
+        about="pools eight times as large: half of their capacity, then ten times as much for 3 s",
+        plan=_plan(
+            *load(
+                for_s(0.0, 2.0, 0.5 * LARGER * CAPACITY_PER_S), for_s(2.0, 5.0, 10 * LARGER * CAPACITY_PER_S)
+            ),
+            table=LARGE_TABLE,
+            servers=servers(times=LARGER, sigma=0.2),
+        ),
+        judge=_converging,
+    ),
+    Scenario(
         name="double-11",
+        about="ten minutes' work of the GPU pool arrives in one second; A would fit",
         plan=_plan(
             *load(
                 for_s(0.0, 1.0, 600 * GPU_PER_S),
@@ -167,6 +200,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="a-alone",
+        about="A asks for twice the GPU pool's capacity, B and C for 0.2 each",
         plan=_plan(
             *load(for_s(0.0, 30.0, 2.4 * GPU_PER_S), mix={"a": 2 / 2.4, "b": 0.2 / 2.4, "c": 0.2 / 2.4})
         ),
@@ -174,6 +208,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="gray",
+        about="the GPU pool becomes five times slower for 15 s, without an error",
         plan=_plan(
             *load(for_s(0.0, 30.0, SMALL), mix=CPU_FITS),
             servers=servers(Fault(kind=FaultKind.SLOW, from_s=10.0, until_s=25.0, factor=5.0)),
@@ -185,6 +220,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     _dead_pool("black-hole", FaultKind.BLACK_HOLE),
     Scenario(
         name="zombies",
+        about="the GPU pool becomes 20 times slower for 10 s, and works on for callers that have gone",
         plan=_plan(
             *load(for_s(0.0, 20.0, QUIET)),
             servers=servers(Fault(kind=FaultKind.SLOW, from_s=5.0, until_s=15.0, factor=20.0), works_on=True),
@@ -193,6 +229,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="metastable",
+        about="ten times the capacity for 10 s, from callers that retry three times at once; then 0.8",
         plan=_plan(
             *load(
                 for_s(0.0, 10.0, QUIET),
@@ -205,21 +242,30 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="reload",
+        about="ten reloads a second for 10 s, every third one invalid",
         plan=_plan(*load(for_s(0.0, 12.0, QUIET)), reloads=_reloads()),
         beside=_plan(*load(for_s(0.0, 12.0, QUIET))),
         judge=_reload,
     ),
     Scenario(
         name="isolation",
+        about="A at half of the GPU pool's capacity, without B and C and with ten times as much of them",
         plan=_plan(*_TOP, *load(for_s(0.0, 20.0, 10 * GPU_PER_S), mix={"b": 0.5, "c": 0.5})),
         beside=_plan(*_TOP),
         judge=_isolation,
     ),
     Scenario(
         name="drain",
-        plan=_plan(_WAITING, *_ONLINE, drained=True, rest_s=0.5),
+        about="20,000 tickets wait (--full: a million), online 0.9 of the GPU pool's capacity",
+        plan=_plan(*_ONLINE, drained=True, rest_s=0.5, queue=_waiting(20_000)),
+        full=_plan(*_ONLINE, drained=True, rest_s=0.5, queue=_waiting(1_000_000)),
         beside=_plan(*_ONLINE),
         judge=_drain,
     ),
-    Scenario(name="hot-caller", plan=_plan(*_HOT), judge=_hot),
+    Scenario(
+        name="hot-caller",
+        about="one caller asks a hundred times as much as each of 19 others of its class",
+        plan=_plan(*_HOT),
+        judge=_hot,
+    ),
 )

@@ -1,69 +1,98 @@
-"""Runs the scenarios, with the proxy's own permits and with the baselines', and prints lines and figures."""
+"""Runs the scenarios in one process or several, tells on stderr how far it is, and makes the report of them all."""
 
-import statistics
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
 
 from sim.world.baselines import BASELINES
-from sim.world.scenario import Line, Run, Scenario
+from sim.world.markdown import markdown
+from sim.world.play import Played, Turn, named, play
+from sim.world.report import OWN, Report, ScenarioReport, limiter_report
 from sim.world.scenarios import SCENARIOS
 
-OWN = "penstock"
+PASSED, FAILED, UNKNOWN = 0, 1, 2
 
 
-def show(only: str, seeds: int, baselines: bool) -> int:
+class Showing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be shown: `only` one scenario by its name, seeds 1 to `seeds`, with the `baselines` or not."""
+
+    only: str = ""
+    seeds: int = 5
+    baselines: bool = False
+    jobs: int = 1
+    full: bool = False
+    out: tuple[Path, ...] = ()  # JSON or Markdown, by the ending
+
+    @property
+    def limiters(self) -> list[str]:
+        """Whose limits are tried."""
+        return list(BASELINES) if self.baselines else [OWN]
+
+
+def show(wanted: Showing) -> int:
     """0 when every line of every scenario holds with the proxy's own permits."""
-    chosen = [each for each in SCENARIOS if only in ("", each.name)]
-    if not chosen:
-        print(f"no scenario '{only}'; there are: {', '.join(each.name for each in SCENARIOS)}")
-        return 2
-    failed = []
-    for scenario in chosen:
-        names = list(BASELINES) if baselines else [OWN]
-        held = {name: _show(scenario, name, seeds) for name in names}
-        if not held[OWN]:
-            failed.append(scenario.name)
-    print(f"{len(chosen) - len(failed)} of {len(chosen)} scenarios pass", end="")
-    print(f"; not: {', '.join(failed)}" if failed else "")
-    return bool(failed)
+    names = [each.name for each in SCENARIOS if wanted.only in ("", each.name)]
+    if not names:
+        print(f"no scenario '{wanted.only}'; there are: {', '.join(each.name for each in SCENARIOS)}")
+        return UNKNOWN
+    report = report_of(wanted, names)
+    print(markdown(report))
+    for path in wanted.out:
+        text = markdown(report) if path.suffix == ".md" else _json(report)
+        path.write_text(text + "\n")
+    return FAILED if report.failed else PASSED
 
 
-def _show(scenario: Scenario, name: str, seeds: int) -> bool:
-    permits_of = BASELINES[name]
-    runs, lines = [], []
-    for seed in range(1, seeds + 1):
-        run = Run(scenario.plan, seed, permits_of)
-        beside = None if scenario.beside is None else Run(scenario.beside, seed, permits_of)
-        runs.append(run)
-        lines.append(scenario.judge(run, beside))
-    violated = sorted({each.rule for run in runs for each in run.violations})
-    holds = not violated and all(line.holds for each in lines for line in each)
-    print(f"{scenario.name} ({name}, {seeds} seeds): {'passes' if holds else 'FAILS'}")
-    for same in zip(*lines, strict=True):
-        print(f"    {_told(same)}")
-    for class_name in sorted({each for run in runs for each in run.tally.classes}):
-        print(f"    {_figures(class_name, runs)}")
-    if violated:
-        print(f"    breaks {', '.join(violated)}")
-    print(f"    digest of seed 1: {runs[0].world.history.digest()}", flush=True)
-    return holds
+def report_of(wanted: Showing, names: Sequence[str]) -> Report:
+    """Run all of it."""
+    seeds = list(range(1, wanted.seeds + 1))
+    turns = [
+        Turn(scenario=name, limiter=limiter, seed=seed, full=wanted.full)
+        for name in names
+        for limiter in wanted.limiters
+        for seed in seeds
+    ]
+    played: dict[tuple[str, str], list[Played]] = {}
+    with _players(wanted.jobs) as players:
+        for number, each in enumerate(players(turns), 1):
+            played.setdefault((each.turn.scenario, each.turn.limiter), []).append(each)
+            _tell(number, len(turns), each)
+    scenarios = [
+        ScenarioReport(
+            name=name,
+            about=named(name).about,
+            limiters=[limiter_report(played[name, limiter]) for limiter in wanted.limiters],
+        )
+        for name in names
+    ]
+    return Report(seeds=seeds, full=wanted.full, scenarios=scenarios)
 
 
-def _told(lines: tuple[Line, ...]) -> str:
-    """One line over all seeds."""
-    values = [line.value for line in lines]
-    mark = "ok  " if all(line.holds for line in lines) else "FAIL"
-    return f"{mark} {lines[0].what}: {_spread(values)}"
+@contextmanager
+def _players(jobs: int) -> Iterator[Callable[[list[Turn]], Iterable[Played]]]:
+    """In this process, or in so many others; the results come in the order of the turns."""
+    if jobs == 1:
+        yield lambda turns: map(play, turns)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield lambda turns: pool.map(play, turns)
 
 
-def _figures(class_name: str, runs: list[Run]) -> str:
-    """Goodput and latency of a class."""
-    good = [run.goodput(class_name) for run in runs]
-    p99_ms = [1000 * run.of(class_name).latency_s(0.99) for run in runs]
-    orders = statistics.mean(run.of(class_name).orders for run in runs)
-    return f"     {class_name}: {orders:.0f} orders, good {_spread(good)}, p99 {_spread(p99_ms)} ms"
+def _tell(number: int, count: int, each: Played) -> None:
+    turn, failed = each.turn, [line.what for line in each.lines if not line.holds]
+    held = "passes" if not (failed or each.broken) else f"misses {', '.join(failed + each.broken)}"
+    print(
+        f"{number} of {count}: {turn.scenario} ({turn.limiter}, seed {turn.seed}): {each.requests:,} requests in "
+        f"{each.took_s:.1f} s, {held}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
-def _spread(values: list[float]) -> str:
-    """Mean and the seeds' extremes."""
-    if min(values) == max(values):
-        return f"{values[0]:.4g}"
-    return f"{statistics.mean(values):.4g} ({min(values):.4g} to {max(values):.4g})"
+def _json(report: Report) -> str:
+    return msgspec.json.format(msgspec.json.encode(report)).decode()

@@ -77,6 +77,7 @@ class World:
             loop.rested = watch.rested[0] if len(watch.rested) == 1 else lambda: tell(watch.rested)
         for checker in watch.checkers:
             checker.opened(self)
+        self.queue.fill()
 
     def _build(self, permits_of: PermitsOf) -> None:
         """The proxy, as its composition root does."""

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 class Seen:
     """A gate's line as it was seen last: who stood where, under which name, and how many of each rank."""
 
-    __slots__ = ("application", "changes", "gate", "line", "names", "ranks", "waiters")
+    __slots__ = ("application", "changes", "free", "gate", "line", "names", "ranks", "waiters")
 
     def __init__(self, application: str, gate: Gate) -> None:
         self.application = application
         self.gate = gate
         self.line: Line = gate.line
         self.changes = 0
+        self.free = False  # at the last rest that was told
         self.waiters: list[Waiter] = []
         self.names: dict[Waiter, str] = {}
         self.ranks: dict[int, int] = {}
@@ -94,8 +95,10 @@ class Probe(Checker):
             self._look(seen)
         now = self._loop.now_s
         free = seen.gate.closed(now) is None
-        for each in self._observers:
-            each.on_rest(seen.application, free, now)
+        if free or seen.free:
+            for each in self._observers:
+                each.on_rest(seen.application, free, now)
+        seen.free = free
 
     def _learn(self, snapshot: "Snapshot") -> None:
         """Another table is in service; what is seen of a gate that comes back goes on."""

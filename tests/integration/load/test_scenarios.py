@@ -7,7 +7,16 @@ import pytest
 
 from sim.load.arrivals import Constant
 from sim.load.scenarios.__main__ import main
-from sim.load.scenarios.catalog import CPU, CPU_SLOTS, GPU, ONE_POOL, ONE_POOL_OTHERWISE, SERVICE_S, TWO_POOLS, mix
+from sim.load.scenarios.catalog import (
+    CPU,
+    CPU_SLOTS,
+    GPU,
+    ONE_POOL,
+    ONE_POOL_OTHERWISE,
+    SERVICE_S,
+    TWO_POOLS,
+    mix,
+)
 from sim.load.scenarios.measures import measures_of
 from sim.load.scenarios.scenario import Fault, PassLine, Reloads, Scenario, Watched
 from sim.load.scenarios.stage import Stage

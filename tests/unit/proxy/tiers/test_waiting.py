@@ -157,6 +157,26 @@ def test_a_permit_that_comes_too_late_goes_to_the_next_waiter() -> None:
     assert patient.chain._call is not None
 
 
+@pytest.mark.parametrize(("rank_behind", "called"), [(0, "patient"), (1, "hasty")])
+def test_of_two_alike_the_one_is_called_that_will_surely_be_served_in_time(
+    rank_behind: int, called: str
+) -> None:
+    """Half of the calls take 50 ms, one in ten 200: 100 ms left are a good chance, and of a worse one's no use.
+
+    Under overload whoever is next is nearly out of time: half of the permits would be spent in vain. But nobody
+    who is less critical goes before it for that.
+    """
+    ways = Ways(row("a", timeout_s=1.0), concurrency=1)
+    ways.ask()
+    hasty, patient = ways.ask(0, 0.1), ways.ask(rank_behind, 5.0)
+    for number in range(40):
+        ways.gates["a"].service.learn(0.2 if number % 10 == 0 else 0.05, ways.clock.time_s)
+    ways.cluster.calls[0].end(OK)
+    assert (patient.chain._call is not None) is (called == "patient")
+    assert (hasty.chain._call is not None) is (called == "hasty")
+    assert hasty.ended == ([None] if called == "patient" else [])
+
+
 def test_a_caller_that_leaves_leaves_every_line() -> None:
     """No permit is given to nobody."""
     ways = Ways(row("a"), row("b", tier=1), concurrency=1)

@@ -8,12 +8,13 @@ from sim.world.baselines import BASELINES, no_permits
 from sim.world.plan import WorldPlan
 from sim.world.scenario import Run, at_least, at_most
 from sim.world.scenarios import SCENARIOS
-from sim.world.showing import show
+from sim.world.showing import Showing, show
 
 
 def brief(plan: WorldPlan, until_s: float) -> WorldPlan:
     """The same without what begins later."""
     streams = []
+    queue = msgspec.structs.replace(plan.queue, waiting=min(plan.queue.waiting, 100))
     for stream in plan.streams:
         phases = [
             msgspec.structs.replace(each, until_s=min(each.until_s, until_s))
@@ -21,7 +22,7 @@ def brief(plan: WorldPlan, until_s: float) -> WorldPlan:
             if each.from_s < until_s
         ]
         streams.append(msgspec.structs.replace(stream, phases=tuple(phases)))
-    return msgspec.structs.replace(plan, streams=tuple(streams))
+    return msgspec.structs.replace(plan, streams=tuple(streams), queue=queue)
 
 
 def test_every_scenario_has_a_name_of_its_own() -> None:
@@ -58,12 +59,12 @@ def test_without_control_an_overload_collapses() -> None:
 
 
 def test_a_scenario_is_shown_with_its_lines_and_classes(capsys: pytest.CaptureFixture[str]) -> None:
-    """By name, over seeds, beside the baselines."""
-    show("gray", 2, baselines=False)
+    """By name, over seeds."""
+    show(Showing(only="gray", seeds=2))
     told = capsys.readouterr().out
-    assert "gray (penstock, 2 seeds)" in told
-    assert "A in deadline at least 0.99" in told
-    assert "A: " in told
+    assert "## gray: passes" in told
+    assert "| A in deadline at least 0.99" in told
+    assert "\n| A     | penstock" in told
     assert "of 1 scenarios pass" in told
 
 

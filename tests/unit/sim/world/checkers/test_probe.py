@@ -94,7 +94,7 @@ class Told(Line):
 
 @pytest.mark.parametrize("looks_every", [1, 3])
 def test_what_is_told_of_a_line_is_who_stands_in_it(looks_every: int) -> None:
-    """Also where several came and left between two looks; one alone is found without reading the whole line."""
+    """Also where several came and left between two looks; one alone is found without reading all of it."""
     rng, told = random.Random(1), Told()
     bench = Bench(told)
     standing: list[Place] = []
