@@ -99,10 +99,10 @@ class Waiting:
         return True
 
     def _needed_s(self, gate: Gate, now: float) -> float:
-        """The time that it must have left now: the median, and the 95th percentile where its like wait behind it.
+        """The time that it must have left now: the median; the 95th percentile if its like wait behind it.
 
-        Under overload whoever is next is nearly out of time. By the median half of them would then be called in
-        vain, while another one of their class could have been served.
+        Under overload whoever is next is nearly out of time. By the median half of them would then be called
+        in vain, while another one of their class could have been served.
         """
         line, service = gate.line, gate.service
         if line.waiting > 1 and line.at(1).rank == self._rank:

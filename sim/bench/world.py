@@ -1,9 +1,9 @@
 """What a simulated request costs: `python -m sim.bench.world`. Simulated requests a second of processor time.
 
-Two worlds of two pools of 64 slots and 20 ms (lognormal): `steady`, 3,000 requests a second of two classes; and
-`double-11`, a day in small: a quiet evening, midnight at twice what both pools can serve, a busy morning. Each
-is watched by nobody but the history, and by all checkers. The best of rounds in turn, as other work only ever
-adds; and how long a whole day would take at that speed. For the compiled proxy:
+Two worlds of two pools of 64 slots and 20 ms (lognormal): `steady`, 3,000 requests a second of two classes;
+and `double-11`, a day in small: a quiet evening, midnight at twice what both pools can serve, a busy morning.
+Each is watched by nobody but the history, and by all checkers. The best of rounds in turn, as other work only
+ever adds; and how long a whole day would take at that speed. For the compiled proxy:
 `PYTHONPATH=build/compiled:. python -P -m sim.bench.world`.
 """
 

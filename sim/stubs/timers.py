@@ -1,4 +1,4 @@
-"""Pauses that end when they should. The loop's own timers round to a millisecond: of 20 ms that is a twentieth.
+"""Pauses that end when they should: the loop's own timers round to a millisecond, a twentieth of 20 ms.
 
 Resolution: that of `sim/load/alarm.py`, and of the loop's turn. One alarm for all pauses of a loop.
 """

@@ -1,4 +1,7 @@
-"""Other ways to admit, to compare with: none at all, a plain semaphore, a window limiter."""
+"""Other ways to admit, to compare with: none at all, a plain semaphore, a window limiter.
+
+They hold permits of the proxy's own kind and do not inherit from them: those may be compiled.
+"""
 
 from proxy.qos.permits import Permits, PermitsOf, Shortage, own_permits
 from proxy.routing.table import Application
@@ -6,17 +9,54 @@ from proxy.routing.table import Application
 WINDOW_S = 1.0
 
 
-class WindowPermits(Permits):
-    """Counts the calls of each whole second; around an edge twice the rate passes."""
+class Semaphore:
+    """`Permitting`: the concurrency, and no rate."""
 
-    def __init__(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
-        super().__init__(concurrency=concurrency, rate=None, burst=burst)
+    def __init__(self, concurrency: int | None) -> None:
+        self._slots = Permits(concurrency=concurrency, rate=None, burst=None)
+
+    @property
+    def concurrency(self) -> int | None:
+        return self._slots.concurrency
+
+    @property
+    def in_flight(self) -> int:
+        return self._slots.in_flight
+
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        self._slots.limit(concurrency=concurrency, rate=None, burst=None, now=now)
+
+    def shortage(self, now: float) -> Shortage | None:
+        return self._slots.shortage(now)
+
+    def take(self, now: float) -> Shortage | None:
+        return self._slots.take(now)
+
+    def give_back(self) -> None:
+        self._slots.give_back()
+
+
+class Unlimited(Semaphore):
+    """Everything goes through, whatever a table says."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
+        """None there is."""
+
+
+class WindowPermits(Semaphore):
+    """Counts the calls of each whole second beside the concurrency; around an edge twice the rate passes."""
+
+    def __init__(self, *, concurrency: int | None, rate: float | None) -> None:
+        super().__init__(concurrency)
         self.quota = rate
         self._window = 0
         self._passed = 0
 
     def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
-        super().limit(concurrency=concurrency, rate=None, burst=burst, now=now)
+        super().limit(concurrency=concurrency, rate=None, burst=None, now=now)
         self.quota = rate
 
     def shortage(self, now: float) -> Shortage | None:
@@ -27,37 +67,28 @@ class WindowPermits(Permits):
         return short
 
     def take(self, now: float) -> Shortage | None:
-        short = super().take(now)
+        short = self.shortage(now)
         if short is None:
+            short = super().take(now)
             window = int(now / WINDOW_S)
             self._passed = self._passed + 1 if window == self._window else 1
             self._window = window
         return short
 
 
-def no_permits(application: Application) -> Permits:
-    """No control: everything goes through."""
-    return _Unlimited(concurrency=None, rate=None, burst=None)
+def no_permits(application: Application) -> Unlimited:
+    """No control."""
+    return Unlimited()
 
 
-def semaphore_permits(application: Application) -> Permits:
-    """A plain semaphore: the concurrency, and no rate."""
-    return _Semaphore(concurrency=application.concurrency, rate=None, burst=None)
+def semaphore_permits(application: Application) -> Semaphore:
+    """A plain semaphore."""
+    return Semaphore(application.concurrency)
 
 
-def window_permits(application: Application) -> Permits:
-    """A window limiter beside the concurrency."""
-    return WindowPermits(concurrency=application.concurrency, rate=application.rate, burst=application.burst)
-
-
-class _Unlimited(Permits):
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
-        super().limit(concurrency=None, rate=None, burst=None, now=now)
-
-
-class _Semaphore(Permits):
-    def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
-        super().limit(concurrency=concurrency, rate=None, burst=None, now=now)
+def window_permits(application: Application) -> WindowPermits:
+    """A window limiter."""
+    return WindowPermits(concurrency=application.concurrency, rate=application.rate)
 
 
 BASELINES: dict[str, PermitsOf] = {

@@ -109,6 +109,16 @@ class Caller:
         self._began_s = loop.now_s
         for phase in stream.phases:
             loop.at(self._began_s + phase.from_s, self._begin, phase)
+        self._await(0)
+
+    def _await(self, number: int) -> None:
+        """The due moment of that number."""
+        if number < len(self.stream.due_s):
+            self.loop.at(self._began_s + self.stream.due_s[number], self._due, number)
+
+    def _due(self, number: int) -> None:
+        self._await(number + 1)
+        self._order()
 
     def _begin(self, phase: Phase) -> None:
         if phase.spacing is Spacing.BURST:

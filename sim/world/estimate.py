@@ -8,42 +8,11 @@ from typing import Self
 import msgspec
 
 T_975 = (
-    *(
-        12.706,
-        4.303,
-        3.182,
-        2.776,
-        2.571,
-        2.447,
-        2.365,
-        2.306,
-        2.262,
-        2.228,
-        2.201,
-        2.179,
-        2.160,
-        2.145,
-        2.131,
-    ),
-    *(
-        2.120,
-        2.110,
-        2.101,
-        2.093,
-        2.086,
-        2.080,
-        2.074,
-        2.069,
-        2.064,
-        2.060,
-        2.056,
-        2.052,
-        2.048,
-        2.045,
-        2.042,
-    ),
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
 )
-"""Student's t for 1 to 30 degrees of freedom, 97.5%: NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2."""
+"""Student's t, 97.5%, for 1 to 30 degrees of freedom: NIST/SEMATECH e-Handbook, 1.3.6.7.2."""
 
 T_MANY = 1.96
 """For more: the normal distribution's."""
@@ -53,7 +22,7 @@ WHOLE = 100.0
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """`half_width`: the interval is the mean plus and minus it; None where one value says nothing about it."""
+    """`half_width`: the interval is the mean plus and minus it; None where there is one value alone."""
 
     mean: float
     half_width: float | None

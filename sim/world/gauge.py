@@ -91,15 +91,15 @@ class Gauge(Checker):
     def converged_s(self, from_s: float, until_s: float, least_per_s: float, window_s: float) -> float:
         """How long after `from_s` goodput is reached for good.
 
-        The first moment from which on every window, wherever it begins, brings at least so many answers a second;
-        all of the time where the last windows do not.
+        The first moment from which on every window, wherever it begins, brings at least so many answers a
+        second; all of the time where the last windows do not.
         """
         least = least_per_s * window_s
         served = _sums(_between(self.served_at, from_s, until_s), window_s)
         return _settled_s([count >= least for count in served])
 
     def recovered_s(self, from_s: float, until_s: float, least_share: float, window_s: float) -> float:
-        """How long after `from_s` the share of the arrivals that are served in time is for good what is wanted."""
+        """How long after `from_s` such a share of each window's arrivals is served in time, for good."""
         arrived = _sums(_between(self.arrived_at, from_s, until_s), window_s)
         good = _sums(_between(self.good_at, from_s, until_s), window_s)
         return _settled_s([mine >= least_share * all_ for mine, all_ in zip(good, arrived, strict=True)])

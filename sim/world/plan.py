@@ -81,7 +81,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
     caller: str
     labels: tuple[str, ...]
-    phases: tuple[Phase, ...]
+    phases: tuple[Phase, ...] = ()
+    due_s: tuple[float, ...] = ()  # moments, ascending: the schedule of a live run
     fallback: Fallback = Fallback.NONE
     deadline_s: float | None = None
     patience_s: float | None = None  # then it leaves

@@ -12,7 +12,7 @@ QUANTILES = {"p50_ms": 0.5, "p99_ms": 0.99}
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be run: a scenario by name, under whose limits, with which seed; `full`: at its whole size."""
+    """What is to be run: a scenario by its name, under whose limits, with which seed, at full size or not."""
 
     scenario: str
     limiter: str

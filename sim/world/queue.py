@@ -38,7 +38,7 @@ class WorldQueue(QueueFront):
         )
 
     def fill(self) -> None:
-        """Yesterday's tickets are there. They are all alike and share their request, which is most of a ticket."""
+        """Yesterday's tickets are there; all alike, they share their request, which is most of a ticket."""
         labels = self._plan.waiting_labels
         envelope = Envelope(
             request_id="yesterday",

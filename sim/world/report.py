@@ -1,4 +1,4 @@
-"""The report of the scenarios: every pass line and figure over all seeds, the baselines' beside the proxy's own."""
+"""The report of the scenarios: every pass line and figure over all seeds, the baselines' beside our own."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class LineReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The orders of a class: the share served in time, latencies of the served, and how many ended how (mean)."""
+    """The orders of a class; latencies are of the served ones, `verdicts` the mean numbers that ended so."""
 
     orders: Estimate
     goodput: Estimate

@@ -58,7 +58,7 @@ class Run:
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """`beside` is a second plan that the first is compared with, where a line compares; `full` the plan at full size."""
+    """`beside` is a second plan, where a line compares the first with it; `full` the plan at full size."""
 
     name: str
     about: str

@@ -1,4 +1,4 @@
-"""Runs the scenarios in one process or several, tells on stderr how far it is, and makes the report of them all."""
+"""Runs the scenarios in one process or several, tells how far it is, and makes the report of them all."""
 
 import multiprocessing
 import sys
@@ -19,7 +19,7 @@ PASSED, FAILED, UNKNOWN = 0, 1, 2
 
 
 class Showing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be shown: `only` one scenario by its name, seeds 1 to `seeds`, with the `baselines` or not."""
+    """What is to be shown: `only` one scenario by its name, or all; seeds from 1 on; `baselines` beside."""
 
     only: str = ""
     seeds: int = 5
@@ -87,8 +87,8 @@ def _tell(number: int, count: int, each: Played) -> None:
     turn, failed = each.turn, [line.what for line in each.lines if not line.holds]
     held = "passes" if not (failed or each.broken) else f"misses {', '.join(failed + each.broken)}"
     print(
-        f"{number} of {count}: {turn.scenario} ({turn.limiter}, seed {turn.seed}): {each.requests:,} requests in "
-        f"{each.took_s:.1f} s, {held}",
+        f"{number} of {count}: {turn.scenario} ({turn.limiter}, seed {turn.seed}): "
+        f"{each.requests:,} requests in {each.took_s:.1f} s, {held}",
         file=sys.stderr,
         flush=True,
     )

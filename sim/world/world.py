@@ -123,8 +123,9 @@ class World:
             )
             for number, stream in enumerate(self.plan.streams)
         ]
-        phases = [phase for stream in self.plan.streams for phase in stream.phases]
-        self.load_ends_s = self.began_s + max((each.until_s for each in phases), default=0.0)
+        ends_s = [phase.until_s for stream in self.plan.streams for phase in stream.phases]
+        ends_s += [moment_s for stream in self.plan.streams for moment_s in stream.due_s[-1:]]
+        self.load_ends_s = self.began_s + max(ends_s, default=0.0)
         for each in self.plan.reloads:
             self.loop.at(self.began_s + each.at_s, self._reload, each.table)
         for drain in self.plan.drains:

@@ -1,7 +1,7 @@
 """The live scenarios. Capacities, slots over service time, are small: the machine must not be the limit.
 
-Service times of 40 ms and more: what a hop over loopback and a turn of a loop cost, and vary by on a machine of two
-cores, must be small beside them.
+Service times of 40 ms and more: what a hop over loopback and a turn of a loop cost, and vary by on a machine
+of two cores, must be small beside them.
 """
 
 from sim.load.arrivals import Poisson, Step, Steps
@@ -26,8 +26,8 @@ STEP_CAPACITY = STEP_SLOTS / STEP_SERVICE_S
 
 STEADY_SERVICE_S, STEADY_SLOTS = 0.1, 64
 STEADY_CAPACITY = STEADY_SLOTS / STEADY_SERVICE_S
-"""Many slots: before a few there is a queue at 0.8 of their capacity whoever hands them out, and in it the least
-critical wait for the others, proxy or not. What the proxy adds is what is measured."""
+"""Many slots: before a few there is a queue at 0.8 of their capacity whoever hands them out, and in it the
+least critical wait for the others, proxy or not. What the proxy adds is what is measured."""
 
 HEAD = """\
 version: 1
@@ -81,6 +81,7 @@ STEADY = Scenario(
     classes=mix(5, 25, 70),
     capacity=STEADY_CAPACITY,
     compared=True,
+    simulated_load=0.8,
     lines=(
         PassLine(measure="shed", says="nothing shed", most=0),
         PassLine(measure="added_p99_ms", says="added p99, ms", most=5),
@@ -102,6 +103,7 @@ STEP = Scenario(
     classes=mix(5, 25, 70),
     capacity=STEP_CAPACITY,
     callers=STEP_SLOTS,
+    simulated_load=10.0,
     window_s=(4.0, 18.0),
     lines=(
         PassLine(measure="goodput_share", says="goodput over measured capacity in the step", least=0.95),
@@ -120,6 +122,7 @@ GRAY = Scenario(
     capacity=CAPACITY,
     faults=(Fault(at_s=GRAY_AT_S, pool="gpu", behaviour=Slots(slots=SLOTS, delay=5 * SERVICE_S)),),
     watched=Watched(application="1", since_s=GRAY_AT_S),
+    simulated_load=0.6,
     lines=(
         PassLine(measure="breaker_s", says="breaker rejects after, s", most=2),
         PassLine(measure="good_share.A", says="A in time", least=0.99),

@@ -1,10 +1,10 @@
 """From what was seen to the measures that pass lines name. Pure.
 
-`good_share.CLASS`, `shed_share.CLASS`, `failed`, `shed` (tickets and failures), `capacity` (as measured, where it
-was), `goodput_share` (of it, in the window), `added_p99_ms` (of all classes together, over the same load without
-the proxy: it serves the critical first, and so of one class less or more than it adds), `inflight_peak.POOL`,
-`calls.POOL` (all that it received, tickets' later tries too), `breaker_s` (from the fault to the first time
-that the breaker was seen to reject), `reloads.RESULT`.
+`good_share.CLASS`, `shed_share.CLASS`, `failed`, `shed` (tickets and failures), `capacity` (as measured,
+where it was), `goodput_share` (of it, in the window), `added_p99_ms` (of all classes together, over the same
+load without the proxy: it serves the critical first, and so of one class less or more than it adds),
+`inflight_peak.POOL`, `calls.POOL` (all that it received, tickets' later tries too), `breaker_s` (from the
+fault to the first time that the breaker was seen to reject), `reloads.RESULT`.
 """
 
 from collections.abc import Mapping

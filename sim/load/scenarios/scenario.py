@@ -55,8 +55,9 @@ class PassLine(msgspec.Struct, frozen=True, kw_only=True):
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """`model` is what is asked. `window_s`: goodput is counted from and to there, the whole run if None.
 
-    `callers`: before the run so many ask the first pool as fast as it answers, without the proxy; what they get is
-    the capacity then. As many as the table admits: who holds the limit cannot get more out of it.
+    `callers`: before the run so many ask the first pool as fast as it answers, without the proxy; what they
+    get is the capacity then. As many as the table admits: who holds the limit cannot get more out of it.
+    `simulated_load`: it is compared with its twin in virtual time, at that share of the capacity.
     """
 
     name: str
@@ -73,4 +74,5 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     compared: bool = False  # with the same load on the first pool, without the proxy
     window_s: tuple[float, float] | None = None
     callers: int | None = None
+    simulated_load: float | None = None
     model: str = "m"

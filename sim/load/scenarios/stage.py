@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 import signal
 import tempfile
 import time
@@ -12,17 +13,22 @@ from pathlib import Path
 
 from sim.calibrate.closedloop import ClosedLoop
 from sim.calibrate.question import REQUESTS_MAX, Question
+from sim.load.arrivals import AnyArrivals, Constant
 from sim.load.crew import run
 from sim.load.mix import encode_request
 from sim.load.plan import Plan
-from sim.load.result import Result
+from sim.load.result import Result, latency_of
 from sim.load.scenarios.measures import Seen
 from sim.load.scenarios.scenario import Fault, Pool, Reloads, Scenario, Watched
+from sim.load.scenarios.twin import Hops
 from sim.load.target import reached, read_target
 from sim.story.children import Child, port_of
+from sim.stubs.behaviours import Slots
+from sim.stubs.director import draw_s
 from sim.stubs.server import StubServer
 from sim.stubs.timers import AlarmTimers
 
+CALIBRATION = Constant(rate=25, seconds=6)
 WATCH_S = 0.05
 REJECTING = 2
 BAD_TABLE = "version: 1\nroutes: nonsense\n"
@@ -81,6 +87,22 @@ class Stage:
             reloads=reloads,
         )
 
+    async def calibrate(self) -> Hops:
+        """What a request costs beside its service time, without and with the proxy, at a low load."""
+        pool = self._scenario.pools[0]
+        assert isinstance(pool.behaviour, Slots), "a pool of known service time"
+        service_s = draw_s(pool.behaviour.delay, random.Random(0))
+        gc.collect()
+        gc.freeze()
+        with closing(AlarmTimers()) as timers:
+            self._timers = timers
+            async with self._stub(pool) as stub:
+                direct = await run(self._plan(stub.url, CALIBRATION))
+            async with self._set() as url:
+                proxied = await run(self._plan(url, CALIBRATION))
+        server_s, all_s = (_median_s(result) - service_s for result in (direct, proxied))
+        return Hops(server_s=max(0.0, server_s), edge_s=max(0.0, all_s - server_s))
+
     def _stub(self, pool: Pool) -> StubServer:
         return StubServer(pool.name, pool.behaviour, calls_kept=0, timers=self._timers)
 
@@ -97,11 +119,15 @@ class Stage:
         level = await ClosedLoop(question, callers, REQUESTS_MAX).run()
         return 1e3 * callers / level.mean_ms  # answers come in bunches: counting them would be coarse
 
-    def _plan(self, url: str) -> Plan:
+    def plan(self) -> Plan:
+        """What is sent when, wherever to."""
+        return self._plan("http://127.0.0.1:9")
+
+    def _plan(self, url: str, arrivals: AnyArrivals | None = None) -> Plan:
         scenario = self._scenario
         return Plan(
             target=read_target(f"{url}/v2/models/{scenario.model}/infer"),
-            arrivals=scenario.arrivals,
+            arrivals=arrivals or scenario.arrivals,
             classes=scenario.classes,
             seed=self._seed,
         )
@@ -190,6 +216,10 @@ class Stage:
             each.removeprefix(start).split('"} ') for each in page.splitlines() if each.startswith(start)
         )
         return {result: int(float(count)) for result, count in pairs}
+
+
+def _median_s(result: Result) -> float:
+    return latency_of([each.latency.hdr for each in result.classes.values()]).p50_ms / 1e3
 
 
 async def _until(at_s: float) -> None:

@@ -1,8 +1,9 @@
 """Tells the checkers of waiting lines what it sees of the gates' lines.
 
 Looks at each dispatch and at the end of each instant, and compares with what it saw before. Sheds it cannot
-tell from waits that ended: `on_shed` is told by hand-made events alone. Hot: an instant at which no line moved
-and nobody waits costs a comparison a gate, and a line of hundreds of which one came or left a binary search.
+tell from waits that ended: `on_shed` is told by hand-made events alone. Hot: an instant at which no line
+moved and nobody waits costs a comparison a gate, and a line of hundreds of which one came or left a binary
+search.
 """
 
 from collections.abc import Iterable
@@ -39,7 +40,7 @@ class Seen:
         return any(count and each < rank for each, count in self.ranks.items())
 
     def split(self) -> int:
-        """The place from which on the line is another one; right where one came or left, as all differ then."""
+        """The place from which on the line is another one: where one came or left, all behind it differ."""
         known, line = self.waiters, self.line
         low, high = 0, min(len(known), line.waiting)
         while low < high:

@@ -112,3 +112,23 @@ def test_a_scenario_whose_proxy_does_not_start_ends_with_its_words(
     said = capsys.readouterr().out
     assert "a table has no applications" in said
     assert "small could not be played" in said
+
+
+def test_a_live_run_is_shown_beside_the_same_in_virtual_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many of each class, and each figure with its error; who is not compared is left out."""
+    twin = msgspec.structs.replace(SMALL, simulated_load=0.1)
+    other = msgspec.structs.replace(SMALL, name="alone")
+    monkeypatch.setattr("sim.load.scenarios.__main__.SCENARIOS", (twin, other))
+    monkeypatch.setattr("sim.load.scenarios.stage.CALIBRATION", Constant(rate=20, seconds=0.5))
+    file = tmp_path / "told.json"
+    ended = main(["--beside-simulation", "--json", str(file)])
+    (told,) = msgspec.json.decode(file.read_bytes())
+    rows = told["rows"]
+    missed = any(row["within"] is False for row in rows)
+    assert ended == (98 if told["invalid"] else 99 if missed else 0)
+    assert [row["class_name"] for row in rows[::3]] == ["A", "B", "C", "all"]
+    assert next(row["simulated"] for row in rows[9:] if row["figure"] == "throughput") == 20.0
+    assert told["hops"]["server_s"] > 0
+    assert "hops, measured at low load" in capsys.readouterr().out

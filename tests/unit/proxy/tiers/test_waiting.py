@@ -161,10 +161,10 @@ def test_a_permit_that_comes_too_late_goes_to_the_next_waiter() -> None:
 def test_of_two_alike_the_one_is_called_that_will_surely_be_served_in_time(
     rank_behind: int, called: str
 ) -> None:
-    """Half of the calls take 50 ms, one in ten 200: 100 ms left are a good chance, and of a worse one's no use.
+    """Most calls take 50 ms, one in ten 200: 100 ms left are a good chance, 5 s a better one.
 
-    Under overload whoever is next is nearly out of time: half of the permits would be spent in vain. But nobody
-    who is less critical goes before it for that.
+    Under overload whoever is next is nearly out of time: half of the permits would be spent in vain. But
+    nobody who is less critical goes before it for that.
     """
     ways = Ways(row("a", timeout_s=1.0), concurrency=1)
     ways.ask()

@@ -36,7 +36,7 @@ def test_a_window_that_is_counted_twice_at_its_edge_is_seen() -> None:
     found = violations_of(
         world_plan(stream(phases=bursts), table=LIMITED),
         (Rate(),),
-        permits_of=lambda a: WindowPermits(concurrency=a.concurrency, rate=a.rate, burst=a.burst),
+        permits_of=lambda a: WindowPermits(concurrency=a.concurrency, rate=a.rate),
     )
     assert found[0].rule == "I1 rate"
 
