@@ -34,11 +34,8 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
         if each.broken:
             parts.append(f"{each.limiter} breaks {', '.join(each.broken)}")
     own = scenario.limiters[0]
-    return [
-        *parts,
-        f"{own.limiter}: {own.requests:,} requests in {own.took_s:.1f} s; seed 1 is {own.digests[0]}",
-        "",
-    ]
+    ran = f"{own.limiter}: {own.requests:,} requests in {own.took_s:.1f} s, {own.memory_mb:,.0f} MB at most"
+    return [*parts, f"{ran}; seed 1 is {own.digests[0]}", ""]
 
 
 def _lines(limiters: Sequence[LimiterReport]) -> list[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """One run of a scenario as values that a process can send to another: its lines, figures by class, digest."""
 
+import resource
 import time
 
 import msgspec
@@ -8,6 +9,7 @@ from sim.world.baselines import BASELINES
 from sim.world.scenario import Line, Run, Scenario
 from sim.world.scenarios import SCENARIOS
 
+KIB_PER_MIB = 1024
 QUANTILES = {"p50_ms": 0.5, "p99_ms": 0.99}
 
 
@@ -31,7 +33,10 @@ class ClassFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
-    """How a turn went. `broken`: the rules that were violated, checkers of all invariants being on."""
+    """How a turn went. `broken`: the rules that were violated, checkers of all invariants being on.
+
+    `memory_mb`: the most that its process has held so far.
+    """
 
     turn: Turn
     lines: list[Line]
@@ -40,6 +45,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     digest: str
     took_s: float
+    memory_mb: float
 
 
 def named(name: str) -> Scenario:
@@ -62,6 +68,7 @@ def play(turn: Turn) -> Played:
         requests=run.world.taken,
         digest=run.world.history.digest(),
         took_s=time.monotonic() - began_s,
+        memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB,
     )
 
 

@@ -38,6 +38,7 @@ class LimiterReport(msgspec.Struct, frozen=True, kw_only=True):
     broken: list[str]
     requests: int
     took_s: float  # of all seeds, each on one core
+    memory_mb: float  # the most that a process held
     digests: list[str]
 
 
@@ -87,6 +88,7 @@ def limiter_report(played: Sequence[Played]) -> LimiterReport:
         broken=broken,
         requests=sum(each.requests for each in played),
         took_s=sum(each.took_s for each in played),
+        memory_mb=max(each.memory_mb for each in played),
         digests=[each.digest for each in played],
     )
 

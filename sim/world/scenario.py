@@ -61,8 +61,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """`beside` is a second plan, where a line compares the first with it; `full` the plan at full size."""
 
     name: str
-    about: str
     plan: WorldPlan
     judge: Callable[[Run, Run | None], list[Line]]
+    about: str = ""
     beside: WorldPlan | None = None
     full: WorldPlan | None = None

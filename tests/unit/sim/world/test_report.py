@@ -40,6 +40,7 @@ def played(seed: int, good: float, *, limiter: str = "penstock", broken: tuple[s
         requests=10,
         digest="d",
         took_s=0.1,
+        memory_mb=10.0,
     )
 
 
