@@ -1,6 +1,8 @@
 """Callers of the world: open-loop, patient or not, naive or not."""
 
 from proxy.messages import Verdict
+from sim.world.history import History
+from sim.world.loop import STARTS_S
 from sim.world.plan import FaultKind, Phase, Spacing
 from sim.world.world import World
 from tests.stand_ins.world import FIRST, SECOND, fault, server, stream, world_plan
@@ -53,3 +55,12 @@ def test_an_answer_counts_as_good_within_the_deadline_alone() -> None:
     tally = world.tallies[0].classes["urgent"]
     assert tally.good == tally.orders == world.tallies[0].orders
     assert 0.01 < tally.latency_s(0.5) < 0.011
+
+
+def test_a_listed_schedule_is_kept_to_the_moment() -> None:
+    """What a live run sends, and when."""
+    due_s = (0.1, 0.25, 0.25, 0.9)
+    world = World(world_plan(stream(phases=(), due_s=due_s)), 1, history=History(whole=True))
+    assert not world.run()
+    lines = [line for line in world.history.last(10**6) if "arrives" in line]
+    assert [round(float(line.split()[0]) - STARTS_S, 6) for line in lines] == list(due_s)

@@ -101,3 +101,19 @@ def test_tickets_are_numbered() -> None:
 async def bench_close(bench: Bench) -> None:
     """Closing waits for nothing here."""
     await bench.queue.close()
+
+
+def test_tickets_of_yesterday_wait_when_a_world_begins_and_share_what_they_ask() -> None:
+    """A million of them must fit into memory; who watches knows them from the beginning."""
+    checker = Conservation()
+    bench = Bench((checker,), waiting=3, waiting_labels=("c",))
+    bench.queue.fill()
+    assert bench.queue.pending() == 3
+    assert len(checker.tickets()) == 3
+
+    async def live() -> list[Any]:
+        return list(await bench.queue.claim(3, 1.0))
+
+    claims = bench.run(live())
+    assert [claim.envelope.labels for claim in claims] == [("c",)] * 3
+    assert len({id(claim.envelope) for claim in claims}) == 1
