@@ -112,9 +112,11 @@ class Probe(Checker):
 
     def _look(self, seen: Seen) -> None:
         line, known = seen.line, seen.waiters
-        one = line.changes - seen.changes == 1
-        seen.changes = line.changes
-        if not one:
+        changes, seen.changes = line.changes - seen.changes, line.changes
+        if changes == 2 and line.waiting == len(known) > 1 and line.at(line.waiting - 1) is known[-2]:
+            self._left(seen, known.pop())  # a full line: the last one was sent away for one who came
+            changes = 1
+        if changes > 1:
             self._compare(seen)
         elif line.waiting > len(known):
             place = seen.split()
@@ -124,14 +126,15 @@ class Probe(Checker):
             self._left(seen, known.pop(seen.split()))
 
     def _compare(self, seen: Seen) -> None:
-        """More than one came or left."""
-        seen.waiters, before = seen.line.waiters, seen.waiters
-        standing = set(seen.waiters)
-        for waiter in before:
-            if waiter not in standing:
+        """More than one came or left: told in the order in which they stood, which no set remembers."""
+        before, seen.waiters = seen.waiters, seen.line.waiters
+        gone = seen.names.keys() - set(seen.waiters)
+        new = set(seen.waiters) - seen.names.keys()
+        for waiter in before if len(gone) > 1 else gone:
+            if waiter in gone:
                 self._left(seen, waiter)
-        for waiter in seen.waiters:
-            if waiter not in seen.names:
+        for waiter in seen.waiters if len(new) > 1 else new:
+            if waiter in new:
                 self._came(seen, waiter)
 
     def _came(self, seen: Seen, waiter: Waiter) -> None:

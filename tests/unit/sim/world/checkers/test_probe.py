@@ -108,6 +108,20 @@ def test_what_is_told_of_a_line_is_who_stands_in_it(looks_every: int) -> None:
             assert told.ranks() == sorted(place.rank for place in standing)
 
 
+def test_who_is_sent_away_from_a_full_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One leaves at the end and one comes somewhere before, or stands at the end itself: in one instant."""
+    monkeypatch.setattr("proxy.qos.line.WAITERS_MAX", 3)
+    for ranks, comes in (([1, 3, 3], 0), ([1, 3, 3], 2), ([3, 3, 3], 1), ([0, 1, 2], 1)):
+        told = Told()
+        bench = Bench(told)
+        for rank in ranks:
+            bench.wait(rank)
+        bench.probe.rested()
+        bench.wait(comes)
+        bench.probe.rested()
+        assert told.ranks() == sorted([*sorted(ranks)[:2], comes])
+
+
 def test_a_gate_that_comes_back_with_a_table_is_looked_at_from_where_it_was_left() -> None:
     """Its line may have moved meanwhile."""
     told = Told()
