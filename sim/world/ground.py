@@ -37,21 +37,22 @@ MIX = {"a": 0.05, "b": 0.25, "c": 0.70}
 
 
 def servers(
-    *gpu_faults: Fault, works_on: bool = False, times: int = 1, sigma: float = 0.0
+    *gpu_faults: Fault, works_on: bool = False, times: int = 1, sigma: float = 0.0, slack: float = 1.0
 ) -> tuple[ServerPlan, ...]:
     """Both pools; past its capacity a server slows down, as its memory thrashes.
 
-    `sigma` spreads the service times (lognormal); 0: they are constant.
+    `sigma` spreads the service times (lognormal); 0: they are constant. `slack`: a server slows down only beyond
+    so many times its share of what is declared: how evenly endpoints are chosen is then no matter.
     """
     shape = Shape.LOGNORMAL if sigma else Shape.CONSTANT
-    gpu = Service(base_s=0.04, knee=4 * times, slope=0.5 / times, shape=shape, sigma=sigma)
+    gpu = Service(base_s=0.04, knee=round(4 * times * slack), slope=0.5 / times, shape=shape, sigma=sigma)
     pools = [
         ServerPlan(
             url=url, application=GPU, service=gpu, slots=64 * times, faults=gpu_faults, works_on=works_on
         )
         for url in GPU_URLS
     ]
-    cpu = Service(base_s=0.1, knee=5 * times, slope=0.5 / times, shape=shape, sigma=sigma)
+    cpu = Service(base_s=0.1, knee=round(5 * times * slack), slope=0.5 / times, shape=shape, sigma=sigma)
     return (*pools, ServerPlan(url=CPU_URL, application=CPU, service=cpu, slots=64 * times))
 
 

@@ -182,7 +182,7 @@ SCENARIOS: tuple[Scenario, ...] = (
                 for_s(0.0, 2.0, 0.5 * LARGER * CAPACITY_PER_S), for_s(2.0, 5.0, 10 * LARGER * CAPACITY_PER_S)
             ),
             table=LARGE_TABLE,
-            servers=servers(times=LARGER, sigma=0.2),
+            servers=servers(times=LARGER, sigma=0.2, slack=1.5),
         ),
         judge=_converging,
     ),
