@@ -114,6 +114,7 @@ class Child:
             log=log,
             meters=self._meters,
             permits_of=self._permits,
+            budget=ledger.purse(),
             pressure=ledger,
             generation=begin.edition.generation,
             traces=begin.traces,

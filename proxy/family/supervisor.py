@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -35,9 +36,15 @@ from proxy.qos.permits import Permitting
 from proxy.renewal import Renewal
 from proxy.routing.problems import Problem, Problems
 from proxy.routing.table import Application
+from proxy.tiers.zombie import ZOMBIE_S_MAX
 
 GATHER_S = 1.0
 """How often children are asked for their counts, so that those of one that is killed are not lost."""
+
+DEPARTED_S = ZOMBIE_S_MAX
+"""When the permits of a process that ended with calls in flight come back. Its connections were closed with
+it, as those of a call that outlived its timeout are after this time: most servers stop then, and the others
+have had as long to end as a zombie has."""
 
 
 class Supervisor:
@@ -72,6 +79,7 @@ class Supervisor:
             log=log,
             meters=self.meters,
             permits_of=self._permits,
+            budget=self._ledger.purse(),
             pressure=self._ledger,
             traces=options.traces,
         )
@@ -223,9 +231,15 @@ class Supervisor:
             self._slots.release(self._ledger.held().union(*(keeper.held for keeper in alive)))
 
     def ended(self, column: int, counts: Counts | None) -> None:
-        self._ledger.clear(column, self._slots.used)
+        moved = self._ledger.bury(column, self._slots.used)
+        if moved:
+            asyncio.get_running_loop().call_later(DEPARTED_S, self._restore, moved)
         if counts is not None:
             self._departed.add(counts, ended=True)
+
+    def _restore(self, moved: Counter[int]) -> None:
+        self._ledger.restore(moved)
+        self.built()
 
     # -- admin.census.Census ------------------------------------------------------------------------
 
