@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from proxy.admin.census import bars
+from proxy.admin.census import sight
 from proxy.certificate import Certificate, context_of
 from proxy.clock import LiveClock
 from proxy.edge.handshakes import Handshakes
@@ -243,7 +243,8 @@ class Child:
             serial=serial,
             counts=self._counts(),
             breakers={name: state for name, state in breakers.items() if state},
-            bars=bars(gates, now),
+            limits={name: gate.ceiling.limit for name, gate in gates.items() if gate.ceiling is not None},
+            sight=sight(gates, now),
         )
 
     def _counts(self) -> Counts:
