@@ -41,8 +41,8 @@ def servers(
 ) -> tuple[ServerPlan, ...]:
     """Both pools; past its capacity a server slows down, as its memory thrashes.
 
-    `sigma` spreads the service times (lognormal); 0: they are constant. `slack`: a server slows down only beyond
-    so many times its share of what is declared: how evenly endpoints are chosen is then no matter.
+    `sigma` spreads the service times (lognormal); 0: they are constant. `slack`: a server slows down only
+    beyond so many times its share of what is declared: how evenly endpoints are chosen is then no matter.
     """
     shape = Shape.LOGNORMAL if sigma else Shape.CONSTANT
     gpu = Service(base_s=0.04, knee=round(4 * times * slack), slope=0.5 / times, shape=shape, sigma=sigma)

@@ -1,12 +1,12 @@
 """Tells the checkers of waiting lines what it sees of the gates' lines.
 
-Looks at each dispatch and at the end of each instant, and compares with what it saw before. Sheds it cannot
-tell from waits that ended: `on_shed` is told by hand-made events alone. Hot: an instant at which no line
-moved and nobody waits costs a comparison a gate, and a line of hundreds of which one came or left a binary
-search.
+Looks at each dispatch, at each shed and at the end of each instant, and compares with what it saw before. Of
+sheds it is told by the lines themselves. Hot: an instant at which no line moved and nobody waits costs a
+comparison a gate, and a line of hundreds of which one came or left a binary search.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.qos.gate import Gate
@@ -39,6 +39,10 @@ class Seen:
         """Whether anybody waits who goes before this rank."""
         return any(count and each < rank for each, count in self.ranks.items())
 
+    def less_critical(self, rank: int) -> bool:
+        """Whether anybody waits who goes after this rank."""
+        return any(count and each > rank for each, count in self.ranks.items())
+
     def split(self) -> int:
         """The place from which on the line is another one: where one came or left, all behind it differ."""
         known, line = self.waiters, self.line
@@ -63,16 +67,17 @@ class Probe(Checker):
         self._all: dict[Gate, Seen] = {}  # of all tables so far
         self._seen: dict[str, Seen] = {}  # of the one in service
         self._in_order: tuple[Seen, ...] = ()
-        self._snapshot: Snapshot | None = None
         self._count = 0
+        self.sheds = 0
 
     def opened(self, world: "World") -> None:
-        self._pipeline = world.pipeline
         self._loop = world.loop
+        self._learn(world.pipeline.snapshot)
+
+    def reloaded(self, before: "Snapshot", after: "Snapshot", accepted: bool) -> None:
+        self._learn(after)
 
     def called(self, flight: "Flight") -> None:
-        if self._pipeline.snapshot is not self._snapshot:
-            self._learn(self._pipeline.snapshot)
         seen = self._seen.get(flight.server.plan.application)
         if seen is None:
             return
@@ -84,8 +89,6 @@ class Probe(Checker):
                 each.on_dispatch(seen.application, rank, f"#{flight.trip.number}", self._loop.now_s)
 
     def rested(self) -> None:
-        if self._pipeline.snapshot is not self._snapshot:
-            self._learn(self._pipeline.snapshot)
         for seen in self._in_order:
             line = seen.line
             if line.waiting or line.changes != seen.changes:
@@ -102,21 +105,29 @@ class Probe(Checker):
         seen.free = free
 
     def _learn(self, snapshot: "Snapshot") -> None:
-        """Another table is in service; what is seen of a gate that comes back goes on."""
-        self._snapshot = snapshot
+        """A table is in service; what is seen of a gate that comes back goes on."""
         for application, gate in snapshot.gates.items():
             if gate not in self._all:
-                self._all[gate] = Seen(application, gate)
+                seen = self._all[gate] = Seen(application, gate)
+                gate.line.shed = partial(self._shed, seen)
         self._seen = {name: self._all[gate] for name, gate in snapshot.gates.items()}
         self._in_order = tuple(self._seen.values())
 
+    def _shed(self, seen: Seen, waiter: Waiter) -> None:
+        """It has left the line, or is not let in; those who stay stand there."""
+        self.sheds += 1
+        name = seen.names.get(waiter, "a newcomer")
+        if seen.line.changes != seen.changes:
+            self._look(seen)
+        if seen.less_critical(waiter.rank):  # else no rule is concerned
+            for each in self._observers:
+                each.on_shed(seen.application, waiter.rank, name, self._loop.now_s)
+
     def _look(self, seen: Seen) -> None:
         line, known = seen.line, seen.waiters
-        changes, seen.changes = line.changes - seen.changes, line.changes
-        if changes == 2 and line.waiting == len(known) > 1 and line.at(line.waiting - 1) is known[-2]:
-            self._left(seen, known.pop())  # a full line: the last one was sent away for one who came
-            changes = 1
-        if changes > 1:
+        one = line.changes - seen.changes == 1
+        seen.changes = line.changes
+        if not one:
             self._compare(seen)
         elif line.waiting > len(known):
             place = seen.split()

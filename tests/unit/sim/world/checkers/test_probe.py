@@ -4,12 +4,16 @@ import random
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from proxy.qos.line import Line as RealLine
 from proxy.qos.line import Place, Waiter
 from sim.world.checkers.line import CriticalFirst, Line, WorkConserving
 from sim.world.checkers.probe import Probe
+from sim.world.plan import ReloadPlan
+from sim.world.watch import Checker
+from tests.stand_ins.world import stream, table, violations_of, world_plan
 
 
 class StandInGate:
@@ -35,9 +39,12 @@ class Bench:
         self.loop = SimpleNamespace(now_s=1.0)
         self.probe = Probe((line,))
         snapshot = SimpleNamespace(gates={"1": self.gate})
-        self.pipeline = SimpleNamespace(snapshot=snapshot)
-        world: Any = SimpleNamespace(pipeline=self.pipeline, loop=self.loop)
+        world: Any = SimpleNamespace(pipeline=SimpleNamespace(snapshot=snapshot), loop=self.loop)
         self.probe.opened(world)
+
+    def reload(self, gates: dict[str, StandInGate]) -> None:
+        after: Any = SimpleNamespace(gates=gates)
+        self.probe.reloaded(after, after, accepted=True)
 
     def wait(self, rank: int) -> Place:
         place = self.waiting.join(
@@ -108,29 +115,86 @@ def test_what_is_told_of_a_line_is_who_stands_in_it(looks_every: int) -> None:
             assert told.ranks() == sorted(place.rank for place in standing)
 
 
-def test_who_is_sent_away_from_a_full_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One leaves at the end and one comes somewhere before, or stands at the end itself: in one instant."""
-    monkeypatch.setattr("proxy.qos.line.WAITERS_MAX", 3)
-    for ranks, comes in (([1, 3, 3], 0), ([1, 3, 3], 2), ([3, 3, 3], 1), ([0, 1, 2], 1)):
-        told = Told()
-        bench = Bench(told)
-        for rank in ranks:
-            bench.wait(rank)
-        bench.probe.rested()
-        bench.wait(comes)
-        bench.probe.rested()
-        assert told.ranks() == sorted([*sorted(ranks)[:2], comes])
-
-
 def test_a_gate_that_comes_back_with_a_table_is_looked_at_from_where_it_was_left() -> None:
     """Its line may have moved meanwhile."""
     told = Told()
     bench = Bench(told)
     bench.wait(1)
     bench.probe.rested()
-    bench.pipeline.snapshot = SimpleNamespace(gates={})
+    bench.reload({})
     bench.probe.called(bench.flight(0))
     bench.wait(0)
-    bench.pipeline.snapshot = SimpleNamespace(gates={"1": bench.gate})
+    bench.reload({"1": bench.gate})
     bench.probe.rested()
     assert told.ranks() == [0, 1]
+
+
+FULL = world_plan(
+    stream(rate=400.0, until_s=0.5, labels=("7",), deadline_s=0.3),
+    stream(rate=400.0, until_s=0.5, labels=("8",), deadline_s=0.3),
+    table=table("concurrency: 1", "concurrency: 1"),
+    waiters_max=3,
+    drained=False,
+)
+"""The urgent and the others want far more than there is, and lines of three."""
+
+
+def lines() -> list[Checker]:
+    """Who looks at lines."""
+    checkers = [CriticalFirst()]
+    return [*checkers, Probe(checkers)]
+
+
+def test_in_full_lines_the_least_critical_are_shed() -> None:
+    """And it happens: evictions and refusals alike."""
+    checkers = lines()
+    assert not violations_of(FULL, checkers)
+    probe = checkers[-1]
+    assert isinstance(probe, Probe)
+    assert probe.sheds > 20
+
+
+def test_a_line_that_sheds_its_most_critical_waiter_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production code broken on purpose: whoever comes takes the place of the first."""
+
+    def join(self: RealLine, waiter: Waiter) -> Place | None:
+        if self.waiting >= self.waiters_max:
+            first = self._places[0]
+            self.leave(first)
+            self.shed(first.waiter)
+            first.waiter.evict(self.application)
+        return sound(self, waiter)
+
+    sound = RealLine.join
+    monkeypatch.setattr(RealLine, "join", join)
+    found = violations_of(FULL, lines())
+    assert found[0].rule == CriticalFirst.rule
+    assert "is shed" in found[0].what
+
+
+def test_a_line_that_refuses_the_most_critical_newcomer_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First come, first served would be a fair line, and a wrong one."""
+
+    def join(self: RealLine, waiter: Waiter) -> Place | None:
+        if self.waiting >= self.waiters_max:
+            self.shed(waiter)
+            return None
+        return sound(self, waiter)
+
+    sound = RealLine.join
+    monkeypatch.setattr(RealLine, "join", join)
+    assert "a newcomer of rank 0 is shed" in violations_of(FULL, lines())[0].what
+
+
+def test_lines_of_applications_that_a_reload_brings_are_listened_to() -> None:
+    """A gate is new then, and so is its line."""
+    later = FULL.table
+    before = later.replace("1: {", "0: {").replace("application: 1", "application: 0")
+    plan = msgspec.structs.replace(
+        FULL, table=before, reloads=(ReloadPlan(at_s=0.0, table=later),), servers=FULL.servers
+    )
+    checkers = lines()
+    assert not violations_of(plan, checkers)
+    probe = checkers[-1]
+    assert isinstance(probe, Probe)
+    assert probe.sheds > 400, "the line that was there before sheds 301"
