@@ -34,3 +34,13 @@ async def test_a_pause_begun_by_one_that_ends_is_waited_for_too() -> None:
     timers.after(0.001, lambda: timers.after(0.001, ended.set) and None)
     await ended.wait()
     timers.close()
+
+
+async def test_a_pause_that_ends_before_all_others_does_not_wait_for_them() -> None:
+    """The one alarm is set anew."""
+    timers, ended = AlarmTimers(), asyncio.Event()
+    timers.after(600.0, lambda: None)
+    timers.after(0.001, ended.set)
+    async with asyncio.timeout(30):
+        await ended.wait()
+    timers.close()
