@@ -32,8 +32,10 @@ async def test_a_pause_begun_by_one_that_ends_is_waited_for_too() -> None:
     """As a stub's next request is."""
     timers, ended = AlarmTimers(), asyncio.Event()
     timers.after(0.001, lambda: timers.after(0.001, ended.set) and None)
-    await ended.wait()
+    async with asyncio.timeout(30):
+        await ended.wait()
     timers.close()
+    assert ended.is_set()
 
 
 async def test_a_pause_that_ends_before_all_others_does_not_wait_for_them() -> None:
@@ -44,3 +46,4 @@ async def test_a_pause_that_ends_before_all_others_does_not_wait_for_them() -> N
     async with asyncio.timeout(30):
         await ended.wait()
     timers.close()
+    assert ended.is_set()
