@@ -14,7 +14,12 @@ from proxy.errors import PenstockError
 from proxy.observe.tracing import CONSOLE, FILE, OFF, TraceOptions
 from proxy.options import PROCESSES_MAX
 
-_ELSEWHERE = {"calibrate": ("sim.calibrate.cli", "load"), "worker": ("workers.command", "workers")}
+_ELSEWHERE = {
+    "calibrate": ("sim.calibrate.cli", "load"),
+    "replay": ("sim.replay.cli", "load"),
+    "report": ("sim.replay.cli", "load"),
+    "worker": ("workers.command", "workers"),
+}
 """Commands of other packages: their modules, and the extra that brings what they need."""
 
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from proxy.errors import PenstockError
 from sim.load.arrivals import AnyArrivals, Burst, Constant, Poisson, Step, Steps
-from sim.load.crew import run_plan
+from sim.load.crew import Told, run_plan
 from sim.load.limits import LoadLimits
 from sim.load.mix import RequestClass
 from sim.load.plan import Plan
@@ -76,8 +76,10 @@ def _run(plan: Plan, console: Console) -> Result:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("load", total=None, told="starting")
 
-        def say(turned_to: int, ended: int) -> None:
-            progress.update(task, told=f"{turned_to:,} due, {turned_to - ended:,} without an end")
+        def say(told: Told) -> None:
+            progress.update(
+                task, told=f"{told.turned_to:,} due, {told.turned_to - told.ended:,} without an end"
+            )
 
         return run_plan(plan, say)
 

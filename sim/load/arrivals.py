@@ -62,13 +62,22 @@ class Burst(Arrivals, frozen=True, kw_only=True):
     every_s: float | None = None  # None: once
 
 
-AnyArrivals = Constant | Poisson | Steps | Burst
+class Stored(Arrivals, frozen=True, kw_only=True):
+    """Drawn before, with the class and the bytes of each request, and put into a folder (`stored.py`)."""
+
+    folder: str
+    seconds: float
+
+
+AnyArrivals = Constant | Poisson | Steps | Burst | Stored
 
 
 def is_sane(arrivals: AnyArrivals) -> bool:
     """Whether rates and times are numbers that a schedule can be made of."""
     if isinstance(arrivals, Steps):
         return all(0 <= step.rate < math.inf and 0 <= step.seconds < math.inf for step in arrivals.steps)
+    if isinstance(arrivals, Stored):
+        return 0 <= arrivals.seconds < math.inf
     if not (0 <= arrivals.rate < math.inf and 0 <= arrivals.seconds < math.inf):
         return False
     if not isinstance(arrivals, Burst):
@@ -97,6 +106,8 @@ def offsets_s(arrivals: AnyArrivals, seed: int, requests_max: int) -> "array[flo
 
 def _times(arrivals: AnyArrivals, rng: random.Random) -> Iterator[float]:
     match arrivals:
+        case Stored():
+            raise PlanRefused("a stored schedule is read, not drawn")
         case Constant():
             yield from _constant(0.0, arrivals.rate, arrivals.seconds)
         case Poisson(exact=True):

@@ -1,10 +1,12 @@
 """The processes of one run: started, told the common start, listened to, and ended whatever happens."""
 
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,8 +25,17 @@ READY_S_MAX = 60.0
 SUM_UP_S_MAX = 120.0
 LINE_BYTES_MAX = 64 * 1024 * 1024
 
-Say = Callable[[int, int], None]
-"""Told how many requests were turned to, and how many ended, of all processes."""
+
+class Told(NamedTuple):
+    """How many requests were turned to, ended, and ended neither with a 200 nor with a 202."""
+
+    turned_to: int = 0
+    ended: int = 0
+    failed: int = 0
+
+
+Say = Callable[[Told], None]
+"""Told of all processes together, twice a second."""
 
 
 def run_plan(plan: Plan, say: Say | None = None) -> Result:
@@ -32,8 +43,16 @@ def run_plan(plan: Plan, say: Say | None = None) -> Result:
     return asyncio.run(run(plan, say))
 
 
-async def run(plan: Plan, say: Say | None = None, began: Callable[[float], None] | None = None) -> Result:
-    """The same inside a running loop. `began` is told the start, of `time.monotonic`, shortly before it."""
+async def run(
+    plan: Plan,
+    say: Say | None = None,
+    began: Callable[[float], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> Result:
+    """The same inside a running loop. `began` is told the start, of `time.monotonic`, shortly before it.
+
+    `stop`, set while it runs, ends it: the result is that of the time until then.
+    """
     checked(plan)
     if plan.limits.connections_max // plan.processes + SPARE > files_max():
         raise PlanRefused(
@@ -52,15 +71,27 @@ async def run(plan: Plan, say: Say | None = None, began: Callable[[float], None]
 
         def tell() -> None:
             if say is not None:
-                say(sum(each.turned_to for each in members), sum(each.ended for each in members))
+                say(Told(*(sum(column) for column in zip(*(each.told for each in members), strict=True))))
 
-        async with asyncio.timeout(seconds_max):
-            parts = await asyncio.gather(*(member.run(began_s, tell) for member in members))
+        stopping = asyncio.create_task(_stop(stop, members)) if stop is not None else None
+        try:
+            async with asyncio.timeout(seconds_max):
+                parts = await asyncio.gather(*(member.run(began_s, tell) for member in members))
+        finally:
+            if stopping is not None:
+                stopping.cancel()
     except TimeoutError as error:
         raise GeneratorFailed("it did not come to its end in time") from error
     finally:
         await asyncio.gather(*(member.stop() for member in members))
-    return merged(plan, parts)
+    stopped = stop is not None and stop.is_set()
+    return merged(plan, parts, max(part.sent_last_s for part in parts) if stopped else None)
+
+
+async def _stop(stop: asyncio.Event, members: "list[Member]") -> None:
+    await stop.wait()
+    for member in members:
+        member.interrupt()
 
 
 class Member:
@@ -68,8 +99,7 @@ class Member:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.turned_to = 0
-        self.ended = 0
+        self.told = Told()
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, job: Job) -> None:
@@ -97,9 +127,15 @@ class Member:
             if kind == PART:
                 return msgspec.json.decode(rest, type=Part)
             if kind == AT:
-                self.turned_to, self.ended = (int(each) for each in rest.split())
+                self.told = Told(*(int(each) for each in rest.split()))
                 tell()
         raise GeneratorFailed(await self._said())
+
+    def interrupt(self) -> None:
+        """It sums up what it has seen so far."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
 
     async def stop(self) -> None:
         """It is gone afterwards."""

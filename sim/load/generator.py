@@ -12,23 +12,26 @@ from sim.load.ends import TIMED_OUT, UNANSWERED, UNCONNECTED, UNSENT
 from sim.load.limits import LoadLimits
 from sim.load.line import NONE, Line
 from sim.load.lines import Lines
-from sim.load.plan import Schedule
 from sim.load.record import Record
+from sim.load.schedule import Schedule
+from sim.load.stored import Requests
 
 TURN_MAX = 16
 """Requests written in one turn of the loop, so that answers are read and written bytes leave in between."""
+
+WELL = (200, 202)
 
 SWEEP_S = 0.1
 """How often it is looked for requests without an answer."""
 
 
 class Generator:
-    """One process's share of a run. `requests`: the bytes of each class; `seconds`: of the schedule."""
+    """One process's share of a run, `seconds` long. `requests`: of each class, sent in turn, as bytes."""
 
     def __init__(
         self,
         schedule: Schedule,
-        requests: list[bytes],
+        requests: Requests,
         address: tuple[str, int],
         seconds: float,
         limits: LoadLimits,
@@ -37,6 +40,7 @@ class Generator:
         self.record = Record(schedule)
         self.turned_to = 0  # requests
         self.ended = 0
+        self.failed = 0  # ended neither with a 200 nor with a 202
         self._requests = requests
         self._seconds = seconds
         self._limits = limits
@@ -47,6 +51,7 @@ class Generator:
         self._lines = Lines(self, address, limits.connections_max, self._free, self._refused)
         self._alarm = make_alarm(loop, self._tick)
         self._over = asyncio.Event()
+        self._stopped = False
         self._closed = False  # what lines tell from now on is no longer the server's doing
         self._sweeping: asyncio.TimerHandle
 
@@ -62,10 +67,20 @@ class Generator:
             self._give_up()
         finally:
             self._closed = True
-            self._alarm.close()
+            if not self._stopped:
+                self._alarm.close()
             self._sweeping.cancel()
             await self._lines.close()
+        if self._stopped:
+            self.record.cut(self.turned_to)
         return self.record
+
+    def stop(self) -> None:
+        """Send nothing more, and do not wait for what is on its way; what was not due yet is forgotten."""
+        self._stopped = True
+        self._alarm.close()
+        self._give_up()
+        self._over.set()
 
     # -- line.Desk ----------------------------------------------------------------------------------
 
@@ -87,6 +102,8 @@ class Generator:
 
     def _tick(self) -> None:
         """Send what is due."""
+        if self._stopped:
+            return
         record, began_s = self.record, self._began_s
         planned_s, lag_s = record.planned_s, record.lag_s
         idle = self._lines.idle
@@ -112,7 +129,8 @@ class Generator:
     def _send(self, line: Line, number: int, now_s: float) -> None:
         self.record.sent_s[number] = now_s
         self._inflight[number] = line
-        line.send(self._requests[self.record.kinds[number]], number)
+        variants = self._requests[self.record.kinds[number]]
+        line.send(variants[number % len(variants)], number)
 
     def _wait(self, number: int) -> None:
         self._waiting.append(number)
@@ -137,6 +155,7 @@ class Generator:
         record.ends[number] = end
         self._inflight.pop(number, None)
         self.ended += 1
+        self.failed += end not in WELL
         if self.ended >= len(record):
             self._over.set()
 

@@ -1,13 +1,13 @@
 """One run as data: where to, when, of which classes, within which limits; and the share of each process."""
 
-from array import array
-
 import msgspec
 
-from sim.load.arrivals import AnyArrivals, is_sane, offsets_s, seconds_of
+from sim.load.arrivals import AnyArrivals, Stored, is_sane, offsets_s, seconds_of
 from sim.load.errors import PlanRefused
 from sim.load.limits import PROCESSES_MAX, LoadLimits, Punctuality
 from sim.load.mix import RequestClass, drawn
+from sim.load.schedule import Schedule
+from sim.load.stored import read_share
 from sim.load.target import Target
 
 CLASSES_MAX = 64
@@ -29,13 +29,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def seconds(self) -> float:
         """How long the schedule is."""
         return seconds_of(self.arrivals)
-
-
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process sends: due times from the start in seconds, and the class of each request."""
-
-    due_s: "array[float]"
-    kinds: bytes
 
 
 def checked(plan: Plan) -> Plan:
@@ -62,6 +55,8 @@ def checked(plan: Plan) -> Plan:
 
 def schedule(plan: Plan, process: int = 0) -> Schedule:
     """The share of one process: every n-th request, from its own number on. Raises PlanRefused."""
+    if isinstance(plan.arrivals, Stored):
+        return read_share(plan.arrivals.folder, process, plan.processes)
     due_s = offsets_s(plan.arrivals, plan.seed, plan.limits.requests_max)
     kinds = drawn(plan.classes, len(due_s), plan.seed)
     return Schedule(due_s=due_s[process :: plan.processes], kinds=kinds[process :: plan.processes])

@@ -1,23 +1,27 @@
 """`python -m sim.load.process`: one process of a run, started by `crew.py` and spoken to over its pipes.
 
 In: a line with its job, a line with the start, in seconds of CLOCK_MONOTONIC, which all processes share.
-Out: `ready`; `at TURNED_TO ENDED` twice a second; `part JSON`.
+Out: `ready`; `at TURNED_TO ENDED FAILED` twice a second; `part JSON`. SIGTERM ends the run before its time.
 """
 
 import asyncio
 import gc
+import signal
 import sys
 import time
 
 import msgspec
 import uvloop
 
+from sim.load.arrivals import Stored
 from sim.load.files import allow_files
 from sim.load.generator import Generator
 from sim.load.mix import encode_request
 from sim.load.part import sum_up
-from sim.load.plan import Plan, Schedule, schedule
+from sim.load.plan import Plan, schedule
 from sim.load.record import Record
+from sim.load.schedule import Schedule
+from sim.load.stored import Requests, read_requests, write_record
 
 READY, AT, PART = "ready", "at", "part"
 TELL_S = 0.5
@@ -49,6 +53,8 @@ def main() -> None:
     record = uvloop.run(generate(job, share, began_s, tell=True))
     spent_s = time.process_time() - before_s
     gc.enable()
+    if isinstance(job.plan.arrivals, Stored):
+        write_record(job.plan.arrivals.folder, job.process, record)
     part = sum_up(record, job.plan.classes, job.plan.seconds, job.plan.warm_up_s)
     part = msgspec.structs.replace(part, processor_s=spent_s)
     print(PART, msgspec.json.encode(part).decode(), flush=True)
@@ -57,9 +63,11 @@ def main() -> None:
 async def generate(job: Job, share: Schedule, began_s: float, *, tell: bool = False) -> Record:
     """Send the share; `tell` prints how far it is."""
     limits = msgspec.structs.replace(job.plan.limits, connections_max=job.connections_max)
-    requests = [encode_request(job.plan.target, each) for each in job.plan.classes]
-    generator = Generator(share, requests, job.address, job.plan.seconds, limits)
-    telling = asyncio.create_task(_tell(generator)) if tell else None
+    generator = Generator(share, _requests(job.plan), job.address, job.plan.seconds, limits)
+    telling = None
+    if tell:
+        telling = asyncio.create_task(_tell(generator))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, generator.stop)
     try:
         return await generator.run(began_s)
     finally:
@@ -67,10 +75,16 @@ async def generate(job: Job, share: Schedule, began_s: float, *, tell: bool = Fa
             telling.cancel()
 
 
+def _requests(plan: Plan) -> Requests:
+    if isinstance(plan.arrivals, Stored):
+        return read_requests(plan.arrivals.folder)
+    return [[encode_request(plan.target, each)] for each in plan.classes]
+
+
 async def _tell(generator: Generator) -> None:
     while True:
         await asyncio.sleep(TELL_S)
-        print(AT, generator.turned_to, generator.ended, flush=True)
+        print(AT, generator.turned_to, generator.ended, generator.failed, flush=True)
 
 
 if __name__ == "__main__":

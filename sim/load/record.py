@@ -2,7 +2,7 @@
 
 from array import array
 
-from sim.load.plan import Schedule
+from sim.load.schedule import Schedule
 
 
 class Record:
@@ -22,3 +22,9 @@ class Record:
 
     def __len__(self) -> int:
         return len(self.planned_s)
+
+    def cut(self, count: int) -> None:
+        """Forget all but the first so many: the run was ended before the others were due."""
+        self.kinds = self.kinds[:count]
+        for name in ("planned_s", "lag_s", "sent_s", "ended_s", "ends"):
+            setattr(self, name, getattr(self, name)[:count])

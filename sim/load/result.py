@@ -83,14 +83,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return not self.invalid
 
 
-def merged(plan: Plan, parts: Sequence[Part]) -> Result:
-    """The result of all processes' parts."""
-    counted_s = max(plan.seconds - plan.warm_up_s, 1e-9)
+def merged(plan: Plan, parts: Sequence[Part], seconds: float | None = None) -> Result:
+    """The result of all processes' parts; `seconds` where the run ended before its schedule did."""
+    seconds = plan.seconds if seconds is None else seconds
+    counted_s = max(seconds - plan.warm_up_s, 1e-9)
     grouped = zip(*(part.classes for part in parts), strict=True)
     classes = {group[0].name: _class_result(group, counted_s) for group in grouped}
     generator = _generator(parts, counted_s, plan)
     return Result(
-        seconds=plan.seconds,
+        seconds=seconds,
         seed=plan.seed,
         classes=classes,
         throughput=sum(each.throughput for each in classes.values()),

@@ -1,0 +1,258 @@
+"""The report of one replay as a page: the verdict, why, the curves. One file, no network, no script."""
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from itertools import pairwise
+
+from sim.load.report import generator_line
+from sim.replay.charts import SERIES, Chart
+from sim.replay.figures import Course
+from sim.replay.outcome import ClassTold, Outcome
+from sim.replay.threshold import ALL
+
+FATES = ("good", "late", "deferred", "refused", "lost")
+TITLES = {
+    "MET": "every threshold was met",
+    "MISSED": "thresholds were missed",
+    "INVALID": "the run proves nothing",
+}
+
+
+def page(outcome: Outcome) -> str:
+    """The page's text."""
+    whole = outcome.classes[ALL]
+    charts = [_load(outcome), _fates(outcome), _latency(outcome), _losses(outcome), *_proxy(outcome)]
+    body = [
+        _head(outcome),
+        _tiles(outcome, whole),
+        _thresholds(outcome),
+        _classes(outcome),
+        *(f"<figure>{chart.svg(number)}</figure>" for number, chart in enumerate(charts)),
+        _faults(outcome),
+        _details(outcome),
+    ]
+    return document(f"{outcome.verdict}: {outcome.name}", "\n".join(body))
+
+
+def document(title: str, body: str) -> str:
+    """A whole page around it."""
+    style = files("sim.replay").joinpath("page.css").read_text(encoding="utf-8")
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">\n'
+        f"<style>\n{style}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], classes: Sequence[str] = ()) -> str:
+    """A table; `classes` of its rows. Cells are escaped."""
+    head = "".join(f"<th>{escape(each)}</th>" for each in header)
+    lines = []
+    for number, row in enumerate(rows):
+        kind = f' class="{classes[number]}"' if classes else ""
+        lines.append(f"<tr{kind}>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def times(course: Course) -> list[float]:
+    """Where its bins begin, s."""
+    return [number * course.bin_s for number in range(len(course.arrivals))]
+
+
+def rates(course: Course, counts: Sequence[int]) -> list[float]:
+    """Counts of bins as rates per second."""
+    return [count / course.bin_s for count in counts]
+
+
+def _head(outcome: Outcome) -> str:
+    why = [*outcome.invalid, *([outcome.aborted] if outcome.aborted else [])]
+    why += [f"{each.of}: {each.text} (was {each.shown})" for each in outcome.judged if not each.met]
+    reasons = "".join(f"<li>{escape(each)}</li>" for each in why)
+    said = TITLES[outcome.verdict] if outcome.judged or outcome.exit_code else "no thresholds were stated"
+    scale = f", scale {outcome.scale:g}" if outcome.scale != 1 else ""
+    return (
+        f'<header class="{outcome.verdict.lower()}"><p class="verdict">{outcome.verdict}</p>'
+        f"<div><h1>{escape(outcome.name)}: {said}</h1><p>{escape(outcome.says)}</p><ul>{reasons}</ul>"
+        f"<p class=faint>{outcome.began} UTC, {outcome.seconds:,.0f} s, {escape(outcome.target)}"
+        f"{scale}, seed {outcome.seed}</p></div></header>"
+    )
+
+
+def _tiles(outcome: Outcome, whole: ClassTold) -> str:
+    each = whole.figures
+    lag = outcome.generator.delay
+    tiles = [
+        (f"{each.good / max(each.arrivals, 1):.2%}", f"goodput of {each.arrivals:,} requests"),
+        (f"{each.lost:,}", "lost: no answer at all"),
+        (f"{each.deferred:,}", "deferred with a ticket"),
+        (f"{each.latency_ms['p99']:,.1f} ms", f"p99 from planned ({each.service_ms['p99']:,.1f} from sent)"),
+        (_recovery(outcome, whole), "until good again after the spike"),
+        (f"{lag.p50_ms:.2f} / {lag.p99_ms:.2f} ms", "the generator: planned to sent, p50 / p99"),
+    ]
+    return '<section class="tiles">' + "".join(
+        f"<div><b>{escape(figure)}</b><span>{escape(what)}</span></div>" for figure, what in tiles
+    ) + "</section>"  # fmt: skip
+
+
+def _recovery(outcome: Outcome, told: ClassTold) -> str:
+    if outcome.spike_end_s is None:
+        return "no spike"
+    return "never" if told.recovery_s is None else f"{told.recovery_s:g} s"
+
+
+def _thresholds(outcome: Outcome) -> str:
+    if not outcome.judged:
+        return ""
+    rows = [
+        (
+            "met" if each.met else "MISSED", each.of, each.text, each.shown,
+            f"{each.sample:,}" + ("" if each.believed else f" (too few: {each.sample_min:,} wanted)"),
+        )
+        for each in outcome.judged
+    ]  # fmt: skip
+    kinds = ["invalid" if not each.believed else "met" if each.met else "missed" for each in outcome.judged]
+    return "<h2>Thresholds</h2>" + table(("", "class", "must be", "was", "answers"), rows, kinds)
+
+
+def _classes(outcome: Outcome) -> str:
+    header = (
+        "class",
+        "arrivals",
+        "goodput",
+        *FATES[1:],
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
+        "p99 from sent",
+        "recovery",
+    )
+    rows = []
+    for name, told in outcome.classes.items():
+        each, latency = told.figures, told.figures.latency_ms
+        deadline = f" (≤ {told.deadline_ms:g} ms)" if told.deadline_ms else ""
+        rows.append((
+            f"{name}{deadline}", f"{each.arrivals:,}", f"{each.good / max(each.arrivals, 1):.2%}",
+            *(f"{getattr(each, fate):,}" for fate in FATES[1:]),
+            *(f"{latency[share]:,.1f}" for share in ("p50", "p99", "p99.9", "max")),
+            f"{each.service_ms['p99']:,.1f}", _recovery(outcome, told),
+        ))  # fmt: skip
+    return "<h2>Classes</h2><p class=faint>Latency in ms, of answers, from the planned time.</p>" + table(
+        header, rows
+    )
+
+
+def _marked(outcome: Outcome, chart: Chart) -> Chart:
+    for stage in outcome.stages[1:]:
+        chart.mark(stage.from_s, stage.name)
+    for fault in outcome.faults:
+        chart.mark(fault.began_s, f"⚡ {fault.name}")
+    return chart
+
+
+def _load(outcome: Outcome) -> Chart:
+    course = outcome.classes[ALL].course
+    chart = Chart("Load and good answers", "requests / s")
+    at = times(course)
+    chart.line(at, rates(course, course.arrivals), "planned", "ink")
+    chart.line(at, rates(course, course.good), "good", "good")
+    return _marked(outcome, chart)
+
+
+def _fates(outcome: Outcome) -> Chart:
+    course = outcome.classes[ALL].course
+    chart = Chart("What became of the requests due at each time", "% of arrivals")
+    arrivals = [max(each, 1) for each in course.arrivals]
+    layers = {
+        fate: [100 * count / all_ for count, all_ in zip(getattr(course, fate), arrivals, strict=True)]
+        for fate in FATES
+    }
+    chart.stack(times(course), layers, FATES)
+    chart.axes.set_ylim(0, 100)
+    return chart
+
+
+def _latency(outcome: Outcome) -> Chart:
+    chart = Chart("Latency of answers, p99 by class", "ms, from the planned time", log=True, height=3.0)
+    named = [(name, told) for name, told in outcome.classes.items() if name != ALL]
+    for (name, told), colour in zip(named, SERIES, strict=False):
+        course = told.course
+        seen = [place for place, value in enumerate(course.p99_ms) if value > 0]
+        at = [times(course)[place] for place in seen]
+        chart.line(at, [course.p99_ms[place] for place in seen], name, colour)
+        chart.line(at, [course.service_p99_ms[place] for place in seen], f"{name}, from sent", colour, ":")
+    for deadline_ms in sorted({told.deadline_ms for _, told in named}):
+        chart.level(deadline_ms, f"deadline {deadline_ms:g} ms")
+    return _marked(outcome, chart)
+
+
+def _losses(outcome: Outcome) -> Chart:
+    chart = Chart("Without a good answer, by class", "requests / s: late, deferred, refused or lost")
+    named = [(name, told) for name, told in outcome.classes.items() if name != ALL]
+    for (name, told), colour in zip(named, SERIES, strict=False):
+        course = told.course
+        bad = [all_ - good for all_, good in zip(course.arrivals, course.good, strict=True)]
+        chart.line(times(course), rates(course, bad), name, colour)
+    return _marked(outcome, chart)
+
+
+def _proxy(outcome: Outcome) -> list[Chart]:
+    """Tier shares and the queue, where the proxy was looked at."""
+    samples = outcome.samples
+    if len(samples) < 2:
+        return []
+    names = sorted({name for sample in samples for name in sample.requests})
+    tiers = Chart("Who answered: shares of tiers", "% of requests")
+    pairs = list(pairwise(samples))
+    ended = [
+        {name: after.requests.get(name, 0) - before.requests.get(name, 0) for name in names}
+        for before, after in pairs
+    ]
+    layers = {name: [100 * each[name] / max(sum(each.values()), 1) for each in ended] for name in names}
+    if names:
+        tiers.stack(
+            [before.at_s for before, _ in pairs],
+            layers,
+            [SERIES[at % len(SERIES)] for at in range(len(names))],
+        )
+        tiers.axes.set_ylim(0, 100)
+    queue = Chart("Tickets in the queue", "tickets")
+    for status, colour in zip(
+        sorted({name for sample in samples for name in sample.depth}), SERIES, strict=False
+    ):
+        queue.line(
+            [each.at_s for each in samples], [each.depth.get(status, 0) for each in samples], status, colour
+        )
+    return [tiers, _marked(outcome, queue)]
+
+
+def _faults(outcome: Outcome) -> str:
+    if not outcome.faults:
+        return ""
+    rows = [
+        (
+            "done" if each.well else "FAILED",
+            f"{each.planned_s:g}",
+            f"{each.began_s:.2f}",
+            each.name,
+            each.what,
+            each.said,
+        )
+        for each in outcome.faults
+    ]
+    kinds = ["met" if each.well else "missed" for each in outcome.faults]
+    return "<h2>Faults</h2>" + table(("", "planned, s", "began, s", "name", "what", "said"), rows, kinds)
+
+
+def _details(outcome: Outcome) -> str:
+    lines = [generator_line(outcome.generator)]
+    if outcome.samples_missed:
+        lines.append(f"{outcome.samples_missed} readings of the proxy's metrics failed")
+    for name, told in outcome.classes.items():
+        lines.append(f"{name}: " + ", ".join(f"{end} {count:,}" for end, count in told.figures.ends.items()))
+    return (
+        "<h2>The generator, and how requests ended</h2><p class=faint>"
+        + "<br>".join(map(escape, lines))
+        + "</p>"
+    )

@@ -1,0 +1,52 @@
+"""The whole schedule of a plan: its stages drawn, one after another, and the class of each request."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.replay.errors import ReplayRefused
+from sim.replay.plan import ReplayPlan
+from sim.shapes.drawing import draw
+from sim.shapes.errors import ShapeRefused, TraceRefused
+from sim.shapes.sheet import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Script:
+    """`bounds_s`: where each stage begins, and at last the end."""
+
+    due_s: Floats
+    kinds: npt.NDArray[np.uint8]
+    bounds_s: tuple[float, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long the schedule is."""
+        return self.bounds_s[-1]
+
+
+def write_script(plan: ReplayPlan, base: Path) -> Script:
+    """Drawn by the plan's seed. Raises ReplayRefused where a stage cannot be drawn, or a limit is passed."""
+    parts, bounds_s, left = [], [0.0], plan.limits.requests_max
+    for number, stage in enumerate(plan.stages):
+        try:
+            drawn = draw(stage.shape, plan.seed * 1_000 + number, left, base=base, scale=plan.scale)
+        except (ShapeRefused, TraceRefused) as error:
+            raise ReplayRefused(f"line {stage.line}, stage {stage.name}: {error}") from error
+        parts.append(drawn.due_s + bounds_s[-1])
+        bounds_s.append(bounds_s[-1] + drawn.seconds)
+        left -= len(drawn.due_s)
+    if bounds_s[-1] > plan.limits.seconds_max:
+        raise ReplayRefused(
+            f"{bounds_s[-1]:,.0f} s; {plan.limits.seconds_max:,.0f} are the limit (limits.seconds)"
+        )
+    due_s = np.concatenate(parts)
+    if not len(due_s):
+        raise ReplayRefused("the schedule has no requests")
+    weights = np.array([each.weight for each in plan.classes])
+    rng = np.random.default_rng((plan.seed, 2))
+    bounds = np.cumsum(weights / weights.sum())
+    kinds = np.searchsorted(bounds, rng.random(len(due_s)), "right").clip(0, len(weights) - 1)
+    return Script(due_s=due_s, kinds=kinds.astype(np.uint8), bounds_s=tuple(bounds_s))
