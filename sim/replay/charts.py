@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 COLOURS = {
     "ink": "#010101", "faint": "#020202", "paper": "#030303", "good": "#040404", "late": "#050505",
@@ -39,13 +40,16 @@ class Chart:
     def __init__(self, title: str, unit: str, *, log: bool = False, height: float = HEIGHT) -> None:
         self._title = title
         with mpl.rc_context(_STYLE):
-            self._figure = Figure(figsize=(WIDTH, height), layout="constrained")
+            self._figure = Figure(figsize=(WIDTH, height))
+            self._figure.subplots_adjust(left=0.085, right=0.8, top=1 - 0.28 / height, bottom=0.45 / height)
             self.axes: Any = self._figure.subplots()
             self.axes.set_title(title)
             self.axes.set_ylabel(unit)
+            self.axes.set_xlabel("s from the start")
             self.axes.margins(x=0)
             if log:
                 self.axes.set_yscale("log")
+                self.axes.yaxis.set_major_formatter(FuncFormatter(_plain))
 
     def line(
         self, at: Sequence[float], values: Sequence[float], name: str, colour: str, style: str = "-"
@@ -60,12 +64,12 @@ class Chart:
         paint = [COLOURS[each] for each in colours]
         self.axes.stackplot(at, *layers.values(), labels=list(layers), colors=paint, step="post", linewidth=0)
 
-    def mark(self, at: float, text: str) -> None:
-        """A moment."""
+    def mark(self, at: float, text: str, row: int = 0) -> None:
+        """A moment; `row`: in which line below the top its name stands."""
         self.axes.axvline(at, color=COLOURS["ink"], linewidth=0.9, linestyle=(0, (2, 2)))
         self.axes.annotate(
-            text, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2), textcoords="offset points",
-            va="top", fontsize=8, color=COLOURS["ink"],
+            text, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2 - 11 * row),
+            textcoords="offset points", va="top", fontsize=8, color=COLOURS["ink"],
         )  # fmt: skip
 
     def level(self, value: float, text: str) -> None:
@@ -91,3 +95,7 @@ class Chart:
         text = _ID.sub(lambda match: f"{match[1]}c{number}-", text)
         text = _STAND_IN.sub(lambda match: _VARIABLES[match[0]], text)
         return text.replace("<svg ", f'<svg role="img" aria-label="{self._title}" ', 1)
+
+
+def _plain(value: float, _place: int) -> str:
+    return f"{value:g}"

@@ -14,7 +14,7 @@ RESULT = click.Path(path_type=Path, exists=True)
 
 
 @click.command()
-@click.argument("plan", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("plan", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--out", type=FOLDER, help="The report's folder; default .run/replay/NAME.")
 @click.option(
     "--scale", type=click.FloatRange(0, min_open=True), help="Of all rates, in place of the plan's."
@@ -27,6 +27,9 @@ def replay(
 ) -> None:
     """Play PLAN against a live proxy, open loop; judge it; write a report.
 
+    PLAN is a file, or the name of a profile: double11-peak, double11-probe, double11-limits, double11-faults,
+    post-promotion-refresh.
+
     Exit 0: every threshold was met. 99: one was missed, or the abort rule ended the run. 98: the run is
     invalid: the generator could not keep its schedule, a fault did not happen, or a percentile rests on too
     few answers.
@@ -38,6 +41,7 @@ def replay(
         from sim.replay.display import Display, print_outcome
         from sim.replay.errand import load_plan, play
         from sim.replay.files import PAGE, write_report
+        from sim.replay.profiles import profile
         from sim.replay.script import write_script
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{NOT_HERE} ({error})") from error
@@ -45,6 +49,7 @@ def replay(
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
+    plan = profile(plan)
     read = load_plan(plan, scale=scale or 0.0, target=target or "")
     script = write_script(read, plan.parent)
     if check:

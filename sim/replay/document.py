@@ -100,6 +100,23 @@ class Thresholds:
         return {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
 
 
+class Mix:
+    """Weights by class; read as (class's node, weight) pairs."""
+
+    def read(self, node: Node, reports: Reports) -> tuple[tuple[Scalar, float], ...] | None:
+        if not isinstance(node, Pairs):
+            reports.add(node.line, f"a mapping is wanted here, not {kind(node)}", "CLASS: weight")
+            return None
+        read = [(key, RATE.read(value, reports)) for key, value in node.pairs]
+        found = tuple((key, weight) for key, weight in read if weight is not None)
+        if len(found) == len(read) and not sum(weight for _, weight in found) > 0:
+            reports.add(node.line, "no weight is above 0", "one class at least has requests")
+        return found
+
+    def schema(self) -> Schema:
+        return {"type": "object", "additionalProperties": RATE.schema(), "minProperties": 1}
+
+
 class OneOf:
     """A mapping whose `kind` says which section it is; read as (kind, values, mapping)."""
 
@@ -228,6 +245,7 @@ STAGE = Section(
     "a stage",
     Key(name="name", reader=NAME, meaning="for the report and for thresholds", required=True),
     Key(name="shape", reader=OneOf("shape", SHAPES), meaning="its load", required=True),
+    Key(name="mix", reader=Mix(), meaning="weights of its classes; default their own; others send nothing"),
 )
 CLASS = Section(
     "a class",

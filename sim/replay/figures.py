@@ -15,8 +15,8 @@ from sim.replay.threshold import PERCENTILES
 from sim.shapes.sheet import Floats
 
 POINTS_MAX = 600
-SETTLED_SHARE, SETTLED_BINS, SPIKE_SHARE = 0.95, 3, 2.0
-"""Recovered: that share of each of so many bins is good. A spike: a bin of so many times the median load."""
+SETTLED_SHARE, SETTLED_S, LOOK_S, SPIKE_SHARE = 0.95, 3.0, 1.0, 2.0
+"""Recovered: that share is good in each second of so many. A spike: so many times the median load."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,11 +143,14 @@ def spike_end_s(course: Course) -> float | None:
 def recovery_s(course: Course, from_s: float) -> float | None:
     """How long after `from_s` answers were good again, and stayed so; None where that never came."""
     first = round(from_s / course.bin_s)
-    arrivals, good = np.array(course.arrivals), np.array(course.good)
+    look = max(1, round(LOOK_S / course.bin_s))
+    looks = max(1, round(SETTLED_S / (look * course.bin_s)))
+    arrivals = np.convolve(course.arrivals[first:], np.ones(look), "valid")
+    good = np.convolve(course.good[first:], np.ones(look), "valid")
     settled = good >= SETTLED_SHARE * arrivals
-    for place in range(first, len(settled) - SETTLED_BINS + 1):
-        if settled[place : place + SETTLED_BINS].all():
-            return (place - first) * course.bin_s
+    for place in range(len(settled) - look * (looks - 1)):
+        if settled[place : place + look * looks : look].all():
+            return round(place * course.bin_s, 3)
     return None
 
 

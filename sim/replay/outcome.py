@@ -99,7 +99,7 @@ def outcome_of(plan: ReplayPlan, script: Script, sight: Sight, ran: Ran) -> Outc
         for each in plan.thresholds
         if not each.stage or any(stage.name == each.stage for stage in stages)
     ]
-    invalid = _complaints(ran, judged)
+    invalid = _complaints(plan, ran, judged)
     missed = bool(ran.aborted) or not all(each.met for each in judged)
     return Outcome(
         name=plan.name,
@@ -151,9 +151,13 @@ def _figures(told: ClassTold, stage: str) -> Figures:
     return told.stages[stage] if stage else told.figures
 
 
-def _complaints(ran: Ran, judged: Sequence[Judged]) -> list[str]:
+def _complaints(plan: ReplayPlan, ran: Ran, judged: Sequence[Judged]) -> list[str]:
     found = list(ran.result.invalid)
     found += [f"the fault '{each.name}' did not happen: {each.said}" for each in ran.faults if not each.well]
+    if not ran.aborted:
+        came = {(each.name, each.planned_s) for each in ran.faults}
+        late = [each for each in plan.faults if (each.name, each.at_s) not in came]
+        found += [f"the fault '{each.name}' did not happen: the run had ended" for each in late]
     found += [
         f"{each.of}: {each.text} rests on {each.sample:,} answers; {each.sample_min:,} are needed"
         for each in judged

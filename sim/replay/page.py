@@ -11,6 +11,7 @@ from sim.replay.figures import Course
 from sim.replay.outcome import ClassTold, Outcome
 from sim.replay.threshold import ALL
 
+PARKED = "parked"
 FATES = ("good", "late", "deferred", "refused", "lost")
 TITLES = {
     "MET": "every threshold was met",
@@ -147,7 +148,7 @@ def _marked(outcome: Outcome, chart: Chart) -> Chart:
     for stage in outcome.stages[1:]:
         chart.mark(stage.from_s, stage.name)
     for fault in outcome.faults:
-        chart.mark(fault.began_s, f"⚡ {fault.name}")
+        chart.mark(fault.began_s, f"! {fault.name}", row=1)
     return chart
 
 
@@ -174,7 +175,7 @@ def _fates(outcome: Outcome) -> Chart:
 
 
 def _latency(outcome: Outcome) -> Chart:
-    chart = Chart("Latency of answers, p99 by class", "ms, from the planned time", log=True, height=3.0)
+    chart = Chart("Latency of answers from the planned time, p99 by class", "ms", log=True, height=3.0)
     named = [(name, told) for name, told in outcome.classes.items() if name != ALL]
     for (name, told), colour in zip(named, SERIES, strict=False):
         course = told.course
@@ -188,7 +189,7 @@ def _latency(outcome: Outcome) -> Chart:
 
 
 def _losses(outcome: Outcome) -> Chart:
-    chart = Chart("Without a good answer, by class", "requests / s: late, deferred, refused or lost")
+    chart = Chart("Late, deferred, refused or lost, by class", "requests / s")
     named = [(name, told) for name, told in outcome.classes.items() if name != ALL]
     for (name, told), colour in zip(named, SERIES, strict=False):
         course = told.course
@@ -202,21 +203,23 @@ def _proxy(outcome: Outcome) -> list[Chart]:
     samples = outcome.samples
     if len(samples) < 2:
         return []
-    names = sorted({name for sample in samples for name in sample.requests})
-    tiers = Chart("Who answered: shares of tiers", "% of requests")
+    names = sorted(
+        {name for each in samples for name in each.requests}, key=lambda name: ("tier" not in name, name)
+    )
+    chart = Chart("Who answered: shares of tiers", "% of requests")
     pairs = list(pairwise(samples))
     ended = [
-        {name: after.requests.get(name, 0) - before.requests.get(name, 0) for name in names}
+        [after.requests.get(name, 0) - before.requests.get(name, 0) for name in names]
         for before, after in pairs
     ]
-    layers = {name: [100 * each[name] / max(sum(each.values()), 1) for each in ended] for name in names}
+    layers = {
+        name: [100 * each[place] / max(sum(each), 1) for each in ended] for place, name in enumerate(names)
+    }
     if names:
-        tiers.stack(
-            [before.at_s for before, _ in pairs],
-            layers,
-            [SERIES[at % len(SERIES)] for at in range(len(names))],
+        chart.stack(
+            [before.at_s for before, _ in pairs], layers, [_colour(name, at) for at, name in enumerate(names)]
         )
-        tiers.axes.set_ylim(0, 100)
+        chart.axes.set_ylim(0, 100)
     queue = Chart("Tickets in the queue", "tickets")
     for status, colour in zip(
         sorted({name for sample in samples for name in sample.depth}), SERIES, strict=False
@@ -224,7 +227,11 @@ def _proxy(outcome: Outcome) -> list[Chart]:
         queue.line(
             [each.at_s for each in samples], [each.depth.get(status, 0) for each in samples], status, colour
         )
-    return [tiers, _marked(outcome, queue)]
+    return [chart, _marked(outcome, queue)]
+
+
+def _colour(name: str, place: int) -> str:
+    return "deferred" if name == PARKED else SERIES[place % len(SERIES)]
 
 
 def _faults(outcome: Outcome) -> str:

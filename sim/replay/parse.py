@@ -39,7 +39,8 @@ def parse_plan(
     allowed = values.get("allow", ())
     stages = _stages(values.get("stages", []), reports)
     classes = _classes(values.get("classes", []), reports)
-    thresholds = _thresholds(values, stages, classes, reports)
+    _check_mixes(values, reports)
+    thresholds = _thresholds(values, reports)
     faults = _faults(values.get("faults", []), allowed, reports)
     target_line = _line(root, "target")
     reached = _target(target or values.get("target", ""), allowed, target_line, reports)
@@ -91,8 +92,23 @@ def _stages(entries: list[tuple[Pairs, Values]], reports: Reports) -> list[Stage
         if any(each.name == values["name"] for each in found):
             reports.add(node.line, f"a second stage is called {values['name']}")
         word, rest, shape = values["shape"]
-        found.append(Stage(name=values["name"], shape=_shape(word, rest, shape, reports), line=shape.line))
+        mix = tuple((key.text, weight) for key, weight in values.get("mix", ()))
+        read = _shape(word, rest, shape, reports)
+        found.append(Stage(name=values["name"], shape=read, mix=mix, line=shape.line))
     return found
+
+
+def _names(values: Values, section: str) -> list[str]:
+    """Also of entries that are wrong otherwise: who refers to them is not to blame."""
+    return [entry["name"] for _, entry in values.get(section, []) if "name" in entry]
+
+
+def _check_mixes(values: Values, reports: Reports) -> None:
+    names = _names(values, "classes")
+    for _, stage in values.get("stages", []):
+        for key, _weight in stage.get("mix", ()):
+            if key.text not in names:
+                reports.add(key.line, f"no class is called {key.shown}", nearest(key.text, names))
 
 
 def _shape(word: str, values: Values, node: Pairs, reports: Reports) -> AnyShape:
@@ -137,10 +153,8 @@ def _payload(read: tuple[str, Values, Pairs] | None) -> Payload:
     return Payload(kind=word, line=node.line, **{names.get(key, key): value for key, value in values.items()})
 
 
-def _thresholds(
-    values: Values, stages: list[Stage], classes: list[TrafficClass], reports: Reports
-) -> list[Threshold]:
-    names, places = [ALL, *(each.name for each in classes)], [each.name for each in stages]
+def _thresholds(values: Values, reports: Reports) -> list[Threshold]:
+    names, places = [ALL, *_names(values, "classes")], _names(values, "stages")
     found = []
     for key, threshold in values.get("thresholds", []):
         if key.text not in names:

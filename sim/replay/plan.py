@@ -9,10 +9,11 @@ from sim.shapes.shape import AnyShape
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """One after another; each begins where the one before ends."""
+    """One after another; `mix`: weights of classes in place of their own."""
 
     name: str
     shape: AnyShape
+    mix: tuple[tuple[str, float], ...] = ()
     line: int
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.replay.errors import ReplayRefused
-from sim.replay.plan import ReplayPlan
+from sim.replay.plan import ReplayPlan, Stage
 from sim.shapes.drawing import draw
 from sim.shapes.errors import ShapeRefused, TraceRefused
 from sim.shapes.sheet import Floats
@@ -29,13 +29,15 @@ class Script:
 
 def write_script(plan: ReplayPlan, base: Path) -> Script:
     """Drawn by the plan's seed. Raises ReplayRefused where a stage cannot be drawn, or a limit is passed."""
-    parts, bounds_s, left = [], [0.0], plan.limits.requests_max
+    parts, kinds, bounds_s, left = [], [], [0.0], plan.limits.requests_max
+    rng = np.random.default_rng((plan.seed, 2))
     for number, stage in enumerate(plan.stages):
         try:
             drawn = draw(stage.shape, plan.seed * 1_000 + number, left, base=base, scale=plan.scale)
         except (ShapeRefused, TraceRefused) as error:
             raise ReplayRefused(f"line {stage.line}, stage {stage.name}: {error}") from error
         parts.append(drawn.due_s + bounds_s[-1])
+        kinds.append(_kinds(plan, stage, len(drawn.due_s), rng))
         bounds_s.append(bounds_s[-1] + drawn.seconds)
         left -= len(drawn.due_s)
     if bounds_s[-1] > plan.limits.seconds_max:
@@ -45,8 +47,11 @@ def write_script(plan: ReplayPlan, base: Path) -> Script:
     due_s = np.concatenate(parts)
     if not len(due_s):
         raise ReplayRefused("the schedule has no requests")
-    weights = np.array([each.weight for each in plan.classes])
-    rng = np.random.default_rng((plan.seed, 2))
-    bounds = np.cumsum(weights / weights.sum())
-    kinds = np.searchsorted(bounds, rng.random(len(due_s)), "right").clip(0, len(weights) - 1)
-    return Script(due_s=due_s, kinds=kinds.astype(np.uint8), bounds_s=tuple(bounds_s))
+    return Script(due_s=due_s, kinds=np.concatenate(kinds), bounds_s=tuple(bounds_s))
+
+
+def _kinds(plan: ReplayPlan, stage: Stage, count: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """The class of each request of a stage, drawn by weight."""
+    mix = dict(stage.mix) or {each.name: each.weight for each in plan.classes}
+    weights = np.array([mix.get(each.name, 0.0) for each in plan.classes])
+    return rng.choice(len(weights), size=count, p=weights / weights.sum()).astype(np.uint8)

@@ -117,10 +117,12 @@ def _check(sheet: Sheet, families: list[str], category: str, categories: list[st
 
 
 def _width_s(sheet: Sheet, starts: Floats) -> float:
-    steps = np.diff(np.unique(starts))
-    if not len(steps):
-        raise sheet.refused([(2, "one time only: how long its window is cannot be seen")])
-    width_s = float(steps.min())
+    """How far apart most rows are from the row before."""
+    steps = np.diff(starts)
+    if not (steps > 0).any():
+        raise sheet.refused([(sheet.line(0), "one time only: how long its window is cannot be seen")])
+    widths, counts = np.unique(steps[steps > 0], return_counts=True)
+    width_s = float(widths[counts.argmax()])
     odd = np.flatnonzero(np.abs(starts / width_s - np.rint(starts / width_s)) > 1e-6)
     if len(odd):
         raise sheet.refused(

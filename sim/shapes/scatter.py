@@ -8,6 +8,9 @@ from sim.shapes.curve import Curve
 from sim.shapes.sheet import Floats
 
 How = Literal["even", "poisson", "gamma"]
+STRETCH_COUNT_MIN = 20.0
+"""Shorter stretches, each held to its count, would make the arrivals regular."""
+
 SOLVE_STEPS_MAX = 60
 SOLVE_SHARE = 1e-3
 """How near the coefficient of variation comes to the wanted one."""
@@ -16,8 +19,9 @@ SOLVE_SHARE = 1e-3
 def scattered(curve: Curve, how: How, cv: float, rng: np.random.Generator) -> Floats:
     """The due times along the curve, ascending; as many as it stands for, rounded.
 
-    `poisson` is conditioned on the count, so that a short run has the rate that it was asked for; `gamma` has
-    gaps of the coefficient of variation `cv`, on the axis on which the rate is even.
+    `poisson` is conditioned on the count of each piece of the curve (small ones together): a short run has
+    the rate that it was asked for, and a burst its size; `gamma` has gaps of the coefficient of variation
+    `cv`, on the axis on which the rate is even.
     """
     total = curve.count
     count = round(total)
@@ -28,10 +32,20 @@ def scattered(curve: Curve, how: How, cv: float, rng: np.random.Generator) -> Fl
         case "even":
             places = np.arange(count, dtype=np.float64) * (total / count)
         case "poisson":
-            places = np.sort(rng.random(count)) * total
+            places = _strewn(curve.counts(), rng)
         case "gamma":
             places = ends(gaps_of(count, cv, log_gammas(1.0 / cv**2, count, rng)), rng) * total
     return np.minimum(curve.times(places), np.nextafter(curve.seconds, 0.0))
+
+
+def _strewn(before: Floats, rng: np.random.Generator) -> Floats:
+    """Uniform within each stretch of the curve; `before`: the count at each of its edges."""
+    at_least = np.arange(0.0, before[-1], STRETCH_COUNT_MIN)
+    starts = np.unique(before[np.searchsorted(before, at_least)])
+    bounds = np.append(starts[starts < before[-1]], before[-1])
+    counts = np.diff(np.rint(bounds)).astype(np.int64)
+    low, width = np.repeat(bounds[:-1], counts), np.repeat(np.diff(bounds), counts)
+    return np.sort(low + width * rng.random(len(low)))
 
 
 def log_gammas(shape: float, count: int, rng: np.random.Generator) -> Floats:
