@@ -51,6 +51,7 @@ def main() -> None:
     began_s = float(sys.stdin.readline())
     before_s = time.process_time()
     record = uvloop.run(generate(job, share, began_s, tell=True))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has ended: what is asked for is being summed up
     spent_s = time.process_time() - before_s
     gc.enable()
     if isinstance(job.plan.arrivals, Stored):

@@ -10,7 +10,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 COLOURS = {
     "ink": "#010101", "faint": "#020202", "paper": "#030303", "good": "#040404", "late": "#050505",
@@ -21,6 +21,8 @@ COLOURS = {
 
 SERIES = ("first", "second", "third", "fourth", "good", "late", "deferred", "refused")
 WIDTH, HEIGHT = 9.0, 2.5
+DECADE = 10
+NAME_MAX = 26
 _STAND_IN = re.compile("|".join(COLOURS.values()))
 _VARIABLES = {value: f"var(--{name})" for name, value in COLOURS.items()}
 _ID = re.compile(r'(id="|href="#|url\(#)')
@@ -55,7 +57,7 @@ class Chart:
         self, at: Sequence[float], values: Sequence[float], name: str, colour: str, style: str = "-"
     ) -> None:
         """A curve."""
-        self.axes.plot(at, values, style, label=name, color=COLOURS[colour])
+        self.axes.plot(at, values, style, label=name[:NAME_MAX], color=COLOURS[colour])
 
     def stack(
         self, at: Sequence[float], layers: Mapping[str, Sequence[float]], colours: Sequence[str]
@@ -86,6 +88,10 @@ class Chart:
         with mpl.rc_context(_STYLE):
             if self.axes.get_yscale() == "linear":
                 self.axes.set_ylim(bottom=0)
+            elif self.axes.get_ylim()[1] < DECADE * self.axes.get_ylim()[0]:
+                self.axes.yaxis.set_minor_formatter(FuncFormatter(_plain))
+            else:
+                self.axes.yaxis.set_minor_formatter(NullFormatter())
             if handles:
                 self.axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.4)
             file = io.StringIO()

@@ -145,6 +145,8 @@ def recovery_s(course: Course, from_s: float) -> float | None:
     first = round(from_s / course.bin_s)
     look = max(1, round(LOOK_S / course.bin_s))
     looks = max(1, round(SETTLED_S / (look * course.bin_s)))
+    if len(course.arrivals) - first < look:
+        return None
     arrivals = np.convolve(course.arrivals[first:], np.ones(look), "valid")
     good = np.convolve(course.good[first:], np.ones(look), "valid")
     settled = good >= SETTLED_SHARE * arrivals

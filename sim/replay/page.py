@@ -175,14 +175,19 @@ def _fates(outcome: Outcome) -> Chart:
 
 
 def _latency(outcome: Outcome) -> Chart:
-    chart = Chart("Latency of answers from the planned time, p99 by class", "ms", log=True, height=3.0)
+    chart = Chart(
+        "Latency of answers, p99 by class: from the planned time, and from when it was sent",
+        "ms",
+        log=True,
+        height=3.0,
+    )
     named = [(name, told) for name, told in outcome.classes.items() if name != ALL]
     for (name, told), colour in zip(named, SERIES, strict=False):
         course = told.course
         seen = [place for place, value in enumerate(course.p99_ms) if value > 0]
         at = [times(course)[place] for place in seen]
         chart.line(at, [course.p99_ms[place] for place in seen], name, colour)
-        chart.line(at, [course.service_p99_ms[place] for place in seen], f"{name}, from sent", colour, ":")
+        chart.line(at, [course.service_p99_ms[place] for place in seen], f"{name}, sent", colour, ":")
     for deadline_ms in sorted({told.deadline_ms for _, told in named}):
         chart.level(deadline_ms, f"deadline {deadline_ms:g} ms")
     return _marked(outcome, chart)

@@ -95,6 +95,11 @@ def test_recovered_is_good_again_for_three_seconds(good: list[int], after: float
     assert recovery_s(course([10, 10, 100, 10, 10, 10, 10, 10], good), 3.0) == after
 
 
+def test_a_spike_at_the_very_end_leaves_nothing_to_recover_in() -> None:
+    """As when a run is ended in the middle of it."""
+    assert recovery_s(course([10, 10, 100], [10, 10, 10]), 3.0) is None
+
+
 def test_the_abort_rule_wants_its_share_for_its_whole_time() -> None:
     """Not for the first bad half-second, and not for an early one long past."""
     abort = Abort(AbortRule(failed_share=0.5, for_s=2))

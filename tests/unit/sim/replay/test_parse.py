@@ -57,7 +57,7 @@ def test_the_scale_and_the_target_may_be_given_beside_the_plan() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("rate: 10, seconds: 10}}", "rate: fast, seconds: 10}}", "plan.yaml:6: rate: a number is wanted here"),
+        ("rate: 10, sec", "rate: fast, sec", "plan.yaml:6: rate: a number is wanted here"),
         ("kind: constant", "kind: konstant", "plan.yaml:6: shape: 'konstant' is no kind of shape"),
         ("seconds: 10}}", "secs: 10}}", "plan.yaml:6: unknown key secs in a constant rate"),
         ("name: peak", "name: quiet", "plan.yaml:7: a second stage is called quiet"),
