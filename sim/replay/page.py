@@ -226,9 +226,8 @@ def _proxy(outcome: Outcome) -> list[Chart]:
         )
         chart.axes.set_ylim(0, 100)
     queue = Chart("Tickets in the queue", "tickets")
-    for status, colour in zip(
-        sorted({name for sample in samples for name in sample.depth}), SERIES, strict=False
-    ):
+    statuses = sorted({name for sample in samples for name, count in sample.depth.items() if count})
+    for status, colour in zip(statuses, SERIES, strict=False):
         queue.line(
             [each.at_s for each in samples], [each.depth.get(status, 0) for each in samples], status, colour
         )

@@ -121,3 +121,10 @@ def test_the_five_profiles_are_plans(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Path("double11-peak").write_text("mine")
     assert profile(Path("double11-peak")) == Path("double11-peak")
     assert profile(Path("nothing-of-that-name")) == Path("nothing-of-that-name")
+
+
+def test_the_example_of_the_manual_is_a_plan() -> None:
+    """It is what people copy."""
+    text = (folder() / "README.md").read_text()
+    plan = plan_of(text.split("```yaml\n")[1].split("```")[0])
+    assert [each.name for each in plan.stages] == ["quiet", "peak", "hour"]
