@@ -23,7 +23,7 @@ stages:
   - {{name: peak, shape: {{kind: constant, rate: 200, seconds: 0.5}}}}
   - {{name: after, shape: {{kind: constant, rate: 40, seconds: 1}}}}
 classes:
-  - {{name: a, weight: 1, deadline: 5000, label: 7}}
+  - {{name: a, weight: 1, deadline: 5000, label: [7, 9]}}
   - {{name: b, weight: 3, deadline: 5, label: 8}}
 {more}
 """
@@ -60,12 +60,14 @@ async def replayed(
 
 async def test_a_plan_that_is_met_exits_0_and_leaves_a_whole_report(tmp_path: Path) -> None:
     """Every request of the schedule was sent with its class's label, and stands in each of the files."""
-    more = "thresholds:\n  a: [goodput > 90%, 'lost == 0', p50 < 4s in peak]\n"
+    more = "processes: 2\nthresholds:\n  a: [goodput > 90%, 'lost == 0', p50 < 4s in peak]\n"
     status, said, outcome, bodies = await replayed(tmp_path, more, Latency(delay=0.02))
     assert (status, outcome.verdict, outcome.invalid) == (0, "MET", []), said
     labels = [msgspec.json.decode(each)["parameters"]["label"] for each in bodies]
     whole, a, b = (outcome.classes[name].figures for name in ("all", "a", "b"))
-    assert (labels.count("7"), labels.count("8")) == (a.arrivals, b.arrivals)
+    assert (labels.count("7") + labels.count("9"), labels.count("8")) == (a.arrivals, b.arrivals)
+    assert min(labels.count("7"), labels.count("9")) > 0
+    assert outcome.generator.processes == 2
     assert whole.arrivals == a.arrivals + b.arrivals == 180
     assert (a.good, b.good, b.late) == (a.arrivals, 0, b.arrivals)
     assert a.latency_ms["p50"] >= 20
@@ -132,11 +134,7 @@ async def test_faults_happen_at_their_time_and_one_that_fails_makes_the_run_inva
     )
     status, said, outcome, _ = await replayed(tmp_path, more)
     assert (tmp_path / "happened").exists()
-    assert [(each.name, each.well) for each in outcome.faults] == [
-        ("mark", True),
-        ("fails", False),
-        ("gone", False),
-    ] or {each.name: each.well for each in outcome.faults} == {"mark": True, "fails": False, "gone": False}
+    assert {each.name: each.well for each in outcome.faults} == {"mark": True, "fails": False, "gone": False}
     assert all(each.began_s >= each.planned_s for each in outcome.faults)
     assert status == 98, said
     assert "the fault 'fails' did not happen: exit 1" in said

@@ -9,6 +9,7 @@ import pytest
 from sim.shapes.clients import counts_of, flows, read_clients
 from sim.shapes.errors import ShapeRefused, TraceRefused
 from sim.shapes.fidelity import compared_to_clients, cv_of
+from sim.shapes.scatter import ends
 
 HEADER = "category,client,t_s,rate_rps,cv,family,p1,p2\n"
 ROWS = [
@@ -54,11 +55,17 @@ def test_clients_do_not_all_begin_their_windows_at_once(file: Path) -> None:
     assert not np.isin(times_s, (0.0, 600.0, 1_200.0)).any()
 
 
-@pytest.mark.parametrize("scale", [0.01, 0.5, 3.0])
+@pytest.mark.parametrize("scale", [0.0001, 0.01, 0.5, 3.0])
 def test_a_scaled_sum_has_the_scaled_count(file: Path, scale: float) -> None:
     """Rounded over all windows, not in each: many small clients would vanish."""
     drawn = list(flows(read_clients(file), 0, 1_800, scale, 1))
     assert sum(len(flow.times_s) for flow in drawn) == round(12_000 * scale)
+
+
+def test_the_longest_gap_of_a_window_is_not_cut_at_its_edge() -> None:
+    """It is what makes the client bursty."""
+    gaps = np.array([0.8, 0.05, 0.1, 0.05])
+    assert np.diff(ends(gaps, np.random.default_rng(1))).max() == pytest.approx(0.8)
 
 
 def test_a_client_draws_the_same_whoever_else_is_there(file: Path) -> None:

@@ -110,7 +110,7 @@ def test_milestones_give_the_jump_at_midnight_and_the_quiet_before(tmp_path: Pat
     assert (int((due_s < 50).sum()), int((due_s >= 50).sum())) == (250, 86_400)
 
 
-LOG = "TIMESTAMP,tokens\n" + "".join(f"2023-11-16 18:15:{at:09.6f},1\n" for at in (1, 1.5, 4, 9, 9.5))
+LOG = "TIMESTAMP,tokens\n" + "".join(f"2023-11-16 18:15:{at:09.6f},1\n" for at in (4, 1.5, 1, 9.5, 9))
 
 
 def test_a_log_is_played_as_it_was(tmp_path: Path) -> None:
