@@ -87,7 +87,7 @@ class Chart:
         handles, _ = self.axes.get_legend_handles_labels()
         with mpl.rc_context(_STYLE):
             if self.axes.get_yscale() == "linear":
-                self.axes.set_ylim(bottom=0)
+                self.axes.set_ylim(0, max(1.0, self.axes.get_ylim()[1]))
             elif self.axes.get_ylim()[1] < DECADE * self.axes.get_ylim()[0]:
                 self.axes.yaxis.set_minor_formatter(FuncFormatter(_plain))
             else:

@@ -14,7 +14,7 @@ from sim.replay.sight import Flags, Sight
 from sim.replay.threshold import PERCENTILES
 from sim.shapes.sheet import Floats
 
-POINTS_MAX = 600
+POINTS_MAX = 300
 SETTLED_SHARE, SETTLED_S, LOOK_S, SPIKE_SHARE = 0.95, 3.0, 1.0, 2.0
 """Recovered: that share is good in each second of so many. A spike: so many times the median load."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from sim.load.report import generator_line
 from sim.replay.charts import SERIES, Chart
@@ -12,6 +12,7 @@ from sim.replay.outcome import ClassTold, Outcome
 from sim.replay.threshold import ALL
 
 PARKED = "parked"
+MARK_ROWS, LETTER_SHARE = 3, 0.0105
 FATES = ("good", "late", "deferred", "refused", "lost")
 TITLES = {
     "MET": "every threshold was met",
@@ -145,10 +146,14 @@ def _classes(outcome: Outcome) -> str:
 
 
 def _marked(outcome: Outcome, chart: Chart) -> Chart:
-    for stage in outcome.stages[1:]:
-        chart.mark(stage.from_s, stage.name)
-    for fault in outcome.faults:
-        chart.mark(fault.began_s, f"! {fault.name}", row=1)
+    """Stages and faults, each name in the first line in which it covers no other."""
+    marks = [(stage.from_s, stage.name) for stage in outcome.stages[1:]]
+    marks += [(fault.began_s, f"! {fault.name}") for fault in outcome.faults]
+    until_s = [-1.0] * MARK_ROWS
+    for at_s, text in sorted(marks):
+        row = next((row for row, until in enumerate(until_s) if until <= at_s), MARK_ROWS - 1)
+        until_s[row] = at_s + outcome.seconds * LETTER_SHARE * (len(text) + 1)
+        chart.mark(at_s, text, row)
     return chart
 
 
@@ -162,11 +167,14 @@ def _load(outcome: Outcome) -> Chart:
 
 
 def _fates(outcome: Outcome) -> Chart:
+    """Where nothing was due, what became of the requests before."""
     course = outcome.classes[ALL].course
     chart = Chart("What became of the requests due at each time", "% of arrivals")
-    arrivals = [max(each, 1) for each in course.arrivals]
+    filled = list(
+        accumulate(range(len(course.arrivals)), lambda last, at: at if course.arrivals[at] else last)
+    )
     layers = {
-        fate: [100 * count / all_ for count, all_ in zip(getattr(course, fate), arrivals, strict=True)]
+        fate: [100 * getattr(course, fate)[at] / max(course.arrivals[at], 1) for at in filled]
         for fate in FATES
     }
     chart.stack(times(course), layers, FATES)
