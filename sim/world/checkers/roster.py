@@ -36,5 +36,6 @@ def checkers_of(plan: WorldPlan) -> list[Checker]:
 
 def _of_lines() -> list[Checker]:
     """Of waiting lines."""
-    lines = [CriticalFirst(), OneSlot(), WorkConserving(), TicketsLast()]
+    book = CriticalFirst()
+    lines = [book, OneSlot(book), WorkConserving(book), TicketsLast(book)]
     return [*lines, Probe(lines)]
