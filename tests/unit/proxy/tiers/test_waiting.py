@@ -177,6 +177,20 @@ def test_of_two_alike_the_one_is_called_that_will_surely_be_served_in_time(
     assert hasty.ended == ([None] if called == "patient" else [])
 
 
+@pytest.mark.parametrize(("left_s", "called"), [(0.0515, False), (0.0525, True)])
+def test_what_could_be_answered_in_the_last_moment_leaves_its_permit_to_its_like(
+    left_s: float, called: bool
+) -> None:
+    """The answer has a way to go, and its caller's clock began first: 3% of calls came back too late."""
+    ways = Ways(row("a", timeout_s=1.0), concurrency=1)
+    ways.ask()
+    hasty = ways.ask(0, left_s)
+    ways.ask(0, 5.0)
+    ways.learn("a", 0.05)
+    ways.cluster.calls[0].end(OK)
+    assert (hasty.chain._call is not None) is called
+
+
 def test_a_caller_that_leaves_leaves_every_line() -> None:
     """No permit is given to nobody."""
     ways = Ways(row("a"), row("b", tier=1), concurrency=1)
