@@ -237,7 +237,7 @@ class Gate:
         self.permits.await_as(self._first_rank(now), now)
 
     def _first_rank(self, now: float) -> int:
-        """Of who waits for nothing but a permit: others do not stand back for one whom a breaker bars here."""
+        """Of who waits for a permit alone: others do not stand back for one whom a breaker bars here."""
         if not self.line.waiting or self.closed(now) not in (None, Bar.CONCURRENCY, Bar.RATE):
             return NOBODY
         return self.line.first().rank

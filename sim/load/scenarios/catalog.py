@@ -151,19 +151,19 @@ takes to find a process dead and to look."""
 
 KILL = Scenario(
     name="kill",
-    about="kill -9 of one of 3 processes every 1.5 s, also while it writes tickets; servers work on",
+    about="kill -9 of one of 3 processes every 2.5 s, also while it writes tickets; servers work on",
     pools=(GPU,),
     table=ONE_POOL,
-    arrivals=Poisson(rate=CAPACITY, seconds=15),
+    arrivals=Poisson(rate=CAPACITY, seconds=20),
     classes=mix(5, 25, 70),
     capacity=CAPACITY,
     processes=3,
-    kills=Kills(every_s=1.5),
+    kills=Kills(every_s=2.5),
     lines=(
         _limit("gpu", SLOTS),
         PassLine(measure="work_peak.gpu", says="at work at the gpu pool, for the dead too", most=SLOTS),
         PassLine(measure="kills.held_peak", says="in flight by the proxy's page", most=SLOTS),
-        PassLine(measure="kills.done", says="processes killed", least=8),
+        PassLine(measure="kills.done", says="processes killed", least=7),
         PassLine(measure="kills.met", says="kills that met tickets on their way", least=1),
         PassLine(measure="kills.departed_peak", says="permits that a dead one had", least=1),
         PassLine(measure="kills.back_s", says="the dead one's permits back after, s", most=KILL_BACK_S_MAX),
