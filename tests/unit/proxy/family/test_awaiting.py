@@ -7,7 +7,7 @@ import pytest
 from proxy.family.ledger import AWAITS_S, Ledger, new_memory
 from proxy.messages import Outcome
 from proxy.qos.gate import Bar, Gate, Pass
-from proxy.qos.line import Waiter
+from proxy.qos.line import Place, Waiter
 from proxy.routing.table import Application
 
 A, B = 0, 1
@@ -32,7 +32,7 @@ class Family:
     def close(self) -> None:
         self._ledgers[0].close()
 
-    def wait(self, gate: Gate, rank: int, name: str, now: float = NOW) -> None:
+    def wait(self, gate: Gate, rank: int, name: str, now: float = NOW) -> Place:
         def wake(_: str, woken_s: float) -> bool:
             entered = gate.enter(woken_s, 0.0)
             if not isinstance(entered, Pass):
@@ -48,6 +48,7 @@ class Family:
         place = gate.line.join(waiter)
         assert place is not None
         gate.pump(now)
+        return place
 
     def busy(self) -> Pass:
         """The only permit, taken in the other process."""
@@ -118,4 +119,13 @@ def test_who_lacks_more_than_a_permit_keeps_nobody_waiting(family: Family) -> No
     family.wait(family.one, A, "barred")
     family.wait(family.other, B, "less")
     family.other.leave(taken, Outcome.OK, NOW)
+    assert family.served == ["less"]
+
+
+def test_a_process_does_not_stand_back_for_who_has_left_its_own_line(family: Family) -> None:
+    """What it said of itself last may be a tick old; it knows better."""
+    taken = family.busy()
+    family.one.line.leave(family.wait(family.one, A, "gave up"))
+    family.other.leave(taken, Outcome.OK, NOW)
+    family.wait(family.one, B, "less")
     assert family.served == ["less"]
