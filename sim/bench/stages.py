@@ -195,7 +195,7 @@ class Bench:
         gate.breaker.limits = msgspec.structs.replace(gate.breaker.limits, consecutive=10**9, ratio=2.0)
         for endpoint in gate.endpoints:
             endpoint.health.limit(gate.breaker.limits)
-        taken = gate.enter(now(), 0.5)
+        taken = gate.enter(self._request.arrived_s, 0.5)  # not later than `_choose` looks
         assert isinstance(taken, Pass)
 
         def act() -> None:
