@@ -220,6 +220,14 @@ async def test_what_is_at_work_for_clients_that_have_gone_counts_as_work(stub, m
     assert (stub.inflight_peak, stub.work_peak) == (1, 3)
 
 
+async def test_work_that_has_been_answered_is_over(stub, ask) -> None:
+    """One request after the other, each as soon as the one before is answered, is never two at once."""
+    stub.behave(Slots(slots=2, delay=0.003))
+    for _ in range(100):
+        assert (await ask()).startswith(b"HTTP/1.1 200")
+    assert stub.work_peak == 1
+
+
 async def test_what_is_not_http_is_refused(ask) -> None:
     """The stub is a server like others: the proxy's own bytes are looked at too."""
     assert (await ask(b"\x00\x01\x02\r\n\r\n")).startswith(b"HTTP/1.1 400")
