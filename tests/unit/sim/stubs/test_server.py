@@ -220,12 +220,13 @@ async def test_what_is_at_work_for_clients_that_have_gone_counts_as_work(stub, m
     assert (stub.inflight_peak, stub.work_peak) == (1, 3)
 
 
-async def test_work_that_has_been_answered_is_over(stub, ask) -> None:
-    """One request after the other, each as soon as the one before is answered, is never two at once."""
-    stub.behave(Slots(slots=2, delay=0.003))
-    for _ in range(100):
-        assert (await ask()).startswith(b"HTTP/1.1 200")
-    assert stub.work_peak == 1
+@pytest.mark.parametrize(("later_s", "at_once"), [(0.019, 2), (0.02, 1)])
+async def test_work_that_ends_now_has_ended(later_s: float, at_once: int) -> None:
+    """By clocks that count milliseconds: 4282.448 and 0.02 are a little more than 4282.468."""
+    stub = StubServer()
+    stub._work(4282.448, 0.02)
+    stub._work(4282.448 + later_s, 0.02)
+    assert stub.work_peak == at_once
 
 
 async def test_what_is_not_http_is_refused(ask) -> None:
