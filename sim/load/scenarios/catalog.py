@@ -149,14 +149,18 @@ KILL_BACK_S_MAX = 5.0
 """From a kill until the permits of the dead are back: `DEPARTED_S`, 3 s, and as long as a busy machine
 takes to find a process dead and to look."""
 
+KILL_SERVICE_S = 0.1
+KILL_CAPACITY = SLOTS / KILL_SERVICE_S
+"""Calls long enough that the servers are still at work on those of the dead when the proxy has noticed."""
+
 KILL = Scenario(
     name="kill",
     about="kill -9 of one of 3 processes every 2.5 s, also while it writes tickets; servers work on",
-    pools=(GPU,),
+    pools=(Pool(name="gpu", behaviour=Slots(slots=SLOTS, delay=KILL_SERVICE_S)),),
     table=ONE_POOL,
-    arrivals=Poisson(rate=CAPACITY, seconds=20),
+    arrivals=Poisson(rate=KILL_CAPACITY, seconds=20),
     classes=mix(5, 25, 70),
-    capacity=CAPACITY,
+    capacity=KILL_CAPACITY,
     processes=3,
     kills=Kills(every_s=2.5),
     lines=(
