@@ -48,6 +48,7 @@ HOT_PATH = [
     "proxy/qos/guard.py",
     "proxy/qos/health.py",
     "proxy/qos/line.py",
+    "proxy/qos/peak.py",
     "proxy/qos/permits.py",
     "proxy/qos/ramp.py",
     "proxy/qos/service.py",

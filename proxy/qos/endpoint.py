@@ -4,30 +4,30 @@ from collections.abc import Sequence
 
 from proxy.messages import Target
 from proxy.qos.health import Health, fit_of
-from proxy.qos.service import ServiceTime
+from proxy.qos.peak import Peak
 from proxy.routing.table import BreakerLimits
 
 
 class Endpoint:
     """One base URL. `pending` are its calls in flight; times are monotonic seconds."""
 
-    __slots__ = ("health", "held_until_s", "pending", "service", "target")
+    __slots__ = ("health", "held_until_s", "peak", "pending", "target")
 
     def __init__(self, target: Target, limits: BreakerLimits) -> None:
         self.target = target
         self.pending = 0
         self.held_until_s = 0.0
         self.health = Health(limits)
-        self.service = ServiceTime()
+        self.peak = Peak()
 
     def learn(self, elapsed_s: float, now: float, *, answered: bool) -> None:
         """A call to it ended; what was not answered tells nothing about how long it takes."""
         if answered:
-            self.service.learn(elapsed_s, now)
+            self.peak.learn(elapsed_s, now)
 
     def cost(self, now: float) -> float:
         """What one call more would take there (peak-EWMA, as in Finagle); unknown: by what is pending."""
-        return self.service.peak_s(now) * (self.pending + 1)
+        return self.peak.peak_s(now) * (self.pending + 1)
 
 
 def lighter_of_two(endpoints: Sequence[Endpoint], now: float, u: float) -> Endpoint:

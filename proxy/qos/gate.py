@@ -15,7 +15,7 @@ from proxy.qos.adaptive import Ceiling
 from proxy.qos.breaker import Breaker
 from proxy.qos.endpoint import Endpoint, lighter_of_two
 from proxy.qos.line import Line
-from proxy.qos.permits import PermitsOf, Permitting, Shortage, own_permits
+from proxy.qos.permits import NOBODY, PermitsOf, Permitting, Shortage, own_permits
 from proxy.qos.ramp import Ramp
 from proxy.qos.service import ServiceTime
 from proxy.routing.table import Application
@@ -98,7 +98,7 @@ class Gate:
     def bar(self, now: float) -> Bar | None:
         """Why a request that comes now may not be sent there; None when it may. Changes nothing."""
         bar = self.closed(now)
-        if bar is None and self.line.waiting:
+        if bar is None and (self.line.waiting or self.permits.awaited(now) != NOBODY):
             return Bar.LINE
         return bar
 
@@ -220,16 +220,27 @@ class Gate:
             self.pump(now)
 
     def pump(self, now: float) -> None:
-        """Give those who wait what is free, the next one first."""
+        """Give those who wait what is free, the next one first; more critical ones of other processes before.
+
+        Those look at each tick: a permit is free for so long at most.
+        """
         if self._pumping:  # by one who was just woken: the loop below goes on
             return
         self._pumping = True
         try:
             while self.line.waiting and self.closed(now) is None:
-                if not self.line.first().wake(self.application.id, now):
+                first = self.line.first()
+                if self.permits.awaited(now) < first.rank or not first.wake(self.application.id, now):
                     break
         finally:
             self._pumping = False
+        self.permits.await_as(self._first_rank(now), now)
+
+    def _first_rank(self, now: float) -> int:
+        """Of who waits for a permit alone: others do not stand back for one whom a breaker bars here."""
+        if not self.line.waiting or self.closed(now) not in (None, Bar.CONCURRENCY, Bar.RATE):
+            return NOBODY
+        return self.line.first().rank
 
 
 def _ceiling(application: Application) -> Ceiling | None:

@@ -1,10 +1,9 @@
-"""What each stage of a request's admission costs, beside its budget: guard, deadline, label, plan, choose,
-permit, dispatch, settle.
+"""What each stage of a request's admission costs, beside its budget.
 
-`python -m sim.bench.stages`: the production objects of a pipeline over a table of two tiers with permits, rates,
-deadlines and several endpoints, each stage called by itself; medians of rounds, in microseconds. Of the compiled
-twin too where there is one (`make compiled`), by processes of their own in turns, so that the machine's moods meet
-both. Labelling is excluded: it is the plugins' own (`sim.bench.labeling`). Exit 1 where a stage is over its budget.
+`python -m sim.bench.stages`: the production objects of a pipeline over a table of two tiers with permits,
+rates, deadlines and several endpoints, each stage called by itself; medians of rounds, in microseconds. Of
+the compiled twin too where there is one (`make compiled`), by processes of their own in turns, so that the
+machine's moods meet both. Labelling is excluded: it is the plugins' own (`sim.bench.labeling`).
 """
 
 import asyncio
@@ -68,6 +67,8 @@ routes:
 """
 ANSWER = Answer(status=200)
 ANSWERED_S = 0.02
+
+WITHIN, OVER = "within", "OVER"
 
 Act = Callable[[], object]
 
@@ -194,7 +195,7 @@ class Bench:
         gate.breaker.limits = msgspec.structs.replace(gate.breaker.limits, consecutive=10**9, ratio=2.0)
         for endpoint in gate.endpoints:
             endpoint.health.limit(gate.breaker.limits)
-        taken = gate.enter(now(), 0.5)
+        taken = gate.enter(self._request.arrived_s, 0.5)  # not later than `_choose` looks
         assert isinstance(taken, Pass)
 
         def act() -> None:
@@ -262,18 +263,17 @@ def lines(found: dict[str, dict[str, float]]) -> list[str]:
     """The table: each stage, its budget, what it costs, and whether that is within."""
     told = [f"{'microseconds':26}{'budget':>8}" + "".join(f"{kind:>20}" for kind in found)]
     for stage, budget_us in BUDGETS_US.items():
-        cells = []
-        for stages in found.values():
-            cells.append(f"{stages[stage]:10.2f}  {'within' if stages[stage] <= budget_us else 'OVER':8}")
+        costs = [each[stage] for each in found.values()]
+        cells = [f"{us:10.2f}  {WITHIN if us <= budget_us else OVER:8}" for us in costs]
         told.append(f"{stage:26}{budget_us:8.0f}" + "".join(cells))
     return told
 
 
-def main() -> int:
+def main() -> None:
     """Print the table."""
     if "--here" in sys.argv:
         print(msgspec.json.encode(uvloop.run(measure_here())).decode())
-        return 0
+        return
     paths = {"plain": ".", **({"compiled": str(COMPILED)} if (COMPILED / "proxy").exists() else {})}
     turns = [{kind: measure(path) for kind, path in paths.items()} for _ in range(TURNS)]
     found = {
@@ -281,9 +281,7 @@ def main() -> int:
         for kind in paths
     }
     print("\n".join(lines(found)))
-    over = any(stages[stage] > budget for stages in found.values() for stage, budget in BUDGETS_US.items())
-    return 1 if over else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

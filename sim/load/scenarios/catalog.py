@@ -170,27 +170,30 @@ RELOAD = Scenario(
         _limit("gpu", SLOTS),
     ),
 )
-KILL_SERVICE_S, KILL_SLOTS = 0.02, 4
+
+KILL_SERVICE_S, KILL_SLOTS = 0.1, 4
 KILL_CAPACITY = KILL_SLOTS / KILL_SERVICE_S
+"""Calls long enough that the servers are still at work on those of the dead when the proxy has noticed."""
+
 KILL_BACK_S_MAX = 5.0
 """From a kill until the permits of the dead are back: `DEPARTED_S`, 3 s, and as long as a busy machine
 takes to find a process dead and to look."""
 
 KILL = Scenario(
     name="kill",
-    about="kill -9 of one of 3 processes every 1.5 s, also while it writes tickets; servers work on",
+    about="kill -9 of one of 3 processes every 2.5 s, also while it writes tickets; servers work on",
     pools=(Pool(name="gpu", behaviour=Slots(slots=KILL_SLOTS, delay=KILL_SERVICE_S)),),
     table=one_pool(KILL_SLOTS),
-    arrivals=Poisson(rate=KILL_CAPACITY, seconds=15),
+    arrivals=Poisson(rate=KILL_CAPACITY, seconds=20),
     classes=mix(5, 25, 70),
     capacity=KILL_CAPACITY,
     processes=3,
-    kills=Kills(every_s=1.5),
+    kills=Kills(every_s=2.5),
     lines=(
         _limit("gpu", KILL_SLOTS),
         PassLine(measure="work_peak.gpu", says="at work at the gpu pool, for the dead too", most=KILL_SLOTS),
         PassLine(measure="kills.held_peak", says="in flight by the proxy's page", most=KILL_SLOTS),
-        PassLine(measure="kills.done", says="processes killed", least=8),
+        PassLine(measure="kills.done", says="processes killed", least=7),
         PassLine(measure="kills.met", says="kills that met tickets on their way", least=1),
         PassLine(measure="kills.departed_peak", says="permits that a dead one had", least=1),
         PassLine(measure="kills.back_s", says="the dead one's permits back after, s", most=KILL_BACK_S_MAX),
@@ -200,6 +203,7 @@ KILL = Scenario(
         PassLine(measure="tickets.left", says="tickets of anybody that ended badly, or not", most=0),
     ),
 )
+
 SCENARIOS = (
     *(STEADY, STEP, GRAY),
     *(_dead("refused", Refuse()), _dead("reset", Reset()), _dead("black-hole", Never())),
