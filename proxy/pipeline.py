@@ -181,9 +181,12 @@ class Exchange:
         self, falls: dict[Outcome, bool], rank: int | None, then: Callable[[Answer | None], None]
     ) -> None:
         request = self._request
-        deadline = deadline_of(request, self._plan.qos)
+        qos = self._plan.qos
+        deadline = deadline_of(request, qos)
         ground = self._snapshot.ground
-        self._chain = Chain(request, self._plan.tiers, deadline, ground, rank, falls, then, self._broke)
+        self._chain = Chain(
+            request, self._plan.tiers, deadline, ground, rank, falls, then, self._broke, qos.hedge
+        )
         self._chain.advance()
 
     def _tiers_done(self, answer: Answer | None) -> None:
@@ -283,7 +286,9 @@ class Exchange:
             if bar in SHORT and not self._request.drained:
                 pipeline.pressure.press(pipeline.now())
         for attempt in chain.attempts:
-            if attempt.outcome not in _ANSWERED:
+            if attempt.hedge:
+                pipeline.meters.hedges[attempt.application, _WON[attempt.outcome in _ANSWERED]] += 1
+            if attempt.outcome not in _NO_FAILURE:
                 pipeline.failures.tell(
                     (attempt.application, attempt.outcome),
                     application=attempt.application,
@@ -320,6 +325,8 @@ class Exchange:
 
 
 _ANSWERED: Final = (Outcome.OK, Outcome.REJECTED)
+_NO_FAILURE: Final = (*_ANSWERED, Outcome.SUPERSEDED)
+_WON: Final = {True: "true", False: "false"}
 _AT_ONCE: Final = Fallback.AT_ONCE
 _SERVED: Final = Verdict.SERVED
 _EXHAUSTED: Final = Verdict.EXHAUSTED

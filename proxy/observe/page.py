@@ -65,6 +65,7 @@ class Page:
             ("application", "reason"),
             meters.passed_over,
         )
+        yield _counter("hedges", "Late calls made a second time.", ("application", "won"), meters.hedges)
         faults = {(str(status),): count for status, count in meters.faults.items()}
         yield _counter("faults", "Requests refused before routing.", ("status",), faults)
         tickets = {(how,): count for how, count in meters.tickets.items()}

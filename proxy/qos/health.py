@@ -34,6 +34,10 @@ class Health:
         """Whether its calls do not speak against it; also when it is time for the probe. Changes nothing."""
         return self._breaker.admits(now)
 
+    def steady(self) -> bool:
+        """It is fit, and a call now would not be its probe."""
+        return self._breaker.steady()
+
     def set_aside_s(self, now: float) -> float:
         """How long calls may still keep it set aside; 0.0 when they do not, or a probe is on its way."""
         return self._breaker.rest_left_s(now)

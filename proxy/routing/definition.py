@@ -140,6 +140,11 @@ QOS_CLASS = Section(
         reader=Milliseconds(),
         meaning="the whole request's budget in ms; default: the rows' timeouts alone",
     ),
+    Key(
+        name="hedge",
+        reader=Flag(),
+        meaning="true, for the first class alone: late calls are made a second time; default false",
+    ),
 )
 
 ROUTE = Section(

@@ -151,9 +151,15 @@ def _classes(entries: Entries, reports: Reports) -> list[QosClass]:
         elif name in lines:
             reports.add(line, f"class '{name}' is declared twice", f"first on line {lines[name]}")
         lines.setdefault(name, line)
-        labels = frozenset(values.get("label", ()))
+        if classes and values.get("hedge"):
+            line = node.line_of("hedge")
+            reports.add(line, f"class '{name}' cannot be hedged", "only the first class, the most critical")
         classes[name] = QosClass(
-            name=name, rank=len(classes), labels=labels, deadline_s=values.get("deadline")
+            name=name,
+            rank=len(classes),
+            labels=frozenset(values.get("label", ())),
+            deadline_s=values.get("deadline"),
+            hedge=values.get("hedge", False),
         )
     return list(classes.values())
 

@@ -32,6 +32,7 @@ class Flight:
         "done",
         "entered",
         "given_up",
+        "hedge",
         "left_behind",
         "number",
         "server",
@@ -56,6 +57,7 @@ class Flight:
         self.done: Callable[[Answer | Failure], None] | None = done
         self.entered = False  # the server took it in
         self.given_up = False
+        self.hedge = False  # the second of two at once
         self.left_behind = False
         self.stage = Stage.OUTWARD
 

@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 
 LABELS = ("1", "2", "3", "4")
+HEDGED = 0.5
+"""So many tables hedge their first class."""
+
 INVALID = ("", "version: 1", "version: 1\nroutes: [", "version: 2\napplications: {}\nroutes: []")
 """Texts that no proxy must take into service."""
 
@@ -39,7 +42,28 @@ def draft(rng: random.Random) -> Draft:
         {"name": f"class-{label}", "label": [label], **_deadline(rng)}
         for label in LABELS[: rng.randint(0, 3)]
     ]
+    if classes and rng.random() < HEDGED:
+        classes[0]["hedge"] = True
     return Draft(applications=applications, classes=classes, routes=_routes(rng, sorted(applications)))
+
+
+def hedge(table: Draft) -> None:
+    """Make its first class one that is hedged: of the first label, with time, and room at two endpoints."""
+    first = table.applications["1"]
+    first.pop("rate", None)
+    first.pop("burst", None)
+    first["endpoints"] = [f"http://server-1-{place}:80" for place in range(2)]
+    first["concurrency"] = 20
+    table.classes[:1] = [{"name": "class-1", "label": ["1"], "deadline": 1000, "hedge": True}]
+    row = {
+        "application": "1",
+        "timeout": 250,
+        "weight": 10,
+        "priority": 0,
+        "clusterType": "http",
+        "label": ["1"],
+    }
+    table.routes[:] = [each for each in table.routes if each["application"] != "1"] + [row]
 
 
 def limits(rng: random.Random) -> dict[str, Any]:

@@ -21,12 +21,17 @@ from sim.world.plan import (
     Stream,
     WorldPlan,
 )
-from sim.world.random_tables import INVALID, LABELS, Draft, changed, draft
+from sim.world.random_tables import INVALID, LABELS, Draft, changed, draft, hedge
 
 REQUESTS_LEAST, REQUESTS_MOST = 50, 300
 REST_S = 60.0
 LONG_S = 45.0
 """A disk that is away for longer than a lease: tickets are claimed again."""
+
+HEDGED = 0.05
+"""So many worlds have a first class whose calls are many enough to be hedged: one in a hundred may be."""
+
+HEDGED_SPAN_S, HEDGED_PER_S = 4.0, 150.0
 
 MOSTLY = 0.9
 """So many callers want what the first table has rows for."""
@@ -37,10 +42,14 @@ def random_world(seed: int) -> WorldPlan:
     rng = Chance(seed).of("plan")
     table = draft(rng)
     span_s = rng.choice((0.5, 1.0, 2.0, 4.0))
+    is_hedged = rng.random() < HEDGED
+    if is_hedged:
+        span_s = HEDGED_SPAN_S
+        hedge(table)
     return WorldPlan(
         table=table.text(),
         servers=_servers(rng, table, span_s),
-        streams=_streams(rng, table, span_s),
+        streams=_streams(rng, table, span_s) + ((_eager(span_s),) if is_hedged else ()),
         reloads=_reloads(rng, table, span_s),
         drains=_drains(rng, table, span_s),
         queue=_queue(rng, span_s),
@@ -91,6 +100,12 @@ def _fault(rng: random.Random, span_s: float) -> Fault:
         else rng.choice((500, 502, 503, 401)),
         retry_after_s=rng.choice((None, 0, 1, 2)),
     )
+
+
+def _eager(span_s: float) -> Stream:
+    """Many requests of the first class, and nothing that keeps them."""
+    phase = Phase(from_s=0.0, until_s=span_s, rate=HEDGED_PER_S)
+    return Stream(caller="eager", labels=(LABELS[0],), phases=(phase,))
 
 
 def _streams(rng: random.Random, table: Draft, span_s: float) -> tuple[Stream, ...]:

@@ -18,8 +18,8 @@ SERVED = Reply(
     application="2",
     tier=1,
     attempts=(
-        Attempt(application="4", tier=0, outcome=Outcome.TIMEOUT, elapsed_s=0.1002),
-        Attempt(application="2", tier=1, outcome=Outcome.OK, elapsed_s=0.0129),
+        Attempt(application="4", tier=0, outcome=Outcome.TIMEOUT, elapsed_s=0.1002, began_s=5.0),
+        Attempt(application="2", tier=1, outcome=Outcome.OK, elapsed_s=0.0129, began_s=5.2),
     ),
     generation=7,
 )

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.qos.breaker import Breaker
 from proxy.qos.gate import Gate
-from proxy.tiers import chain
+from proxy.tiers import trial
 from sim.world.checkers.restraint import Restraint
 from sim.world.plan import DrainPlan, FaultKind, WorldPlan
 from tests.stand_ins.world import FIRST, SECOND, fault, server, stream, table, violations_of, world_plan
@@ -42,7 +42,7 @@ def test_a_second_probe_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_endpoint_that_asked_for_quiet_and_is_called_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """It said when it will have time."""
-    monkeypatch.setattr(chain, "retry_after_of", lambda answer: None)
+    monkeypatch.setattr(trial, "retry_after_of", lambda answer: None)
     assert any("asked for quiet" in each.what for each in violations_of(THROTTLED, (Restraint(),)))
 
 
