@@ -2,8 +2,9 @@
 
 For the most critical class alone, and only where the table says `hedge: true` for it. Late is what has
 taken longer than the 95th percentile of what calls take (Dean and Barroso, The Tail at Scale, 2013): one call
-in twenty qualifies. Of those so many are hedged that second calls are at most `SHARE` of the first ones, and
-none where it would make more than `LOAD_MAX` of the permits taken: there it makes other calls late.
+in twenty qualifies, and most of those are late by little. Second calls are at most `SHARE` of the first ones,
+so that some of that is kept for the calls that are very late, after twice that time; and there is none where
+it would make more than `LOAD_MAX` of the permits taken: there it makes other calls late.
 Decides that; never where the second call goes (`gate.py`), nor which answer is taken (`tiers/race.py`).
 """
 
@@ -16,6 +17,10 @@ SHARE: Final = 0.01
 
 BALANCE_MAX: Final = 10.0
 """Second calls that are saved up at most: a quiet hour is no licence for a storm."""
+
+KEPT: Final = 5.0
+"""How many of those are kept for calls that are very late. Without it the hundredth part is used up by calls
+that are about to end, and none is left for the one that hangs."""
 
 LOAD_MAX: Final = 0.7
 """The share of the permits that may be taken, the second call's included."""
@@ -34,7 +39,7 @@ class Hedging:
         """A first call of the class began: its share is paid in."""
         self._budget.arrive(now)
 
-    def allows(self, in_flight: int, concurrency: int | None, now: float) -> bool:
+    def allows(self, in_flight: int, concurrency: int | None, very_late: bool, now: float) -> bool:
         """Whether a late call may be made once more now. Changes nothing.
 
         `in_flight` of the application's `concurrency` permits are taken. Where none is declared its load is
@@ -42,7 +47,7 @@ class Hedging:
         """
         if concurrency is None or in_flight + 1 > LOAD_MAX * concurrency:
             return False
-        return self._budget.holds(1.0, now)
+        return self._budget.holds(1.0 if very_late else 1.0 + KEPT, now)
 
     def take(self, now: float) -> bool:
         """It is made: take its token; False, and nothing taken, where there is none."""

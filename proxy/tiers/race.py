@@ -29,7 +29,17 @@ class Runner(Told):
 class Race(Told):
     """One row's trial and, once it is late, perhaps a second one beside it."""
 
-    __slots__ = ("_falls", "_first", "_ground", "_request", "_runner", "_second", "_timer", "_until_s")
+    __slots__ = (
+        "_falls",
+        "_first",
+        "_ground",
+        "_late_s",
+        "_request",
+        "_runner",
+        "_second",
+        "_timer",
+        "_until_s",
+    )
 
     def __init__(
         self, runner: Runner, ground: Ground, request: Request, first: Trial, falls: Mapping[Outcome, bool]
@@ -42,6 +52,7 @@ class Race(Told):
         self._second: Trial | None = None
         self._timer: Timer | None = None
         self._until_s = 0.0
+        self._late_s = 0.0  # after its beginning the first call is late; after twice that very late
         first.told = self
 
     def begin(self, budget_s: float) -> None:
@@ -53,6 +64,7 @@ class Race(Told):
         self._ground.hedging.called(now)
         late_s = late_after_s(first.gate.service.p95_s(now), budget_s)
         if late_s is not None:
+            self._late_s = late_s
             self._timer = self._ground.timers.after(late_s, self._late)
 
     def cancel(self) -> None:
@@ -82,17 +94,26 @@ class Race(Told):
         self._runner.broke(error)
 
     def _late(self) -> None:
+        """Look; and where there is no second call yet, once more when the first one is very late."""
+        self._look(very_late=False)
+        if self._second is None and self._first is not None:
+            self._timer = self._ground.timers.after(self._late_s, self._very_late)
+
+    def _very_late(self) -> None:
+        self._look(very_late=True)
+
+    def _look(self, very_late: bool) -> None:
         self._timer = None
         try:
             now = self._ground.now()
-            second = self._enter(now)
+            second = self._enter(very_late, now)
             if second is not None:
                 second.begin(self._request, self._until_s - now)
                 self._second = second
         except Exception as error:  # noqa: BLE001 - nobody is on the stack who could answer the caller
             self.broke(error)
 
-    def _enter(self, now: float) -> Trial | None:
+    def _enter(self, very_late: bool, now: float) -> Trial | None:
         """Look and take, in one turn; None where there is to be no second call."""
         ground, first = self._ground, self._first
         assert first is not None
@@ -101,7 +122,7 @@ class Race(Told):
         gate, permits = first.gate, first.gate.permits
         if self._until_s - now < max(gate.service.median_s(now), CHANCE_S_MIN):
             return None
-        if not ground.hedging.allows(permits.in_flight, permits.concurrency, now):
+        if not ground.hedging.allows(permits.in_flight, permits.concurrency, very_late, now):
             return None
         endpoint = gate.other(first.taken, now, ground.rng.random())
         if endpoint is None or not (ground.budget.take(now) and ground.hedging.take(now)):

@@ -257,6 +257,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         judge=_drain,
     ),
     _one_slow("hedge-rare", 0.08, 0.001),
-    _one_slow("hedge-often", 0.18, 0.01),
+    _one_slow("hedge-often", 0.25, 0.01),
     Scenario(name="hot-caller", plan=_plan(*_HOT), judge=_hot),
 )

@@ -38,3 +38,16 @@ def test_an_option_of_an_application_that_is_wrong(options: str, message: str, h
     (problem,) = refused(with_application(options))
     assert message in problem.message
     assert hint in problem.hint
+
+
+def test_the_first_class_is_hedged_where_the_table_says_so() -> None:
+    """It costs calls: who pays for them says so."""
+    table = parsed(MINIMAL + "classes: [{name: a, label: 1, hedge: true}, {name: b, label: 2, hedge: false}]")
+    assert [each.hedge for each in table.classes] == [True, False, False]
+
+
+def test_no_other_class_can_be_hedged() -> None:
+    """Second calls of a less critical class would take permits from the most critical one."""
+    (problem,) = refused(MINIMAL + "classes:\n- {name: a, label: 1}\n- {name: b, label: 2, hedge: true}")
+    assert "class 'b' cannot be hedged" in problem.message
+    assert "only the first class" in problem.hint
