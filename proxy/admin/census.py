@@ -83,6 +83,7 @@ def states(gates: Mapping[str, Gate], now: float) -> dict[str, ApplicationState]
             permits_limit=gate.permits.concurrency,
             breaker=gate.breaker.state(now).value,
             drained=gate.drained,
+            endpoints_down=sum(endpoint.health.down for endpoint in gate.endpoints),
         )
         for name, gate in gates.items()
     }

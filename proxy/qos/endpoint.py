@@ -35,7 +35,7 @@ def lighter_of_two(endpoints: Sequence[Endpoint], now: float, u: float) -> Endpo
     fit = [endpoints[place] for place in fit_of([each.health for each in endpoints], now)]
     free = [each for each in fit if each.held_until_s <= now]
     if not free:  # a fit one may be held back: better one that was set aside than none
-        free = [each for each in endpoints if each.held_until_s <= now]
+        free = [each for each in endpoints if each.held_until_s <= now and not each.health.down]
     return _lighter(free, now, u)
 
 

@@ -33,6 +33,7 @@ class Bar(enum.StrEnum):
     CONCURRENCY = "concurrency"
     RATE = "rate"
     LINE = "line"  # others wait for its permits already
+    HEALTH = "health"  # its servers say that they are not well, all of them
     HELD = "held"  # it asked for quiet with Retry-After
     DEADLINE = "deadline"  # too little time is left for it
     BUDGET = "budget"  # too many calls fell through lately
@@ -111,10 +112,13 @@ class Gate:
         shortage = self.permits.shortage(now)
         if shortage is not None:
             return _BAR_OF[shortage]
+        held = False
         for endpoint in self.endpoints:
-            if endpoint.held_until_s <= now:
-                return None
-        return Bar.HELD
+            if not endpoint.health.down:
+                if endpoint.held_until_s <= now:
+                    return None
+                held = True
+        return Bar.HELD if held else Bar.HEALTH
 
     def enter(self, now: float, u: float) -> Pass | Bar:
         """Take the permit and an endpoint; nothing barred it in this turn. `u` is uniform in [0, 1).

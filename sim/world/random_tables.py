@@ -75,6 +75,14 @@ def limits(rng: random.Random) -> dict[str, Any]:
         stated["rate"] = rng.choice((5, 20, 50, 100, 333.3))
         if rng.random() < 0.5:
             stated["burst"] = rng.choice((1, 2, 5, 20))
+    if rng.random() < 0.2:
+        stated["health"] = {
+            "path": "/v2/health/ready",
+            "every": rng.choice((20, 100)),
+            "timeout": rng.choice((10, 50)),
+            "down": rng.randint(1, 3),
+            "up": rng.randint(1, 2),
+        }
     if rng.random() < 0.3:
         stated["breaker"] = {"consecutive": rng.randint(1, 4), "rest": 100, "restMax": 400, "calls": 4}
     return stated
