@@ -33,6 +33,7 @@ HOT_PATH = [
     "proxy/edge/identity.py",
     "proxy/edge/intake.py",
     "proxy/edge/message.py",
+    "proxy/edge/parser.py",
     "proxy/edge/reply.py",
     "proxy/edge/service.py",
     "proxy/hop.py",
