@@ -104,7 +104,7 @@ def sight(gates: Mapping[str, Gate], now: float) -> Sight:
 
 
 HEALTH = "health"
-"""Why an endpoint that its calls speak against is not drawn."""
+"""Why an endpoint is not drawn that its calls speak against, or its own word."""
 
 
 def endpoints_out(endpoints: Sequence[Endpoint], now: float) -> dict[str, str]:

@@ -188,7 +188,7 @@ class Chain(Runner):
 
     def _begin(self, trial: Trial, now: float) -> None:
         row = trial.row
-        if self._owes and not self._ground.budget.take(now):  # another process, or who waited less, was quicker
+        if self._owes and not self._ground.budget.take(now):  # another process was quicker, or who waited
             trial.gate.abandon(trial.taken, now)
             self._go_without(row.application)
             return

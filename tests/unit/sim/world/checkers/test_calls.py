@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 import proxy.pipeline
-from proxy.qos.budget import Budget as Bucket
 from proxy.messages import Reply, Request
+from proxy.qos.budget import Budget as Bucket
 from proxy.qos.gate import Gate
 from proxy.qos.hedge import Hedging
 from proxy.qos.permits import Permits
