@@ -112,13 +112,10 @@ class Gate:
         shortage = self.permits.shortage(now)
         if shortage is not None:
             return _BAR_OF[shortage]
-        held = False
         for endpoint in self.endpoints:
-            if not endpoint.health.down:
-                if endpoint.held_until_s <= now:
-                    return None
-                held = True
-        return Bar.HELD if held else Bar.HEALTH
+            if endpoint.held_until_s <= now and not endpoint.health.down:
+                return None
+        return Bar.HEALTH if all(endpoint.health.down for endpoint in self.endpoints) else Bar.HELD
 
     def enter(self, now: float, u: float) -> Pass | Bar:
         """Take the permit and an endpoint; nothing barred it in this turn. `u` is uniform in [0, 1).

@@ -188,11 +188,12 @@ class Chain(Runner):
 
     def _begin(self, trial: Trial, now: float) -> None:
         row = trial.row
-        if self._owes and not self._ground.budget.take(now):  # another process was quicker, or who waited
-            trial.gate.abandon(trial.taken, now)
-            self._go_without(row.application)
-            return
-        self._owes = False
+        if self._owes:
+            if not self._ground.budget.take(now):  # another process, or who waited less, was quicker
+                trial.gate.abandon(trial.taken, now)
+                self._go_without(row.application)
+                return
+            self._owes = False
         if self._short:  # down only: what was passed over above is not come back to
             self._short = tuple(each for each in self._short if each.priority > row.priority)
         left_s = self._deadline - now

@@ -48,7 +48,7 @@ class Trial:
         self.began_s = now
         self.hedge = hedge
         self._call: Call | None = None
-        self._timer: Timer | None = None
+        self._timer: Timer
 
     @property
     def over(self) -> bool:
@@ -57,9 +57,10 @@ class Trial:
 
     def begin(self, request: Request, budget_s: float) -> None:
         """Call. A bug that shows is raised, and has kept no permit, nor a breaker's only probe."""
-        self._timer = timer = self._ground.timers.after(budget_s, self._timed_out)
+        ground = self._ground
+        self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:
-            self._call = self._ground.clusters[self.row.cluster_type].call(
+            self._call = ground.clusters[self.row.cluster_type].call(
                 self.taken.endpoint.target, request, budget_s, self._settled
             )
         except Exception:
@@ -88,19 +89,20 @@ class Trial:
 
     def _settled(self, result: Answer | Failure) -> None:
         try:
-            self._end_call()
+            assert self._call is not None, "a call settled twice"
+            self._timer.cancel()
+            self._call = None
             now = self._ground.now()
-            elapsed_s = now - self.began_s
             if not isinstance(result, Answer):
-                self.gate.leave(self.taken, result.outcome, now, elapsed_s)
+                self.gate.leave(self.taken, result.outcome, now, now - self.began_s)
                 self.told.ended(self, result.outcome, result.cause, None, now)
                 return
             outcome = outcome_of(result.status)
             if outcome is _OK:
-                self.gate.leave(self.taken, outcome, now, elapsed_s)
+                self.gate.leave(self.taken, outcome, now, now - self.began_s)
                 self.told.ended(self, outcome, "", result, now)
             else:
-                self.gate.leave(self.taken, outcome, now, elapsed_s, retry_after_of(result))
+                self.gate.leave(self.taken, outcome, now, now - self.began_s, retry_after_of(result))
                 self.told.ended(self, outcome, f"status {result.status}", result, now)
         except Exception as error:  # noqa: BLE001 - nobody is on the stack who could answer the caller
             self.told.broke(error)
@@ -128,9 +130,7 @@ class Trial:
             Zombie(self._ground, gate, self.taken, call, self.began_s).follow()
 
     def _end_call(self) -> Call:
-        call, timer = self._call, self._timer
-        assert call is not None, "a call settled twice"
-        assert timer is not None
-        timer.cancel()
-        self._call = self._timer = None
+        call, self._call = self._call, None
+        assert call is not None, "a call ended twice"
+        self._timer.cancel()
         return call
