@@ -33,6 +33,10 @@ HEDGED = 0.05
 
 HEDGED_SPAN_S, HEDGED_PER_S = 4.0, 150.0
 
+ALL_KINDS = tuple(FaultKind)
+UNASKED = tuple(kind for kind in FaultKind if kind is not FaultKind.UNREADY)
+"""What befalls a server that nobody asks whether it is well."""
+
 MOSTLY = 0.9
 """So many callers want what the first table has rows for."""
 
@@ -71,7 +75,8 @@ def _servers(rng: random.Random, table: Draft, span_s: float) -> tuple[ServerPla
         )
         works_on, slots = rng.random() < 0.2, rng.choice((1, 2, 4, 16))
         for url in stated["endpoints"]:
-            faults = [_fault(rng, span_s) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
+            kinds = ALL_KINDS if "health" in stated else UNASKED
+            faults = [_fault(rng, kinds, span_s) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
             servers.append(
                 ServerPlan(
                     url=url,
@@ -86,8 +91,8 @@ def _servers(rng: random.Random, table: Draft, span_s: float) -> tuple[ServerPla
     return tuple(servers)
 
 
-def _fault(rng: random.Random, span_s: float) -> Fault:
-    kind = rng.choice(tuple(FaultKind))
+def _fault(rng: random.Random, kinds: tuple[FaultKind, ...], span_s: float) -> Fault:
+    kind = rng.choice(kinds)
     from_s = rng.choice((0.0, rng.random() * span_s))
     return Fault(
         kind=kind,
@@ -97,7 +102,7 @@ def _fault(rng: random.Random, span_s: float) -> Fault:
         factor=rng.choice((2.0, 5.0, 20.0)),
         status=rng.choice((429, 450, 503))
         if kind is FaultKind.THROTTLING
-        else rng.choice((500, 502, 503, 401)),
+        else rng.choice((500, 502, 401, 403)),
         retry_after_s=rng.choice((None, 0, 1, 2)),
     )
 

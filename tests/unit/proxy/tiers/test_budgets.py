@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.messages import Failure, Outcome
-from proxy.qos.budget import BALANCE_MAX, Budget
+from proxy.qos.budget import BALANCE_MAX
 from proxy.qos.gate import Bar
 from proxy.tiers.reserve import TIMER_S_MAX
 from tests.unit.proxy.tiers.ways import OK, Ways, row
@@ -11,11 +11,11 @@ from tests.unit.proxy.tiers.ways import OK, Ways, row
 REFUSED = Failure(outcome=Outcome.REFUSED, cause="x")
 
 
-class Spent(Budget):
-    """Whose last token somebody else always takes first."""
+class Spent:
+    """`Spending` whose last token somebody else always takes first."""
 
-    def __init__(self) -> None:
-        super().__init__(0.0)
+    def affords(self, now: float) -> bool:
+        return True
 
     def take(self, now: float) -> bool:
         return False
