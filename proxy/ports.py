@@ -94,7 +94,12 @@ class Cluster(Protocol):
 
 
 class Labels(Protocol):
-    """What puts labels on a request: the labelers of one table (`labeling.py`)."""
+    """What puts labels on a request: the labelers of one table (`labeling.py`).
+
+    `reads_head`: all of them read the head alone, and must not be shown a body.
+    """
+
+    reads_head: bool
 
     def label(self, payload: Payload) -> tuple[str, ...]:
         """The labels, canonical, each once. Never raises."""

@@ -56,6 +56,10 @@ class Breaker:
         """May a call start now? Changes nothing."""
         return not self._rest_s or (now >= self._rested_s and not self._probing)
 
+    def steady(self) -> bool:
+        """It admits, and a call now would not be a probe."""
+        return not self._rest_s
+
     def spares(self, now: float) -> bool:
         """A call would be the probe, and there is still time for a less critical one to be it."""
         return self._rest_s > 0 and now < self._rested_s + PATIENCE_S

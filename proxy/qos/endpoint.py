@@ -31,14 +31,24 @@ class Endpoint:
 
 
 def lighter_of_two(endpoints: Sequence[Endpoint], now: float, u: float) -> Endpoint:
-    """Power of two choices among those that are fit and not held back. `u` is uniform in [0, 1).
-
-    Mitzenmacher 2001. One whose time is not known is compared by its calls in flight.
-    """
+    """Power of two choices among those that are fit and not held back. `u` is uniform in [0, 1)."""
     fit = [endpoints[place] for place in fit_of([each.health for each in endpoints], now)]
     free = [each for each in fit if each.held_until_s <= now]
     if not free:  # a fit one may be held back: better one that was set aside than none
-        free = [each for each in endpoints if each.held_until_s <= now]
+        free = [each for each in endpoints if each.held_until_s <= now and not each.health.down]
+    return _lighter(free, now, u)
+
+
+def other_than(one: Endpoint, endpoints: Sequence[Endpoint], now: float, u: float) -> Endpoint | None:
+    """The lighter of two of the others, among those that nothing at all speaks against; None: none is so."""
+    free = [
+        each for each in endpoints if each is not one and each.held_until_s <= now and each.health.steady()
+    ]
+    return _lighter(free, now, u) if free else None
+
+
+def _lighter(free: Sequence[Endpoint], now: float, u: float) -> Endpoint:
+    """Mitzenmacher 2001. One whose time is not known is compared by its calls in flight."""
     count = len(free)
     if count == 1:
         return free[0]

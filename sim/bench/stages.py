@@ -30,6 +30,7 @@ from proxy.snapshot import SnapshotBuilder
 from proxy.tiers.chain import Chain
 from proxy.tiers.deadline import CHANCE_S_MIN, attempt_budget, deadline_of
 from proxy.tiers.outcome import FALLS_THROUGH, outcome_of
+from proxy.tiers.reserve import reserve_s
 from proxy.timers import Wheel
 from sim.bench.decision import InstantCluster
 from sim.bench.peers.penstock import COMPILED
@@ -101,7 +102,7 @@ class Bench:
             lambda _: None,
             _raise,
         )
-        self._chain._gate, self._chain._next = self._gate, 1  # noqa: SLF001 - as `advance` has it in tier 0
+        self._chain._next = 1  # noqa: SLF001 - as `advance` has it in tier 0
 
     def measure(self) -> dict[str, float]:
         """Microseconds by stage."""
@@ -146,7 +147,9 @@ class Bench:
         """The request's, and what of it the attempt gets."""
         now = self._request.arrived_s + 0.001
         left_s = deadline_of(self._request, self._plan.qos) - now
-        return attempt_budget(0.1, left_s, self._chain._reserve_s(0.1, left_s, now))  # noqa: SLF001
+        return attempt_budget(
+            0.1, left_s, reserve_s(self._gate, self._plan.tiers[1:], self._snapshot.gates, 0.1, left_s, now)
+        )
 
     def _choose(self) -> object:
         """Eligibility and the draw of a row; the draw of its endpoint is `permit`'s, as in the gate."""
@@ -209,6 +212,8 @@ class Bench:
 
 class _NoLabels:
     """`ports.Labels` that are never asked."""
+
+    reads_head = False
 
     def label(self, payload: object) -> tuple[str, ...]:
         """None."""

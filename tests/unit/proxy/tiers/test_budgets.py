@@ -5,7 +5,7 @@ import pytest
 from proxy.messages import Failure, Outcome
 from proxy.qos.budget import BALANCE_MAX
 from proxy.qos.gate import Bar
-from proxy.tiers.chain import TIMER_S_MAX
+from proxy.tiers.reserve import TIMER_S_MAX
 from tests.unit.proxy.tiers.ways import OK, Ways, row
 
 REFUSED = Failure(outcome=Outcome.REFUSED, cause="x")
