@@ -8,7 +8,6 @@ import asyncio
 import importlib.metadata
 import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from time import monotonic
 from typing import Any
 
@@ -17,12 +16,11 @@ from aiohttp import web
 
 from workers.body import BODY_BYTES_MAX, TooLarge, UnknownEncoding, unpack
 from workers.entry import Entry
-from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, WorkerError
+from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, TooBig, WorkerError
 from workers.oip.datatypes import BadTensor
 from workers.oip.metadata import describe
 from workers.oip.tensors import InferRequest, decode_request, encode_response
 from workers.pool import Pool
-from workers.ports import Tensors
 
 LOOP_BYTES_MAX = 128 * 1024  # a larger body is decoded and encoded in a thread, not on the event loop
 RETRY_AFTER_S = 1
@@ -32,6 +30,7 @@ STATUS: dict[type[Exception], int] = {
     BadTensor: 400,
     BadInput: 400,
     TooLarge: 413,
+    TooBig: 413,
     UnknownEncoding: 415,
     ModelFailed: 500,
     Overloaded: 503,
@@ -86,8 +85,8 @@ class Server:
         del request
         if not self._pool.loaded:
             raise NotReady("the models are still loading")
-        for entry in self._pool.entries.values():
-            await self._assure(entry)
+        for listed in self._pool.index():
+            await self._assure(listed.entry)
         return web.Response()
 
     async def _model_ready(self, request: web.Request) -> web.Response:
@@ -96,12 +95,7 @@ class Server:
 
     async def _assure(self, entry: Entry) -> None:
         """Raise NotReady unless the model is ready; one that is in doubt gets a chance to prove itself."""
-        if self._pool.doubted(entry):
-            try:
-                await asyncio.wrap_future(self._pool.prove(entry))
-            except ModelFailed as error:
-                raise NotReady(str(error)) from error
-        if not self._pool.ready(entry):
+        if not self._pool.ready(entry) and not await self._pool.prove(entry):
             raise NotReady(f"the model '{entry.name}' is not ready")
 
     async def _index(self, request: web.Request) -> web.Response:
@@ -109,12 +103,12 @@ class Server:
         return answer(
             [
                 {
-                    "name": entry.name,
-                    "version": entry.version,
-                    "state": "READY" if self._pool.ready(entry) else "UNAVAILABLE",
-                    "reason": "" if self._pool.ready(entry) else "not ready",
+                    "name": listed.entry.name,
+                    "version": listed.entry.version,
+                    "state": "READY" if listed.ready else "UNAVAILABLE",
+                    "reason": listed.reason,
                 }
-                for entry in self._pool.entries.values()
+                for listed in self._pool.index()
             ]
         )
 
@@ -143,7 +137,7 @@ class Server:
 
         heavy = len(body) > LOOP_BYTES_MAX or bool(encoding)
         decoded = await asyncio.to_thread(decode) if heavy else decode()
-        outputs = await _by(deadline_s, self._pool.infer(entry, decoded, deadline_s))
+        outputs = await self._pool.infer(entry, decoded, deadline_s)
         heavy = sum(tensor.data.nbytes for tensor in outputs) > LOOP_BYTES_MAX
         encode = asyncio.to_thread if heavy else _at_once
         encoded, json_length = await encode(encode_response, entry.name, entry.version, outputs, decoded)
@@ -190,15 +184,6 @@ async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse
     if "X-Request-Id" in request.headers:
         response.headers["X-Request-Id"] = request.headers["X-Request-Id"]
     return response
-
-
-async def _by(deadline_s: float | None, future: "Future[Tensors]") -> Tensors:
-    """The outputs, or Expired at the deadline: what still waits then leaves the queue and frees its place."""
-    try:
-        async with asyncio.timeout(None if deadline_s is None else deadline_s - monotonic()):
-            return await asyncio.wrap_future(future)
-    except TimeoutError as error:
-        raise Expired("the deadline passed before the inference ended") from error
 
 
 async def _at_once(function: Callable[..., Any], *args: Any) -> Any:
