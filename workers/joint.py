@@ -1,4 +1,4 @@
-"""Requests that run as one: tensors laid end to end along the first dimension, and results cut apart again."""
+"""Requests that run as one: tensors laid end to end along the first dimension, and results cut apart."""
 
 from collections.abc import Sequence
 from typing import Any

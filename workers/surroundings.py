@@ -19,7 +19,7 @@ def settle() -> None:
 
 
 def bind_to_parent() -> None:
-    """End when the parent has ended, however it did. Signals are its business: a terminal sends all of them."""
+    """End when the parent has ended, however it did. Signals are its business: a terminal tells all."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":

@@ -31,7 +31,7 @@ class _Rest(msgspec.Struct, frozen=True, array_like=True):
 
 
 def prepared_parcel(prepared: Prepared, parameters: dict[str, Any]) -> Parcel:
-    """Calls for a backend, and what post-processing must remember: small, of a kind's own type, and pickled."""
+    """Calls for a backend, and what post-processing must remember: small, of any type, so pickled."""
     context = b"" if prepared.context is None else pickle.dumps(prepared.context)
     rest = _Rest(tuple(len(call) for call in prepared.calls), context, parameters)
     tensors = tuple(tensor for call in prepared.calls for tensor in call)
