@@ -1,4 +1,4 @@
-"""kill -9 of any process of the tree, under load: everybody gets an answer, and service comes back by itself."""
+"""kill -9 of any process of the tree, under load: everybody gets an answer, and service comes back."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -66,7 +66,7 @@ class Load:
         self.seen: Counter[str] = Counter()
         self._threads = [threading.Thread(target=self._ask) for _ in range(CALLERS)]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

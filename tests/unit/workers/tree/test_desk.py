@@ -1,4 +1,4 @@
-"""Slots between a front and its workers: whatever the order of events, each request is settled once, rightly."""
+"""Slots between a front and its workers: whatever the order of events, each request is settled once."""
 
 import math
 import os
