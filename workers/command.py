@@ -5,18 +5,21 @@ import signal
 import sys
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import click
-from aiohttp import web
+import uvloop
 
 from workers.device import Device, parse_device
 from workers.errors import BadRepository, Unusable
+from workers.front.bridge import Bridge
+from workers.front.front import Front
+from workers.front.limits import FrontLimits
+from workers.front.sockets import listen as bind
 from workers.pool import Pool, PoolLimits
 from workers.repository import read_repository
-from workers.server import Server
 from workers.surroundings import settle
 
-GRACE_S = 20.0  # for requests that run when the end is asked for
 BUNDLED = Path(__file__).parent / "models"
 
 
@@ -49,7 +52,7 @@ def worker(repository: Path, listen: str, device: str, cpu_processes: int, model
             click.echo(f"penstock worker: {problem}", err=True)
         sys.exit(2)
     pool = Pool(entries, PoolLimits(device=_device(device), processes=cpu_processes), monotonic)
-    sys.exit(asyncio.run(serve(pool, host, port)))
+    sys.exit(uvloop.run(serve(pool, host, port)))
 
 
 async def serve(pool: Pool, host: str, port: int) -> int:
@@ -58,28 +61,21 @@ async def serve(pool: Pool, host: str, port: int) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(
-        Server(pool).application(),
-        access_log=None,
-        auto_decompress=False,  # body.py unpacks, within a limit and with errors in words
-        handler_cancellation=True,  # a caller that leaves frees its place in the queue
-        shutdown_timeout=GRACE_S,
-    )
-    await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, reuse_address=True)
-        try:
-            await site.start()
-        except OSError as error:
-            click.echo(f"penstock worker: cannot listen on {host}:{port}: {error.strerror}", err=True)
-            return 1
-        return await _load_and_wait(pool, runner, stop)
+        sockets = bind(host, port)
+    except OSError as error:
+        click.echo(f"penstock worker: cannot listen on {host}:{port}: {error.strerror}", err=True)
+        return 1
+    front = Front(Bridge(pool, loop), FrontLimits())
+    await front.start(sockets)
+    try:
+        return await _load_and_wait(pool, sockets[0].getsockname(), stop)
     finally:
-        await runner.cleanup()
+        await front.drain()
         await asyncio.to_thread(pool.close)
 
 
-async def _load_and_wait(pool: Pool, runner: web.AppRunner, stop: asyncio.Event) -> int:
+async def _load_and_wait(pool: Pool, address: tuple[Any, ...], stop: asyncio.Event) -> int:
     loading = asyncio.create_task(asyncio.to_thread(pool.load, lambda line: click.echo(line, err=True)))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +88,7 @@ async def _load_and_wait(pool: Pool, runner: web.AppRunner, stop: asyncio.Event)
         stopping.cancel()
         return 1
     if not stop.is_set():
-        host, port = runner.addresses[0][:2]
+        host, port = address[:2]
         names = ",".join(f"{entry.name}:{entry.version}" for entry in pool.entries.values())
         click.echo(f"penstock worker ready http://{_bracket(host)}:{port} models={names}")
     await stopping

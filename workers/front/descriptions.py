@@ -1,0 +1,81 @@
+"""What the front says of models and of itself, as plain values for JSON and for gRPC. Pure."""
+
+import importlib.metadata
+from typing import Any
+
+from workers.entry import Entry
+from workers.front.port import Duration, Standing, Statistics
+from workers.oip.metadata import describe
+from workers.oip.tensors import TensorSpec
+
+NAME = "penstock worker"
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
+
+_SUMS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
+
+
+def server_of() -> dict[str, Any]:
+    """The server's metadata."""
+    version = importlib.metadata.version("penstock")
+    return {"name": NAME, "version": version, "extensions": EXTENSIONS}
+
+
+def metadata_of(entry: Entry, versions: list[str]) -> dict[str, Any]:
+    """A model's metadata."""
+    return {
+        "name": entry.name,
+        "versions": versions,
+        "platform": f"{entry.backend}_{entry.kind}",
+        "inputs": describe(entry.inputs),
+        "outputs": describe(entry.outputs),
+    }
+
+
+def config_of(entry: Entry) -> dict[str, Any]:
+    """A model's configuration in Triton's terms. 0 rows: the model's shapes have no dimension for rows."""
+    rows_max: int = getattr(entry, "max_batch_size", 0)
+    return {
+        "name": entry.name,
+        "platform": f"{entry.backend}_{entry.kind}",
+        "backend": entry.backend,
+        "version_policy": {"latest": {"num_versions": 1}},
+        "max_batch_size": rows_max,
+        "input": [_config_tensor(spec, rows_max) for spec in entry.inputs],
+        "output": [_config_tensor(spec, rows_max) for spec in entry.outputs],
+    }
+
+
+def standing_of(standing: Standing) -> dict[str, Any]:
+    """A row of the repository's index."""
+    return {
+        "name": standing.name,
+        "version": standing.version,
+        "state": "READY" if standing.ready else "UNAVAILABLE",
+        "reason": standing.reason,
+    }
+
+
+def statistics_of(entry: Entry, statistics: Statistics) -> dict[str, Any]:
+    """A model's statistics. Rows that ran together are in `batch_stats`."""
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "last_inference": statistics.last_ms,
+        "inference_count": statistics.inferences,
+        "execution_count": statistics.executions,
+        "inference_stats": {name: _duration(getattr(statistics, name)) for name in _SUMS},
+        "batch_stats": [
+            {"batch_size": size, "compute_infer": _duration(each)}
+            for size, each in sorted(statistics.batches.items())
+        ],
+    }
+
+
+def _duration(duration: Duration) -> dict[str, int]:
+    return {"count": duration.count, "ns": duration.ns}
+
+
+def _config_tensor(spec: TensorSpec, rows_max: int) -> dict[str, Any]:
+    datatype = "STRING" if spec.datatype == "BYTES" else spec.datatype
+    shape = spec.shape[1:] if rows_max else spec.shape
+    return {"name": spec.name, "data_type": f"TYPE_{datatype}", "dims": list(shape)}
