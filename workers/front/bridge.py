@@ -70,9 +70,9 @@ class Bridge:
         counts = self._counts[key_of(entry)]
         done = Duration(count=counts.success, ns=counts.success_ns)
         return Statistics(
-            last_ms=counts.last_ms,
-            inferences=counts.success,
-            executions=counts.success,
+            last_inference_ms=counts.last_ms,
+            inference_count=counts.success,
+            execution_count=counts.success,
             success=done,
             fail=Duration(count=counts.fail, ns=counts.fail_ns),
             compute_infer=done,

@@ -13,6 +13,8 @@ EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "
 
 _SUMS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
 
+_STAGES = ("compute_input", "compute_infer", "compute_output")
+
 
 def server_of() -> dict[str, Any]:
     """The server's metadata."""
@@ -60,13 +62,13 @@ def statistics_of(entry: Entry, statistics: Statistics) -> dict[str, Any]:
     return {
         "name": entry.name,
         "version": entry.version,
-        "last_inference": statistics.last_ms,
-        "inference_count": statistics.inferences,
-        "execution_count": statistics.executions,
+        "last_inference": statistics.last_inference_ms,
+        "inference_count": statistics.inference_count,
+        "execution_count": statistics.execution_count,
         "inference_stats": {name: _duration(getattr(statistics, name)) for name in _SUMS},
         "batch_stats": [
-            {"batch_size": size, "compute_infer": _duration(each)}
-            for size, each in sorted(statistics.batches.items())
+            {"batch_size": rows} | {name: _duration(each) for name, each in zip(_STAGES, took, strict=True)}
+            for rows, took in sorted(statistics.batches.items())
         ],
     }
 

@@ -60,15 +60,3 @@ class Front:
         for connection in [each for each in self._service.connections if each.overdue(now)]:
             connection.time_out()
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
-
-
-async def run_front(
-    pool: Pool, sockets: Sequence[socket.socket], limits: FrontLimits, stop: asyncio.Event
-) -> None:
-    """Answer on the sockets until `stop`, then drain. One of several processes may each do this."""
-    front = Front(pool, limits)
-    await front.start(sockets)
-    try:
-        await stop.wait()
-    finally:
-        await front.drain()

@@ -20,16 +20,16 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """What one model has done since it was loaded, in the terms of the protocol's statistics extension."""
 
-    last_ms: int = 0  # end of the last inference, since 1970
-    inferences: int = 0  # rows, or requests where a model does not batch
-    executions: int = 0  # calls of the backend
+    inference_count: int = 0  # rows, or requests where a model does not batch
+    execution_count: int = 0  # calls of the backend
+    last_inference_ms: int = 0  # its end, since 1970
     success: Duration = Duration()
     fail: Duration = Duration()
     queue: Duration = Duration()
     compute_input: Duration = Duration()
     compute_infer: Duration = Duration()
     compute_output: Duration = Duration()
-    batches: dict[int, Duration] = {}  # by size: executions and their time
+    batches: dict[int, tuple[Duration, Duration, Duration]] = {}  # by rows: input, infer, output
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from workers.front.inference import Inference, reply_to
 from workers.front.limits import FrontLimits
 from workers.front.message import Message
 from workers.front.models import Unknown, assure, assure_all, find
+from workers.front.override import override_of
 from workers.front.port import Pool
 from workers.front.reply import Reply, answer, refusal
 from workers.front.routes import Route, Routes
@@ -133,19 +134,6 @@ class Service:
         del body
         await self._pool.unload_model(route.model)
         return Reply()
-
-
-def override_of(parameters: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """The configuration that a call to load a model brings. Raises BadInput."""
-    if any(key.startswith("file:") for key in parameters):
-        raise BadInput(f"failed to load '{name}', failed to poll from model repository: files are not taken")
-    config = parameters.get("config")
-    if config is None:
-        return None
-    try:
-        return msgspec.json.decode(config, type=dict[str, Any])
-    except (msgspec.DecodeError, TypeError) as error:
-        raise BadInput(f"failed to load '{name}': its configuration is not JSON: {error}") from error
 
 
 async def _later(reply: Awaitable[Reply], then: Callable[[Reply], None]) -> None:
