@@ -12,12 +12,16 @@ import uvloop
 
 from workers.device import Device, parse_device
 from workers.errors import BadRepository, Unusable
+from workers.fetch.fetcher import Fetcher
+from workers.fetch.limits import FetchLimits
 from workers.front.bridge import Bridge
 from workers.front.limits import FrontLimits
 from workers.front.run import Faces
 from workers.front.sockets import listen as bind
 from workers.pool import Pool, PoolLimits
 from workers.repository import read_repository
+from workers.several.description import Set, read_sets
+from workers.several.pool import SharingPool
 from workers.surroundings import settle
 
 BUNDLED = Path(__file__).parent / "models"
@@ -37,8 +41,22 @@ BUNDLED = Path(__file__).parent / "models"
     show_default=True,
     help="Processes that each load all models.",
 )
+@click.option(
+    "--fetch-from",
+    multiple=True,
+    metavar="HOST",
+    help="HOST, HOST:PORT or *.DOMAIN that pictures may be fetched from; may be given again.",
+)
 @click.option("--models", default="", help="Only these, by name, between commas.")
-def worker(repository: Path, listen: str, grpc: str, device: str, cpu_processes: int, models: str) -> None:
+def worker(
+    repository: Path,
+    listen: str,
+    grpc: str,
+    device: str,
+    cpu_processes: int,
+    fetch_from: tuple[str, ...],
+    models: str,
+) -> None:
     """Serve the models in the folder REPOSITORY, or the bundled ones.
 
     Speaks the Open Inference Protocol; prints 'penstock worker ready …' when all models are loaded.
@@ -50,33 +68,38 @@ def worker(repository: Path, listen: str, grpc: str, device: str, cpu_processes:
     only = tuple(name.strip() for name in models.split(",") if name.strip())
     try:
         entries = read_repository(repository, only)
+        sets = read_sets(repository, entries)
     except BadRepository as error:
         for problem in error.problems:
             click.echo(f"penstock worker: {problem}", err=True)
         sys.exit(2)
     pool = Pool(entries, PoolLimits(device=_device(device), processes=cpu_processes), monotonic)
-    sys.exit(uvloop.run(serve(pool, host, port, grpc)))
+    sys.exit(uvloop.run(serve(pool, sets, FetchLimits(hosts=fetch_from), host, port, grpc)))
 
 
-async def serve(pool: Pool, host: str, port: int, grpc: str) -> int:
+async def serve(
+    pool: Pool, sets: tuple[Set, ...], fetching: FetchLimits, host: str, port: int, grpc: str
+) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Listens before it loads, so that liveness shows."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    faces = Faces(Bridge(pool, loop), FrontLimits())
-    try:
-        sockets = bind(host, port)
-        await faces.start(sockets, grpc)
-    except OSError as error:
-        words = f"{host}:{port}: {error.strerror}" if error.strerror else str(error)
-        click.echo(f"penstock worker: cannot listen on {words}", err=True)
-        return 1
-    try:
-        return await _load_and_wait(pool, sockets[0].getsockname(), faces.grpc_port, stop)
-    finally:
-        await faces.drain()
-        await asyncio.to_thread(pool.close)
+    async with Fetcher(fetching) as fetcher:
+        shared = SharingPool(Bridge(pool, loop), sets, fetcher if fetching.hosts else None, fetching)
+        faces = Faces(shared, FrontLimits())
+        try:
+            sockets = bind(host, port)
+            await faces.start(sockets, grpc)
+        except OSError as error:
+            words = f"{host}:{port}: {error.strerror}" if error.strerror else str(error)
+            click.echo(f"penstock worker: cannot listen on {words}", err=True)
+            return 1
+        try:
+            return await _load_and_wait(pool, sockets[0].getsockname(), faces.grpc_port, stop)
+        finally:
+            await faces.drain()
+            await asyncio.to_thread(pool.close)
 
 
 async def _load_and_wait(pool: Pool, address: tuple[Any, ...], grpc_port: int, stop: asyncio.Event) -> int:

@@ -59,7 +59,7 @@ def standing_of(standing: Standing) -> dict[str, Any]:
 
 def statistics_of(entry: Entry, statistics: Statistics) -> dict[str, Any]:
     """A model's statistics. Rows that ran together are in `batch_stats`."""
-    return {
+    told: dict[str, Any] = {
         "name": entry.name,
         "version": entry.version,
         "last_inference": statistics.last_inference_ms,
@@ -71,6 +71,9 @@ def statistics_of(entry: Entry, statistics: Statistics) -> dict[str, Any]:
             for rows, took in sorted(statistics.batches.items())
         ],
     }
+    if statistics.shared:
+        told["shared"] = statistics.shared
+    return told
 
 
 def _duration(duration: Duration) -> dict[str, int]:

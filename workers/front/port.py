@@ -30,6 +30,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     compute_infer: Duration = Duration()
     compute_output: Duration = Duration()
     batches: dict[int, tuple[Duration, Duration, Duration]] = {}  # by rows: input, infer, output
+    shared: dict[str, int] = {}  # of a set: pictures, and fetches and decodes done and saved
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from workers.body import TooLarge, UnknownEncoding
 from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, Unusable
+from workers.fetch.errors import Unfetched
 from workers.oip.datatypes import BadTensor
 
 JSON: Final = b"application/json"
@@ -24,6 +25,7 @@ STATUS: dict[type[Exception], int] = {
     BadTensor: 400,
     BadInput: 400,
     Unusable: 400,
+    Unfetched: 502,
     TooLarge: 413,
     UnknownEncoding: 415,
     ModelFailed: 500,
@@ -57,7 +59,7 @@ def refusal(status: int, words: str, fields: bytes = b"") -> Reply:
 
 
 def refusal_of(error: Exception) -> Reply:
-    """The answer to one of the errors in STATUS."""
+    """The answer to one of the errors in STATUS, or to one of their kinds."""
     retried = isinstance(error, RETRIED)
     return refusal(
         STATUS[type(error)], str(error), b"Retry-After: %d\r\n" % RETRY_AFTER_S if retried else b""

@@ -19,7 +19,7 @@ from workers.front.models import Unknown, assure, assure_all, find
 from workers.front.override import override_of
 from workers.front.port import Pool
 from workers.rpc.codec import decode_request, encode_response
-from workers.rpc.failures import CODES
+from workers.rpc.failures import CODES, code_of
 from workers.rpc.stream import Stream
 
 NAME = "inference.GRPCInferenceService"
@@ -102,6 +102,8 @@ class Rpc:
             found = [self._pool.find(each.name, each.version) for each in self._pool.index()]
             entries = [entry for entry in found if entry is not None]
         rows = [descriptions.statistics_of(entry, self._pool.statistics(entry)) for entry in entries]
+        for row in rows:
+            row.pop("shared", None)  # over HTTP only: the message has no field for it
         return pb.ModelStatisticsResponse(model_stats=rows)
 
     async def _index(self, request: Any, context: Any) -> Any:
@@ -164,7 +166,7 @@ def _told(call: Callable[..., Awaitable[Any]]) -> Call:
         except tuple(CODES) as error:
             if isinstance(error, ModelFailed):
                 LOG.exception("an inference failed")
-            await context.abort(CODES[type(error)], str(error))
+            await context.abort(code_of(error), str(error))
 
     return answered
 
