@@ -1,30 +1,26 @@
-"""The command `penstock worker`: reads the repository, listens, loads, serves, and ends when told to."""
+"""The command `penstock worker`: reads the repository and the options, and starts the tree of processes."""
 
 import asyncio
-import signal
+import os
 import sys
 from pathlib import Path
-from time import monotonic
-from typing import Any
 
 import click
-import uvloop
 
-from workers.device import Device, parse_device
-from workers.errors import BadRepository, Unusable
-from workers.fetch.fetcher import Fetcher
+from workers.device import Device, Ground, parse_device
+from workers.entry import Entry
+from workers.errors import BadRepository
 from workers.fetch.limits import FetchLimits
-from workers.front.bridge import Bridge
-from workers.front.limits import FrontLimits
-from workers.front.run import Faces
-from workers.front.sockets import listen as bind
-from workers.pool import Pool, PoolLimits
+from workers.front.options import NAME, FrontOptions
 from workers.repository import read_repository
-from workers.several.description import Set, read_sets
-from workers.several.pool import SharingPool
+from workers.serving import CannotListen
+from workers.several.description import read_sets
 from workers.surroundings import settle
+from workers.tree.address import Reservation
+from workers.tree.supervisor import Supervisor, TreeOptions
 
 BUNDLED = Path(__file__).parent / "models"
+PROCESSES_MAX = 64
 
 
 @click.command()
@@ -35,11 +31,16 @@ BUNDLED = Path(__file__).parent / "models"
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes CUDA if there."
 )
 @click.option(
+    "--fronts",
+    type=click.IntRange(1, PROCESSES_MAX),
+    default=None,
+    help="Processes that accept callers.  [default: one for every four cores]",
+)
+@click.option(
     "--cpu-processes",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Processes that each load all models.",
+    type=click.IntRange(0, PROCESSES_MAX),
+    default=None,
+    help="Processes that decode and pre-process; 0: the predictor does it.  [default: by cores]",
 )
 @click.option(
     "--fetch-from",
@@ -47,14 +48,17 @@ BUNDLED = Path(__file__).parent / "models"
     metavar="HOST",
     help="HOST, HOST:PORT or *.DOMAIN that pictures may be fetched from; may be given again.",
 )
+@click.option("--name", default=NAME, show_default=True, help="The server's name in its metadata.")
 @click.option("--models", default="", help="Only these, by name, between commas.")
 def worker(
     repository: Path,
     listen: str,
     grpc: str,
     device: str,
-    cpu_processes: int,
+    fronts: int | None,
+    cpu_processes: int | None,
     fetch_from: tuple[str, ...],
+    name: str,
     models: str,
 ) -> None:
     """Serve the models in the folder REPOSITORY, or the bundled ones.
@@ -63,65 +67,61 @@ def worker(
     """
     settle()
     host, port = _address(listen, "--listen")
-    if grpc:
-        _address(grpc, "--grpc")
+    rpc = _address(grpc, "--grpc") if grpc else None
     only = tuple(name.strip() for name in models.split(",") if name.strip())
+    ground = Ground(device=_device(device))
     try:
         entries = read_repository(repository, only)
         sets = read_sets(repository, entries)
+        reservation = Reservation(host, port)
+        grpc_reservation = None if rpc is None else Reservation(*rpc)
     except BadRepository as error:
         for problem in error.problems:
-            click.echo(f"penstock worker: {problem}", err=True)
+            _tell(problem)
         sys.exit(2)
-    pool = Pool(entries, PoolLimits(device=_device(device), processes=cpu_processes), monotonic)
-    sys.exit(uvloop.run(serve(pool, sets, FetchLimits(hosts=fetch_from), host, port, grpc)))
+    except CannotListen as error:
+        _tell(str(error))
+        sys.exit(1)
+    options = TreeOptions(
+        repository=repository,
+        fronts=default_fronts(cores()) if fronts is None else fronts,
+        stages=default_stages(cores()) if cpu_processes is None else cpu_processes,
+        ground=ground,
+        front=FrontOptions(name=name, sets=sets, fetching=FetchLimits(hosts=fetch_from)),
+    )
+    sys.exit(asyncio.run(_serve(options, reservation, grpc_reservation, entries)))
 
 
-async def serve(
-    pool: Pool, sets: tuple[Set, ...], fetching: FetchLimits, host: str, port: int, grpc: str
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def default_fronts(cores: int) -> int:
+    """One accepts some thousand requests a second; on a small machine a second takes from the models."""
+    return max(1, cores // 4)
+
+
+def default_stages(cores: int) -> int:
+    """On a small machine the predictor prepares: another process would only add its memory."""
+    return cores // 2 if cores >= 4 else 0
+
+
+async def _serve(
+    options: TreeOptions, reservation: Reservation, grpc: Reservation | None, entries: tuple[Entry, ...]
 ) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Listens before it loads, so that liveness shows."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with Fetcher(fetching) as fetcher:
-        shared = SharingPool(Bridge(pool, loop), sets, fetcher if fetching.hosts else None, fetching)
-        faces = Faces(shared, FrontLimits())
-        try:
-            sockets = bind(host, port)
-            await faces.start(sockets, grpc)
-        except OSError as error:
-            words = f"{host}:{port}: {error.strerror}" if error.strerror else str(error)
-            click.echo(f"penstock worker: cannot listen on {words}", err=True)
-            return 1
-        try:
-            return await _load_and_wait(pool, sockets[0].getsockname(), faces.grpc_port, stop)
-        finally:
-            await faces.drain()
-            await asyncio.to_thread(pool.close)
-
-
-async def _load_and_wait(pool: Pool, address: tuple[Any, ...], grpc_port: int, stop: asyncio.Event) -> int:
-    loading = asyncio.create_task(asyncio.to_thread(pool.load, lambda line: click.echo(line, err=True)))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set():
-        pool.stop_loading()
-    try:
-        await loading
-    except Unusable as error:
-        click.echo(f"penstock worker: {error}", err=True)
-        stopping.cancel()
-        return 1
-    if not stop.is_set():
-        host, port = address[:2]
-        names = ",".join(f"{entry.name}:{entry.version}" for entry in pool.entries.values())
+    def ready() -> None:
+        host, port = reservation.address
+        names = ",".join(f"{entry.name}:{entry.version}" for entry in entries)
         click.echo(f"penstock worker ready http://{_bracket(host)}:{port} models={names}")
-        if grpc_port:
-            click.echo(f"penstock worker grpc port {grpc_port}")
-    await stopping
-    return 0
+        if grpc is not None:
+            click.echo(f"penstock worker grpc port {grpc.port}")
+
+    return await Supervisor(options, reservation, _tell, grpc).live(entries, ready)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"penstock worker: {line}", err=True)
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

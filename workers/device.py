@@ -1,8 +1,12 @@
 """Where models run. Parses the words; each backend decides whether it can."""
 
 import re
+from pathlib import Path
 
 import msgspec
+
+CUDA = "cuda"
+DRIVER = Path("/dev/nvidiactl")
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +27,11 @@ def parse_device(text: str) -> Device:
     if found[1]:
         return Device(type=found[1])
     return Device(type="cuda", index=int(found[2] or 0))
+
+
+def shared(device: Device) -> bool:
+    """Whether models take turns on it: a GPU, also where `auto` finds one."""
+    return device.type == CUDA or (device.type == "auto" and DRIVER.exists())
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ import msgspec
 import yaml
 
 from workers.backends import BACKENDS
-from workers.entry import Entry
+from workers.batching.limits import BatchLimits
+from workers.entry import Decode, Entry, Placement
 from workers.errors import BadRepository
 from workers.kinds import KINDS, load_kind
 from workers.oip.datatypes import NUMPY
@@ -49,6 +50,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sample: dict[str, Any] = {}
     concurrency: int | None = None
     queued_max: int = 64
+    batching: BatchLimits = BatchLimits()
+    placement: Placement = "predictor"
+    decode: Decode = "auto"
 
 
 def read_repository(root: Path, only: tuple[str, ...] = ()) -> tuple[Entry, ...]:
@@ -110,6 +114,9 @@ def _read(path: Path, only: tuple[str, ...], problems: list[str]) -> Entry | Non
         sample=document.sample,
         concurrency=document.concurrency,
         queued_max=document.queued_max,
+        batching=document.batching,
+        placement=document.placement,
+        decode=document.decode,
     )
 
 

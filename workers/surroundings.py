@@ -1,7 +1,12 @@
 """What a process settles before it loads models: nothing looks at a network, nobody mutters."""
 
+import ctypes
 import os
+import signal
+import sys
 import warnings
+
+PR_SET_PDEATHSIG = 1
 
 
 def settle() -> None:
@@ -11,3 +16,11 @@ def settle() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Pillow warns of each damaged EXIF field, with the callers' bytes in the text, and Python keeps them all.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def bind_to_parent() -> None:
+    """End when the parent has ended, however it did. Signals are its business: a terminal tells all."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

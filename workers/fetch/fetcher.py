@@ -53,6 +53,11 @@ class Fetcher:
     ) -> None:
         await self._session.close()
 
+    @property
+    def limits(self) -> FetchLimits:
+        """What it was made with."""
+        return self._limits
+
     async def fetch(self, text: str) -> bytes:
         """The picture at a URL. Raises Forbidden, Unfetched or Overloaded, with words for the caller."""
         if self._running >= self._limits.fetches_max:

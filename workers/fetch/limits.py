@@ -2,8 +2,6 @@
 
 import msgspec
 
-from workers.pictures import PIXELS_MAX
-
 
 class FetchLimits(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of `hosts` is `HOST`, `HOST:PORT`, or either with `*.DOMAIN` (not the bare domain) for HOST.
@@ -13,7 +11,7 @@ class FetchLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     hosts: tuple[str, ...] = ()
     bytes_max: int = 20 * 1024 * 1024  # of one picture as it arrives
-    pixels_max: int = PIXELS_MAX  # read from the picture's head, before anything is unpacked
+    pixels_max: int = 40_000_000  # read from the picture's head, before anything is unpacked
     fetch_s_max: float = 5.0  # for all of one picture, redirects and the resolver included
     redirects_max: int = 3
     fetches_max: int = 64  # at once; beyond it 503

@@ -4,11 +4,11 @@ import importlib.metadata
 from typing import Any
 
 from workers.entry import Entry
-from workers.front.port import Duration, Standing, Statistics
 from workers.oip.metadata import describe
 from workers.oip.tensors import TensorSpec
+from workers.pool import Listed
+from workers.statistics import Duration, ModelStatistics
 
-NAME = "penstock worker"
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
 
 _SUMS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
@@ -16,10 +16,10 @@ _SUMS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_
 _STAGES = ("compute_input", "compute_infer", "compute_output")
 
 
-def server_of() -> dict[str, Any]:
+def server_of(name: str) -> dict[str, Any]:
     """The server's metadata."""
     version = importlib.metadata.version("penstock")
-    return {"name": NAME, "version": version, "extensions": EXTENSIONS}
+    return {"name": name, "version": version, "extensions": EXTENSIONS}
 
 
 def metadata_of(entry: Entry, versions: list[str]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def metadata_of(entry: Entry, versions: list[str]) -> dict[str, Any]:
 
 def config_of(entry: Entry) -> dict[str, Any]:
     """A model's configuration in Triton's terms. 0 rows: the model's shapes have no dimension for rows."""
-    rows_max: int = getattr(entry, "max_batch_size", 0)
+    rows_max = rows_of(entry)
     return {
         "name": entry.name,
         "platform": f"{entry.backend}_{entry.kind}",
@@ -47,17 +47,17 @@ def config_of(entry: Entry) -> dict[str, Any]:
     }
 
 
-def standing_of(standing: Standing) -> dict[str, Any]:
+def listed_of(listed: Listed) -> dict[str, Any]:
     """A row of the repository's index."""
     return {
-        "name": standing.name,
-        "version": standing.version,
-        "state": "READY" if standing.ready else "UNAVAILABLE",
-        "reason": standing.reason,
+        "name": listed.entry.name,
+        "version": listed.entry.version,
+        "state": "READY" if listed.ready else "UNAVAILABLE",
+        "reason": listed.reason,
     }
 
 
-def statistics_of(entry: Entry, statistics: Statistics) -> dict[str, Any]:
+def statistics_of(entry: Entry, statistics: ModelStatistics) -> dict[str, Any]:
     """A model's statistics. Rows that ran together are in `batch_stats`."""
     told: dict[str, Any] = {
         "name": entry.name,
@@ -74,6 +74,13 @@ def statistics_of(entry: Entry, statistics: Statistics) -> dict[str, Any]:
     if statistics.shared:
         told["shared"] = statistics.shared
     return told
+
+
+def rows_of(entry: Entry) -> int:
+    """How many rows may run together; 0: the model's shapes have no dimension for rows."""
+    tensors = (*entry.inputs, *entry.outputs)
+    free = bool(tensors) and all(spec.shape and spec.shape[0] == -1 for spec in tensors)
+    return entry.batching.max_batch_size if free else 0
 
 
 def _duration(duration: Duration) -> dict[str, int]:

@@ -7,18 +7,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
 from typing import Any
 
 from workers.body import TooLarge, UnknownEncoding, unpack
 from workers.entry import Entry
-from workers.errors import BadInput, Expired, ModelFailed, WorkerError
+from workers.errors import BadInput, ModelFailed, WorkerError
 from workers.front.limits import FrontLimits
 from workers.front.message import Message
-from workers.front.port import Pool
 from workers.front.reply import BINARY, Reply, coding_for, compress, refusal, refusal_of
 from workers.oip.datatypes import BadTensor
 from workers.oip.tensors import InferRequest, decode_request, encode_response
+from workers.pool import Pool
 from workers.ports import Tensors
 
 RANK_MAX = 1_000_000
@@ -40,7 +39,6 @@ class Inference:
         "_message",
         "_pool",
         "_request",
-        "_timer",
         "_waits",
     )
 
@@ -58,7 +56,6 @@ class Inference:
         self._message = message
         self._answer: Callable[[Reply], None] | None = answer
         self._waits: asyncio.Future[Any] | None = None  # for what is being waited
-        self._timer: asyncio.TimerHandle | None = None
         self._deadline_s: float | None = None
 
     def begin(self, entry: Entry) -> None:
@@ -82,8 +79,6 @@ class Inference:
     def cancel(self) -> None:
         """The caller has left."""
         self._answer = None
-        if self._timer is not None:
-            self._timer.cancel()
         if self._waits is not None:
             self._waits.cancel()
 
@@ -97,19 +92,9 @@ class Inference:
         self._request = request
         rank = rank_of(self._message.fields)
         future = self._pool.infer(self._entry, request, self._deadline_s, rank)
-        if self._deadline_s is not None:
-            self._timer = self._loop.call_later(self._deadline_s - monotonic(), self._expire)
         self._wait(future, self._inferred)
 
-    def _expire(self) -> None:
-        """What still waits leaves the queue and frees its place."""
-        if self._waits is not None:
-            self._waits.cancel()
-        self._fail(Expired("the deadline passed before the inference ended"))
-
     def _inferred(self, future: "asyncio.Future[Tensors]") -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         try:
             outputs = future.result()
             heavy = sum(tensor.data.nbytes for tensor in outputs) > self._limits.loop_bytes_max
@@ -132,7 +117,7 @@ class Inference:
         future.add_done_callback(partial(self._then, then))
 
     def _then(self, then: "Callable[[asyncio.Future[Any]], None]", future: "asyncio.Future[Any]") -> None:
-        if self._answer is None:  # the caller has left, or the deadline passed
+        if self._answer is None:  # the caller has left
             if not future.cancelled():
                 future.exception()  # looked at, so that nothing is logged
             return

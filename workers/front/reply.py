@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from workers.body import TooLarge, UnknownEncoding
-from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, Unusable
+from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, TooBig, Unusable
 from workers.fetch.errors import Unfetched
 from workers.oip.datatypes import BadTensor
 
@@ -27,6 +27,7 @@ STATUS: dict[type[Exception], int] = {
     Unusable: 400,
     Unfetched: 502,
     TooLarge: 413,
+    TooBig: 413,
     UnknownEncoding: 415,
     ModelFailed: 500,
     Overloaded: 503,

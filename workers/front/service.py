@@ -9,21 +9,21 @@ import msgspec
 
 from workers.errors import BadInput
 from workers.front.connection import Connection
-from workers.front.descriptions import config_of, metadata_of, server_of, standing_of, statistics_of
+from workers.front.descriptions import config_of, listed_of, metadata_of, server_of, statistics_of
 from workers.front.inference import Inference, reply_to
 from workers.front.limits import FrontLimits
 from workers.front.message import Message
 from workers.front.models import Unknown, assure, assure_all, find
 from workers.front.override import override_of
-from workers.front.port import Pool
 from workers.front.reply import Reply, answer, refusal
 from workers.front.routes import Route, Routes
+from workers.pool import Pool
 
 
 class Service:
     """Answers for one pool. It is the connections' House."""
 
-    def __init__(self, pool: Pool, limits: FrontLimits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pool: Pool, limits: FrontLimits, name: str, loop: asyncio.AbstractEventLoop) -> None:
         self.limits = limits
         self.connections: set[Connection] = set()
         self.held_bytes = 0
@@ -31,6 +31,7 @@ class Service:
         self.draining = False
         self.now: Callable[[], float] = monotonic
         self._pool = pool
+        self._name = name
         self._loop = loop
         self._routes = Routes()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +84,7 @@ class Service:
 
     def _server(self, route: Route, body: bytes) -> Reply:
         del route, body
-        return answer(server_of())
+        return answer(server_of(self._name))
 
     def _live(self, route: Route, body: bytes) -> Reply:
         del route, body
@@ -102,8 +103,8 @@ class Service:
     def _index(self, route: Route, body: bytes) -> Reply:
         del route
         ready_only = bool(_options(body).get("ready"))
-        rows = [standing for standing in self._pool.index() if standing.ready or not ready_only]
-        return answer([standing_of(standing) for standing in rows])
+        rows = [listed for listed in self._pool.index() if listed.ready or not ready_only]
+        return answer([listed_of(listed) for listed in rows])
 
     def _model(self, route: Route, body: bytes) -> Reply:
         del body
@@ -121,8 +122,8 @@ class Service:
 
     def _all_stats(self, route: Route, body: bytes) -> Reply:
         del route, body
-        found = [self._pool.find(standing.name, standing.version) for standing in self._pool.index()]
-        rows = [statistics_of(entry, self._pool.statistics(entry)) for entry in found if entry is not None]
+        entries = [listed.entry for listed in self._pool.index()]
+        rows = [statistics_of(entry, self._pool.statistics(entry)) for entry in entries]
         return answer({"model_stats": rows})
 
     async def _load(self, route: Route, body: bytes) -> Reply:

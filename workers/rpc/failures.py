@@ -3,7 +3,7 @@
 import grpc
 
 from workers.body import TooLarge
-from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, Unusable
+from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, TooBig, Unusable
 from workers.fetch.errors import Unfetched
 from workers.front.models import Unknown
 from workers.oip.datatypes import BadTensor
@@ -12,6 +12,7 @@ CODES: dict[type[BaseException], grpc.StatusCode] = {
     BadTensor: grpc.StatusCode.INVALID_ARGUMENT,
     BadInput: grpc.StatusCode.INVALID_ARGUMENT,
     TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    TooBig: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unfetched: grpc.StatusCode.UNAVAILABLE,
     NotReady: grpc.StatusCode.UNAVAILABLE,

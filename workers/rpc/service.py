@@ -17,7 +17,7 @@ from workers.errors import ModelFailed, NotReady
 from workers.front import descriptions
 from workers.front.models import Unknown, assure, assure_all, find
 from workers.front.override import override_of
-from workers.front.port import Pool
+from workers.pool import Pool
 from workers.rpc.codec import decode_request, encode_response
 from workers.rpc.failures import CODES, code_of
 from workers.rpc.stream import Stream
@@ -33,8 +33,9 @@ Call = Callable[[Any, Any], Awaitable[Any]]
 class Rpc:
     """Answers for one pool. A method's argument is its request message."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, name: str) -> None:
         self._pool = pool
+        self._name = name
 
     def handler(self) -> grpc.GenericRpcHandler:
         """What a server is given."""
@@ -82,7 +83,7 @@ class Rpc:
 
     async def _server(self, request: Any, context: Any) -> Any:
         del request, context
-        return pb.ServerMetadataResponse(**descriptions.server_of())
+        return pb.ServerMetadataResponse(**descriptions.server_of(self._name))
 
     async def _model(self, request: Any, context: Any) -> Any:
         del context
@@ -99,8 +100,7 @@ class Rpc:
         if request.name:
             entries = [find(self._pool, request.name, request.version)]
         else:
-            found = [self._pool.find(each.name, each.version) for each in self._pool.index()]
-            entries = [entry for entry in found if entry is not None]
+            entries = [listed.entry for listed in self._pool.index()]
         rows = [descriptions.statistics_of(entry, self._pool.statistics(entry)) for entry in entries]
         for row in rows:
             row.pop("shared", None)  # over HTTP only: the message has no field for it
@@ -109,7 +109,7 @@ class Rpc:
     async def _index(self, request: Any, context: Any) -> Any:
         del context
         rows = [each for each in self._pool.index() if each.ready or not request.ready]
-        return pb.RepositoryIndexResponse(models=[descriptions.standing_of(each) for each in rows])
+        return pb.RepositoryIndexResponse(models=[descriptions.listed_of(each) for each in rows])
 
     async def _load(self, request: Any, context: Any) -> Any:
         del context

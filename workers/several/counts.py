@@ -2,7 +2,7 @@
 
 import time
 
-from workers.front.port import Duration, Statistics
+from workers.statistics import Duration, ModelStatistics
 
 
 class Counts:
@@ -32,10 +32,10 @@ class Counts:
         self._fail += 1
         self._fail_ns += ns
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ModelStatistics:
         """As the protocol has them, and `shared`."""
         done = Duration(count=self._success, ns=self._success_ns)
-        return Statistics(
+        return ModelStatistics(
             inference_count=self._success,
             execution_count=self._success,
             last_inference_ms=self._last_ms,

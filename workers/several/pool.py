@@ -7,24 +7,24 @@ to each model. If one model fails, the request does, and the others' inferences 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import msgspec
 
 from workers.entry import Entry
-from workers.errors import BadInput, NotReady, WorkerError
+from workers.errors import BadInput, Expired, NotReady, WorkerError
 from workers.fetch.fetcher import Fetcher
-from workers.fetch.limits import FetchLimits
-from workers.front.port import Pool, Standing, Statistics
 from workers.oip.metadata import check_request
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
 from workers.pictures import PIXELS_MAX, decode_picture
 from workers.pixels import pack
+from workers.pool import Listed, Pool
 from workers.ports import Tensors
 from workers.several.counts import Counts
 from workers.several.description import JOINT, Set
+from workers.statistics import ModelStatistics
 
 FETCH = "fetch"
 SHARED_PIXELS_MAX = 4_000_000
@@ -38,13 +38,11 @@ class SharingPool:
         self,
         inner: Pool,
         sets: Sequence[Set],
-        fetcher: Fetcher | None,
-        limits: FetchLimits,
+        fetcher: Fetcher,
     ) -> None:
         self._inner = inner
         self._sets = {each.entry.name: each for each in sets}
         self._fetcher = fetcher
-        self._limits = limits
         self._counts = {each.entry.name: Counts() for each in sets}
         self._tasks: set[asyncio.Task[Tensors]] = set()
 
@@ -58,22 +56,15 @@ class SharingPool:
         found = self._sets.get(name)
         return self._inner.versions(name) if found is None else [found.entry.version]
 
-    def index(self) -> list[Standing]:
-        rows = list(self._inner.index())
-        for each in self._sets.values():
-            ready = self.ready(each.entry)
-            reason = "" if ready else "a model of the set is not ready"
-            wanted = all(self._inner.find(name) is not None for name in each.models)
-            rows.append(
-                Standing(
-                    name=each.entry.name,
-                    version=each.entry.version,
-                    ready=ready,
-                    reason=reason,
-                    wanted=wanted,
-                )
-            )
-        return rows
+    @property
+    def loaded(self) -> bool:
+        return self._inner.loaded
+
+    def index(self) -> list[Listed]:
+        words = "a model of the set is not ready"
+        sets = [(each.entry, self.ready(each.entry)) for each in self._sets.values()]
+        rows = [Listed(entry=entry, ready=ready, reason="" if ready else words) for entry, ready in sets]
+        return [*self._inner.index(), *rows]
 
     def infer(
         self, entry: Entry, request: InferRequest, deadline_s: float | None, rank: int = 0
@@ -81,8 +72,11 @@ class SharingPool:
         found = self._sets.get(entry.name)
         if found is None and FETCH not in request.parameters:
             return self._inner.infer(entry, request, deadline_s, rank)
-        work = self._one(entry, request, deadline_s, rank) if found is None else None
-        task = asyncio.ensure_future(work or self._several(self._sets[entry.name], request, deadline_s, rank))
+        if found is None:
+            work = self._one(entry, request, deadline_s, rank)
+        else:
+            work = self._several(found, request, deadline_s, rank)
+        task = asyncio.ensure_future(_by(deadline_s, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -94,7 +88,14 @@ class SharingPool:
         members = [self._inner.find(name) for name in found.models]
         return all(member is not None and self._inner.ready(member) for member in members)
 
-    def statistics(self, entry: Entry) -> Statistics:
+    async def prove(self, entry: Entry) -> bool:
+        found = self._sets.get(entry.name)
+        if found is None:
+            return await self._inner.prove(entry)
+        members = [self._inner.find(name) for name in found.models]
+        return all([member is not None and await self._inner.prove(member) for member in members])
+
+    def statistics(self, entry: Entry) -> ModelStatistics:
         counts = self._counts.get(entry.name)
         return self._inner.statistics(entry) if counts is None else counts.statistics()
 
@@ -159,17 +160,18 @@ class SharingPool:
             raise BadInput(
                 "pictures are not fetched here: this server was started without hosts to fetch from"
             )
-        inputs = [await self._fetch_all(tensor, self._fetcher) for tensor in request.inputs]
+        inputs = [await self._fetch_all(tensor) for tensor in request.inputs]
         parameters = {key: value for key, value in request.parameters.items() if key != FETCH}
         return msgspec.structs.replace(request, inputs=tuple(inputs), parameters=parameters)
 
-    async def _fetch_all(self, tensor: Tensor, fetcher: Fetcher) -> Tensor:
+    async def _fetch_all(self, tensor: Tensor) -> Tensor:
         if tensor.datatype != "BYTES":
             return tensor
+        limit = self._fetcher.limits.pictures_max
         texts = [raw.decode("utf-8", "replace") for raw in tensor.data.ravel().tolist()]
-        if len(texts) > self._limits.pictures_max:
-            raise BadInput(f"a request has {len(texts)} URLs; the limit is {self._limits.pictures_max}")
-        tasks = [asyncio.ensure_future(fetcher.fetch(text)) for text in texts]
+        if len(texts) > limit:
+            raise BadInput(f"a request has {len(texts)} URLs; the limit is {limit}")
+        tasks = [asyncio.ensure_future(self._fetcher.fetch(text)) for text in texts]
         try:
             raws = [await task for task in tasks]
         finally:
@@ -177,6 +179,14 @@ class SharingPool:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return Tensor.of(tensor.name, "BYTES", bytes_array(raws).reshape(tensor.shape))
+
+
+async def _by(deadline_s: float | None, work: Coroutine[Any, Any, Tensors]) -> Tensors:
+    try:
+        async with asyncio.timeout(None if deadline_s is None else deadline_s - time.monotonic()):
+            return await work
+    except TimeoutError as error:
+        raise Expired("the deadline passed before the inference ended") from error
 
 
 def _asked(each: Set, request: InferRequest) -> list[str]:

@@ -53,8 +53,8 @@ class Started:
             self.process.stdout.close()
         return code
 
-    def children(self) -> list[int]:
-        """Process ids of its children that run its models."""
+    def children(self, role: str = "") -> list[int]:
+        """Process ids of its children, all or of one role: front, stage, predictor."""
         pids = []
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
@@ -62,7 +62,7 @@ class Started:
                 command = (status.parent / "cmdline").read_text()
             except OSError:  # it ended meanwhile
                 continue
-            if f"\nPPid:\t{self.process.pid}\n" in text and "spawn_main" in command:
+            if f"\nPPid:\t{self.process.pid}\n" in text and f"workers.tree.{role}" in command:
                 pids.append(int(status.parent.name))
         return pids
 

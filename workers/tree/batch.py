@@ -1,0 +1,127 @@
+"""One batch on its way: out of the slots, through the model, into the slots. Runs in a crew's thread."""
+
+from collections.abc import Sequence
+from time import monotonic, perf_counter_ns
+
+import msgspec
+
+from workers.errors import ModelFailed, WorkerError
+from workers.model import Model, Result, sample_request
+from workers.oip.datatypes import BadTensor
+from workers.tree.form import read_prepared, read_request
+from workers.tree.intake import Job, words
+from workers.tree.parcel import Parcel
+from workers.tree.slot import Answer, Status, Step
+from workers.tree.verdict import status_of
+
+BROKEN = ("CUDA error", "CUBLAS_STATUS", "CUDNN_STATUS")
+"""In an error's words: the device will not recover in this process."""
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a batch."""
+
+    answers: tuple[tuple[Job, Answer], ...] = ()
+    again: tuple[Job, ...] = ()  # the memory was too small for all at once
+    rows: int = 0  # requests that ran
+    took_s: float = 0.0
+    input_ns: int = 0
+    infer_ns: int = 0
+    output_ns: int = 0
+    failed: bool = False
+    succeeded: bool = False
+    broken: str = ""  # what the device said before it broke
+
+
+def run(model: Model, jobs: Sequence[Job]) -> Ended:
+    """Run a batch. Those whose callers left or whose time is over are left out."""
+    began_ns = perf_counter_ns()
+    now_s = monotonic()
+    answers: list[tuple[Job, Answer]] = []
+    wanted: list[Job] = []
+    for job in jobs:
+        unwanted = job.unwanted(now_s)
+        if unwanted is None:
+            wanted.append(job)
+        else:
+            answers.append((job, Answer(unwanted)))
+    if not wanted:
+        return Ended(answers=tuple(answers))
+    results, read_ns, ran_ns = _results(model, wanted)
+    causes = [_cause(result) for result in results]
+    tight = len(wanted) > 1 and any("out of memory" in cause for cause in causes)
+    again = tuple(job for job, cause in zip(wanted, causes, strict=True) if tight and cause)
+    shared = Answer(
+        Status.OK, len(wanted), 0, 0, read_ns - began_ns, ran_ns - read_ns, 0
+    )  # queue and output are each job's own
+    answers += [
+        (job, _answer(job, result, shared, now_s))
+        for job, result in zip(wanted, results, strict=True)
+        if job not in again
+    ]
+    ended_ns = perf_counter_ns()
+    return Ended(
+        answers=tuple(answers),
+        again=again,
+        rows=len(wanted),
+        took_s=(ran_ns - began_ns) / 1e9,
+        input_ns=read_ns - began_ns,
+        infer_ns=ran_ns - read_ns,
+        output_ns=ended_ns - ran_ns,
+        failed=any(isinstance(result, ModelFailed) for result in results) and not tight,
+        succeeded=any(not isinstance(result, Exception) for result in results),
+        broken=next((cause for cause in causes if _broken(cause)), ""),
+    )
+
+
+def prove(model: Model) -> bool:
+    """Whether the model's sample goes through it."""
+    try:
+        model.infer(sample_request(model.entry))
+    except (WorkerError, BadTensor):
+        return False
+    return True
+
+
+def _results(model: Model, jobs: Sequence[Job]) -> tuple[list[Result], int, int]:
+    """Results, and when they had been read and run."""
+    if jobs[0].ask.step == Step.PREDICT:
+        made = [read_prepared(job.asked) for job in jobs]
+        read_ns = perf_counter_ns()
+        return model.predict_many(made), read_ns, perf_counter_ns()
+    requests = [read_request(job.asked) for job in jobs]
+    read_ns = perf_counter_ns()
+    return model.infer_many(requests), read_ns, perf_counter_ns()
+
+
+def _answer(job: Job, result: Result, shared: Answer, now_s: float) -> Answer:
+    queue_ns = max(0, int((now_s - job.taken_s) * 1e9))
+    if isinstance(result, Exception):
+        if _broken(_cause(result)):
+            said = words(job, Status.NOT_READY, "the device failed; the model is loaded again")
+        else:
+            said = words(job, status_of(result), str(result))
+        return shared._replace(status=said.status, written=said.written, queue_ns=queue_ns)
+    began_ns = perf_counter_ns()
+    parcel = Parcel(result)
+    fits = parcel.size <= job.ask.room
+    if fits:
+        parcel.write(job.room)
+    return shared._replace(
+        status=Status.OK if fits else Status.ROOM,
+        written=parcel.size,
+        queue_ns=queue_ns,
+        output_ns=perf_counter_ns() - began_ns,
+    )
+
+
+def _cause(result: Result) -> str:
+    """What the runtime said, if it was the model that failed."""
+    if not isinstance(result, ModelFailed):
+        return ""
+    cause = result.__cause__ or result
+    return f"{type(cause).__name__}: {cause}"
+
+
+def _broken(cause: str) -> bool:
+    return cause.startswith("AcceleratorError") or any(mark in cause for mark in BROKEN)
