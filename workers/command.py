@@ -51,7 +51,7 @@ def worker(
     only = tuple(name.strip() for name in models.split(",") if name.strip())
     ground = Ground(device=_device(device))
     try:
-        entries = read_repository(repository, only)
+        entries = read_repository(repository, only, ground.device)
         reservation = Reservation(host, port)
     except BadRepository as error:
         for problem in error.problems:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from workers.entry import Entry
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
-from workers.pictures import PIXELS_MAX, Pixels, decode_pictures, fitted
+from workers.pictures import PIXELS_MAX, decode_pictures, fitted
+from workers.pixels import Pixels
 from workers.ports import Predict, Prepared, Slot, Tensors
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export.passes import move_to_device_pass
 
 from workers.entry import Entry
 from workers.errors import Unusable
@@ -26,20 +27,22 @@ def load_network(entry: Entry, device: torch.device, dtype: torch.dtype) -> Netw
     if path is None:
         raise Unusable("files must name 'model': an exported program, TorchScript or a state dict")
     if path.suffix in EXPORTED:
-        program = torch.export.load(path)
-        return torch.export.passes.move_to_device_pass(program, device).module().to(dtype)
+        program = move_to_device_pass(torch.export.load(path), device)
+        exported: Network = program.module().to(dtype)
+        return exported
     if path.suffix in SCRIPTED:
-        scripted: Any = torch.jit.load(path, map_location=device)
-        return scripted.eval().to(dtype)  # type: ignore[no-any-return]
-    network = _maker(entry)(**entry.backend_options.get("arguments", {}))
+        scripted: Network = torch.jit.load(path, map_location=device).eval().to(dtype)  # type: ignore[no-untyped-call]
+        return scripted
+    network: Any = _maker(entry)(**entry.backend_options.get("arguments", {}))
     if not isinstance(network, torch.nn.Module):
         raise Unusable("backend_options.network makes something that is no torch.nn.Module")
     state = torch.load(path, map_location="cpu", weights_only=True)
     network.load_state_dict(state)
     network = network.eval().to(device=device, dtype=dtype)
     if entry.backend_options.get("channels_last"):
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+        network = network.to(memory_format=torch.channels_last)
+    loaded: Network = network
+    return loaded
 
 
 def _maker(entry: Entry) -> Callable[..., Any]:
@@ -52,7 +55,8 @@ def _maker(entry: Entry) -> Callable[..., Any]:
     made = getattr(module, function, None)
     if not callable(made):
         raise Unusable(f"there is no function '{function}' to make the network")
-    return made  # type: ignore[no-any-return]
+    maker: Callable[..., Any] = made
+    return maker
 
 
 def _from_file(path: Path | None) -> Any:

@@ -49,8 +49,25 @@ class Decoder:
             if create(self._handle, ctypes.byref(made)) != SUCCESS:
                 raise NoHardwareDecoder("nvJPEG could not make what it decodes with")
 
-    def supports(self, address: int, length: int) -> bool:
-        """Whether the engines decode this JPEG: baseline, of a usual chroma subsampling."""
+    def size(self, address: int, length: int) -> tuple[int, int] | None:
+        """Height and width; None for what the engines do not decode: not baseline, odd chroma subsampling."""
+        return self._size(address, length) if self._supports(address, length) else None
+
+    def _size(self, address: int, length: int) -> tuple[int, int] | None:
+        components, subsampling = ctypes.c_int(), ctypes.c_int()
+        widths, heights = (ctypes.c_int * 4)(), (ctypes.c_int * 4)()
+        status = self._library.nvjpegGetImageInfo(
+            self._handle,
+            address,
+            length,
+            ctypes.byref(components),
+            ctypes.byref(subsampling),
+            widths,
+            heights,
+        )
+        return (heights[0], widths[0]) if status == SUCCESS and heights[0] and widths[0] else None
+
+    def _supports(self, address: int, length: int) -> bool:
         library = self._library
         if library.nvjpegJpegStreamParseHeader(self._handle, address, length, self._stream) != SUCCESS:
             return False
@@ -109,6 +126,7 @@ def _load() -> ctypes.CDLL:
             continue
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
         library.nvjpegJpegStreamParseHeader.argtypes = (pointer, pointer, size, pointer)
+        library.nvjpegGetImageInfo.argtypes = (pointer, pointer, size, *(pointer,) * 4)
         library.nvjpegDecodeBatched.argtypes = (pointer,) * 6
         library.nvjpegDecodeBatchedInitialize.argtypes = (pointer, pointer, *(ctypes.c_int,) * 3)
         return library

@@ -14,8 +14,8 @@ CACHED = 4096  # pairs of lengths
 
 
 @functools.lru_cache(maxsize=CACHED)
-def weights(length: int, side: int, grows: bool) -> NDArray[np.float32]:  # noqa: FBT001 - part of the key
-    """side x length: how much of each source pixel is in each target pixel; rows add up to 1."""
+def weights(length: int, side: int, grows: bool) -> NDArray[np.float32]:
+    """Of shape side x length: how much of each source pixel is in each target pixel; rows add up to 1."""
     return _mixed(length, side) if grows else _covered(length, side)
 
 
@@ -24,7 +24,8 @@ def _covered(length: int, side: int) -> NDArray[np.float32]:
     starts = np.arange(side)[:, None] * scale
     pixels = np.arange(length)[None, :]
     overlap = np.minimum(starts + scale, pixels + 1) - np.maximum(starts, pixels)
-    return (np.maximum(overlap, 0) / scale).astype(np.float32)
+    found: NDArray[np.float32] = (np.maximum(overlap, 0) / scale).astype(np.float32)
+    return found
 
 
 def _mixed(length: int, side: int) -> NDArray[np.float32]:
@@ -69,5 +70,7 @@ class Resizer:
         down[:, :height] = weights(height, self._side, grows)
         across = np.zeros((wide, self._side), np.float32)
         across[:width] = weights(width, self._side, grows).T
-        there = {"device": self._device, "dtype": self._dtype}
-        return torch.from_numpy(down).to(**there), torch.from_numpy(across).to(**there)
+        return (
+            torch.from_numpy(down).to(self._device, self._dtype),
+            torch.from_numpy(across).to(self._device, self._dtype),
+        )

@@ -24,7 +24,8 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = scaled_dot_product_attention(q, k, v)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
-        return x + self.dense(self.norm2(x))
+        out: Tensor = x + self.dense(self.norm2(x))
+        return out
 
 
 class Vision(nn.Module):
