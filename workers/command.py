@@ -10,8 +10,11 @@ import click
 from workers.device import Device, Ground, parse_device
 from workers.entry import Entry
 from workers.errors import BadRepository
+from workers.fetch.limits import FetchLimits
+from workers.front.options import NAME, FrontOptions
 from workers.repository import read_repository
 from workers.serving import CannotListen
+from workers.several.description import read_sets
 from workers.surroundings import settle
 from workers.tree.address import Reservation
 from workers.tree.supervisor import Supervisor, TreeOptions
@@ -23,6 +26,7 @@ PROCESSES_MAX = 64
 @click.command()
 @click.argument("repository", type=click.Path(path_type=Path), default=BUNDLED)
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, help="HOST:PORT; port 0 takes any.")
+@click.option("--grpc", default="", help="HOST:PORT for gRPC too; port 0 takes any.")
 @click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes CUDA if there."
 )
@@ -38,21 +42,39 @@ PROCESSES_MAX = 64
     default=None,
     help="Processes that decode and pre-process; 0: the predictor does it.  [default: by cores]",
 )
+@click.option(
+    "--fetch-from",
+    multiple=True,
+    metavar="HOST",
+    help="HOST, HOST:PORT or *.DOMAIN that pictures may be fetched from; may be given again.",
+)
+@click.option("--name", default=NAME, show_default=True, help="The server's name in its metadata.")
 @click.option("--models", default="", help="Only these, by name, between commas.")
 def worker(
-    repository: Path, listen: str, device: str, fronts: int | None, cpu_processes: int | None, models: str
+    repository: Path,
+    listen: str,
+    grpc: str,
+    device: str,
+    fronts: int | None,
+    cpu_processes: int | None,
+    fetch_from: tuple[str, ...],
+    name: str,
+    models: str,
 ) -> None:
     """Serve the models in the folder REPOSITORY, or the bundled ones.
 
     Speaks the Open Inference Protocol; prints 'penstock worker ready …' when all models are loaded.
     """
     settle()
-    host, port = _address(listen)
+    host, port = _address(listen, "--listen")
+    rpc = _address(grpc, "--grpc") if grpc else None
     only = tuple(name.strip() for name in models.split(",") if name.strip())
     ground = Ground(device=_device(device))
     try:
         entries = read_repository(repository, only, ground.device)
+        sets = read_sets(repository, entries)
         reservation = Reservation(host, port)
+        grpc_reservation = None if rpc is None else Reservation(*rpc)
     except BadRepository as error:
         for problem in error.problems:
             _tell(problem)
@@ -65,8 +87,9 @@ def worker(
         fronts=default_fronts(cores()) if fronts is None else fronts,
         stages=default_stages(cores()) if cpu_processes is None else cpu_processes,
         ground=ground,
+        front=FrontOptions(name=name, sets=sets, fetching=FetchLimits(hosts=fetch_from)),
     )
-    sys.exit(asyncio.run(_serve(options, reservation, entries)))
+    sys.exit(asyncio.run(_serve(options, reservation, grpc_reservation, entries)))
 
 
 def cores() -> int:
@@ -84,23 +107,27 @@ def default_stages(cores: int) -> int:
     return cores // 2 if cores >= 4 else 0
 
 
-async def _serve(options: TreeOptions, reservation: Reservation, entries: tuple[Entry, ...]) -> int:
+async def _serve(
+    options: TreeOptions, reservation: Reservation, grpc: Reservation | None, entries: tuple[Entry, ...]
+) -> int:
     def ready() -> None:
         host, port = reservation.address
         names = ",".join(f"{entry.name}:{entry.version}" for entry in entries)
         click.echo(f"penstock worker ready http://{_bracket(host)}:{port} models={names}")
+        if grpc is not None:
+            click.echo(f"penstock worker grpc port {grpc.port}")
 
-    return await Supervisor(options, reservation, _tell).live(entries, ready)
+    return await Supervisor(options, reservation, _tell, grpc).live(entries, ready)
 
 
 def _tell(line: str) -> None:
     click.echo(f"penstock worker: {line}", err=True)
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str, option: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise click.BadParameter(f"'{text}' is not HOST:PORT", param_hint="--listen")
+        raise click.BadParameter(f"'{text}' is not HOST:PORT", param_hint=option)
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 

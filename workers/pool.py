@@ -1,7 +1,7 @@
 """The port between a front, which speaks to callers, and the models, wherever they run."""
 
 import asyncio
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -30,7 +30,10 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 class Pool(Protocol):
     """All models of this server. It belongs to the front's event loop."""
 
-    loaded: bool  # all models were there once
+    @property
+    def loaded(self) -> bool:
+        """Whether all models were there once."""
+        ...
 
     def find(self, name: str, version: str = "") -> Entry | None:
         """A model; without a version its highest."""
@@ -67,8 +70,11 @@ class Pool(Protocol):
         """What it has done, over all processes."""
         ...
 
-    async def load_model(self, name: str) -> None:
-        """Load it, or load it anew, with all its versions. Raises Unusable, and the old one serves on."""
+    async def load_model(self, name: str, override: dict[str, Any] | None = None) -> None:
+        """Load it, or load it anew, with all its versions. Raises Unusable, and the old one serves on.
+
+        `override`: parts of its configuration, in Triton's terms, that differ until it is loaded again.
+        """
 
     async def unload_model(self, name: str) -> None:
         """Let it go, with all its versions. Raises Unusable if there is none."""

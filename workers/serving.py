@@ -1,14 +1,16 @@
 """A front's sockets: opened, served, and closed after the last request has its answer."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 
-from aiohttp import web
-
+from workers.fetch.fetcher import Fetcher
+from workers.front.front import Front
+from workers.front.options import FrontOptions
+from workers.front.sockets import listen as bind
 from workers.pool import Pool
-from workers.server import Server
-
-GRACE_S = 20.0  # for requests that run when the end is asked for
+from workers.rpc.server import RpcServer
+from workers.several.pool import SharingPool
 
 
 class CannotListen(Exception):
@@ -17,6 +19,7 @@ class CannotListen(Exception):
 
 async def serve_front(
     pool: Pool,
+    options: FrontOptions,
     *,
     listen: tuple[str, int],
     grpc: tuple[str, int] | None,
@@ -27,23 +30,30 @@ async def serve_front(
 
     Other fronts listen on the same address. Raises CannotListen.
     """
-    del grpc
-    runner = web.AppRunner(
-        Server(pool).application(),
-        access_log=None,
-        auto_decompress=False,  # body.py unpacks, within a limit and with errors in words
-        handler_cancellation=True,  # a caller that leaves frees its place in the queue
-        shutdown_timeout=GRACE_S,
-    )
-    await runner.setup()
-    try:
-        host, port = listen
-        site = web.TCPSite(runner, host, port, reuse_address=True, reuse_port=True)
+    async with Fetcher(options.fetching) as fetcher:
+        shared = SharingPool(pool, options.sets, fetcher)
+        http = Front(shared, options.limits, options.name)
+        rpc = RpcServer(shared, options.limits, options.name)
         try:
-            await site.start()
-        except OSError as error:
-            raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from error
-        began()
-        await stop.wait()
-    finally:
-        await runner.cleanup()
+            await http.start(_bound(*listen))
+            if grpc is not None:
+                await _listening(rpc, *grpc)
+            began()
+            await stop.wait()
+        finally:
+            await asyncio.gather(http.drain(), rpc.drain())
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    try:
+        return bind(host, port, shared=True)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+async def _listening(rpc: RpcServer, host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    try:
+        await rpc.start(f"{shown}:{port}", shared=True)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {shown}:{port} for gRPC") from error

@@ -67,6 +67,7 @@ class Front:
         try:
             await serve_front(
                 self._pool,
+                begin.options,
                 listen=(begin.host, begin.port),
                 grpc=grpc,
                 stop=self._stop,

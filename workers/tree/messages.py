@@ -1,9 +1,12 @@
 """What the supervisor and its children tell each other. Descriptors go with a message, in the order named."""
 
+from typing import Any
+
 import msgspec
 
 from workers.device import Ground
 from workers.entry import Entry
+from workers.front.options import FrontOptions
 from workers.tree.estate import Plan
 
 
@@ -18,6 +21,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     grpc_host: str = ""
     grpc_port: int = 0
+    options: FrontOptions = FrontOptions()
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -113,6 +117,7 @@ class Asked(msgspec.Struct, frozen=True):
     serial: int
     name: str
     load: bool
+    override: dict[str, Any] | None = None  # parts of its configuration
 
 
 class Told(msgspec.Struct, frozen=True):

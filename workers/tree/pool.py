@@ -9,6 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from time import monotonic, perf_counter_ns, time_ns
+from typing import Any
 
 from workers.device import Device
 from workers.entry import Entry
@@ -188,17 +189,17 @@ class TreePool:
         if future is not None and not future.done():
             future.set_result(words)
 
-    async def load_model(self, name: str) -> None:
-        await self._ask(name, load=True)
+    async def load_model(self, name: str, override: dict[str, Any] | None = None) -> None:
+        await self._ask(name, load=True, override=override)
 
     async def unload_model(self, name: str) -> None:
         await self._ask(name, load=False)
 
-    async def _ask(self, name: str, *, load: bool) -> None:
+    async def _ask(self, name: str, *, load: bool, override: dict[str, Any] | None = None) -> None:
         serial = next(self._serials)
         future: asyncio.Future[str] = self._loop.create_future()
         self._asked[serial] = future
-        self._tell(Asked(serial, name, load))
+        self._tell(Asked(serial, name, load, override))
         try:
             words = await asyncio.wait_for(future, LOAD_S_MAX)
         except TimeoutError as error:

@@ -7,10 +7,12 @@ one is taken for an answer of the other.
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workers.device import Device
 from workers.entry import Entry
 from workers.errors import BadRepository, Unusable
+from workers.front.override import overridden
 from workers.repository import read_repository
 from workers.tree.family import PREDICTOR, Family
 from workers.tree.keeper import Keeper
@@ -49,13 +51,17 @@ class Succession:
         self._loaded = True
         self._serve()
 
-    async def load(self, name: str) -> None:
+    async def load(self, name: str, override: dict[str, Any] | None = None) -> None:
         """Load a model, or load it anew, with all its versions. Raises Unusable."""
         async with self._lock:
             try:
                 entries = await asyncio.to_thread(read_repository, self._root, (name,), self._device)
             except BadRepository as error:
-                raise Unusable("; ".join(error.problems)) from error
+                words = "; ".join(error.problems)
+                raise Unusable(
+                    f"failed to load '{name}', failed to poll from model repository: {words}"
+                ) from error
+            entries = tuple(overridden(entry, override or {}) for entry in entries)
             known = self._roster.add(entries)
             self._family.introduce(known)
             added = tuple(each.number for each in known)

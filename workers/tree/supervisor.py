@@ -15,6 +15,7 @@ import msgspec
 from workers.device import Ground
 from workers.entry import Entry
 from workers.errors import Unusable, WorkerError
+from workers.front.options import FrontOptions
 from workers.tree.address import Reservation
 from workers.tree.estate import Plan
 from workers.tree.family import FRONT, STAGE, Family
@@ -34,14 +35,22 @@ class TreeOptions(msgspec.Struct, frozen=True, kw_only=True):
     fronts: int
     stages: int
     ground: Ground
+    front: FrontOptions = FrontOptions()
 
 
 class Supervisor:
     """One server's life. `tell` gets lines for the operator."""
 
-    def __init__(self, options: TreeOptions, reservation: Reservation, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        options: TreeOptions,
+        reservation: Reservation,
+        tell: Callable[[str], None],
+        grpc: Reservation | None = None,
+    ) -> None:
         self._options = options
         self._reservation = reservation
+        self._grpc = grpc
         self._plan = Plan(seats=options.stages + 2)
         self._columns = options.fronts + 1
         self._ledger_file = make_ledger(self._columns)
@@ -97,6 +106,8 @@ class Supervisor:
         await self._succession.end()
         os.close(self._ledger_file)
         self._reservation.release()
+        if self._grpc is not None:
+            self._grpc.release()
 
     def _begin(self, keeper: Keeper) -> Begin:
         is_front = keeper.role == FRONT
@@ -107,6 +118,9 @@ class Supervisor:
             ground=self._options.ground,
             host=self._reservation.host,
             port=self._reservation.port,
+            grpc_host=self._grpc.host if self._grpc is not None else "",
+            grpc_port=self._grpc.port if self._grpc is not None else 0,
+            options=self._options.front,
         )
 
     def _asked(self, keeper: Keeper, asked: Asked) -> None:
@@ -115,9 +129,11 @@ class Supervisor:
         task.add_done_callback(self._changes.discard)
 
     async def _change(self, keeper: Keeper, asked: Asked) -> None:
-        change = self._succession.load if asked.load else self._succession.unload
         try:
-            await change(asked.name)
+            if asked.load:
+                await self._succession.load(asked.name, asked.override)
+            else:
+                await self._succession.unload(asked.name)
         except WorkerError as error:
             self._tell(f"{'load' if asked.load else 'unload'} {asked.name}: {error}")
             keeper.send(Told(asked.serial, str(error)))
