@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from workers.backends import load_backend
 from workers.device import Ground
 from workers.entry import Entry
@@ -38,6 +40,8 @@ class Model:
     def initialise(self, ground: Ground) -> str:
         """Load, and prove it with a real inference; says where it runs. Raises Unusable."""
         try:
+            own = self.entry.device
+            ground = ground if own is None else msgspec.structs.replace(ground, device=own)
             where = self._backend.initialise(ground)
             self._kind.learn(self._backend.infer)
             self.infer(sample_request(self.entry))

@@ -48,7 +48,8 @@ class Turns:
 
     def add(self, number: int, entry: Entry) -> None:
         """A model is there."""
-        group = self._shared or Group(places_of(entry), entry.name)
+        own = self._shared if entry.device is None or shared(entry.device) else None
+        group = own or Group(places_of(entry), entry.name)
         group.scheduler.add(number, Batcher(entry.batching))
         self._groups[number] = group
 
