@@ -1,5 +1,6 @@
 """Classification: texts or pictures in; the label, all scores and one risk for each out."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -54,6 +55,8 @@ class Classification:
     def __init__(self, entry: Entry) -> None:
         self._options: ClassificationOptions = entry.options
         self._entry = entry
+        self._labels = bytes_array([name.encode() for name in self._options.classes])
+        self._risky = risky_of(self._options)
 
     def learn(self, predict: Predict) -> None:
         """There is nothing to learn."""
@@ -78,19 +81,29 @@ class Classification:
 
     def finish(self, results: tuple[Tensors, ...], context: Any) -> Tensors:
         del context
-        _refuse_broken(results[0])
-        scores = results[0][0].data
+        (result,) = self.finish_many(results[0], [len(results[0][0].data)])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def finish_many(self, results: Tensors, rows: Sequence[int]) -> list[Tensors | BadInput]:
+        """As `finish`, for several requests of so many rows each: judged together, for each costs as much."""
+        scores = results[0].data
         if scores.ndim != 2 or scores.shape[1] != len(self._options.classes):
             wanted = len(self._options.classes)
             raise ModelFailed(
                 f"the model gives scores of shape {list(scores.shape)}, not of {wanted} classes"
             )
-        labels, risks = judge(scores, self._options)
-        return self._entry.give(
-            bytes_array(labels),
-            scores,
-            risks,
-        )
+        best, risks = judge(scores, self._risky, self._options.threshold)
+        labels = self._labels[best]
+        problems = next((tensor.data.tolist() for tensor in results if tensor.name == PROBLEMS), None)
+        found: list[Tensors | BadInput] = []
+        end = 0
+        for count in rows:
+            start, end = end, end + count
+            broken = None if problems is None else _broken(problems[start:end])
+            found.append(broken or self._entry.give(labels[start:end], scores[start:end], risks[start:end]))
+        return found
 
 
 def normalised(raws: list[bytes], options: ClassificationOptions) -> NDArray[np.float32]:
@@ -127,26 +140,29 @@ def _squares(raws: list[bytes], options: ClassificationOptions) -> list[Pixels]:
     return [squared(picture, options.side, crop=options.crop) for picture in pictures]
 
 
-def _refuse_broken(results: Tensors) -> None:
-    """Raise BadInput for a picture that the backend could not decode."""
-    for tensor in results:
-        if tensor.name == PROBLEMS:
-            for number, words in enumerate(tensor.data.tolist()):
-                if words:
-                    raise BadInput(f"picture {number}: {bytes(words).decode()}")
+def _broken(problems: list[bytes]) -> BadInput | None:
+    """The first picture of a request that the backend could not decode."""
+    for number, words in enumerate(problems):
+        if words:
+            return BadInput(f"picture {number}: {bytes(words).decode()}")
+    return None
+
+
+def risky_of(options: ClassificationOptions) -> NDArray[np.bool_]:
+    """Which of the classes are risky."""
+    return np.array([name in options.risky for name in options.classes], np.bool_)
 
 
 def judge(
-    scores: NDArray[np.float32], options: ClassificationOptions
-) -> tuple[list[bytes], NDArray[np.float32]]:
-    """A label and a risk for each row of scores."""
-    risky = np.array([name in options.risky for name in options.classes])
-    risks = scores[:, risky].sum(axis=1)
+    scores: NDArray[np.float32], risky: NDArray[np.bool_], threshold: float
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """A class and a risk for each row of scores."""
+    # In this layout a row's sum has the same bits alone and in company.
+    risks = np.ascontiguousarray(scores[:, risky]).sum(axis=1)
     # Only one side of the threshold is in the running, so that label and risk never contradict each other.
-    sides = np.where((risks >= options.threshold)[:, None], risky, ~risky)
+    sides = np.where((risks >= threshold)[:, None], risky, ~risky)
     sides |= ~sides.any(axis=1, keepdims=True)
-    best = np.where(sides, scores, -np.inf).argmax(axis=1)
-    return [options.classes[index].encode() for index in best], risks.astype(np.float32)
+    return np.where(sides, scores, -np.inf).argmax(axis=1), risks.astype(np.float32)
 
 
 KIND = Classification
