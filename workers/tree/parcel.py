@@ -90,8 +90,6 @@ def read_parcel(memory: memoryview, *, views: bool = False) -> tuple[Tensors, by
 
 def _flat(array: Array) -> Any:
     """Its bytes, row by row; without a copy if they lie so."""
-    if not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array)
     return array.reshape(-1).view(np.uint8).data
 
 

@@ -227,6 +227,24 @@ async def test_what_expires_on_its_way_is_never_run_and_its_slot_comes_back(tree
     assert tree.ran() == []
 
 
+@pytest.mark.parametrize("place", ["stage", "predictor", "batch"])
+async def test_each_looks_at_the_clock_itself(
+    tree: Tree, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A front that is late with its word must not cost a model's time."""
+    future = tree.ask("dead")
+    if place != "stage":
+        tree.prepare()
+    monkeypatch.setattr(f"workers.tree.{place}.monotonic", lambda: monotonic() + 100)
+    if place == "stage":
+        tree.prepare()
+    else:
+        tree.predict()
+    assert isinstance(future.exception(), Expired)
+    assert tree.at_rest()
+    assert tree.ran() == []
+
+
 @pytest.mark.parametrize("place", ["stage", "predictor"])
 async def test_whose_caller_left_is_never_run_and_its_slot_comes_back(tree: Tree, place: str) -> None:
     """Nobody would read the answer."""
