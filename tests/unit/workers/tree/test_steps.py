@@ -242,7 +242,7 @@ async def test_each_looks_at_the_clock_itself(
         tree.predict()
     assert isinstance(future.exception(), Expired)
     assert tree.at_rest()
-    assert tree.ran() == []
+    assert "dead" not in tree.ran()  # the model may prove itself meanwhile
 
 
 @pytest.mark.parametrize("place", ["stage", "predictor"])
