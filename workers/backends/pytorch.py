@@ -50,7 +50,7 @@ class TorchNetwork:
             torch.cuda.set_device(self._device)
             torch.backends.cudnn.benchmark = True
             part = self._open_eyes(words)
-            graphs = self._sizes if self._entry.cuda_graphs and part is None else ()
+            graphs = self._sizes if self._entry.cuda_graphs else ()
             self._runner = CudaRunner(forward, part, graphs)
         else:
             self._runner = CpuRunner(forward)
@@ -121,15 +121,18 @@ class TorchNetwork:
 
     def _given(self, tensor: Tensor, rows: int) -> torch.Tensor:
         """On the device, with rows of zeros behind."""
-        array = np.ascontiguousarray(tensor.data)
-        if tensor.datatype == "UINT8" and self._entry.takes_pixels:
-            array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))
-        if len(array) < rows:
-            array = np.concatenate((array, np.zeros((rows - len(array), *array.shape[1:]), array.dtype)))
-        found = torch.from_numpy(array if array.flags.writeable else array.copy())
+        array = tensor.data
+        cuda = self._device.type == "cuda"
+        kind = torch.from_numpy(np.empty(0, array.dtype)).dtype
+        found = torch.empty((rows, *array.shape[1:]), dtype=kind, pin_memory=cuda)
+        there = found.numpy()
+        there[: len(array)] = array
+        there[len(array) :] = 0
         if tensor.datatype == "BF16":
             found = found.view(torch.bfloat16)
-        return found.to(self._device)
+        found = found.to(self._device, non_blocking=True)
+        pixels = tensor.datatype == "UINT8" and self._entry.takes_pixels
+        return found.permute(0, 3, 1, 2) if pixels else found
 
     def _named(self, place: int, output: torch.Tensor) -> Tensor:
         names = self._entry.backend_options.get("outputs", ())

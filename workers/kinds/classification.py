@@ -13,7 +13,7 @@ from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
 from workers.pictures import PIXELS_MAX, decode_picture, decode_pictures, squared
 from workers.pixels import Pixels, pack
-from workers.ports import PROBLEMS, Predict, Prepared, Slot, Tensors
+from workers.ports import Predict, Prepared, Slot, Tensors
 from workers.texts import CHARACTERS_MAX, TEXTS_MAX, decode_texts
 
 ENGINE_PIXELS_MAX = 4_000_000  # larger pictures are decoded on the CPU: each takes three bytes a pixel there
@@ -50,10 +50,13 @@ class Classification:
         ("risk of each", "FP32", 1),
     )
     Options: ClassVar[type[msgspec.Struct]] = ClassificationOptions
+    BY_ROW: ClassVar[bool] = True
 
     def __init__(self, entry: Entry) -> None:
         self._options: ClassificationOptions = entry.options
         self._entry = entry
+        self._labels = bytes_array([name.encode() for name in self._options.classes])
+        self._risky = np.array([name in self._options.risky for name in self._options.classes])
 
     def learn(self, predict: Predict) -> None:
         """There is nothing to learn."""
@@ -78,19 +81,14 @@ class Classification:
 
     def finish(self, results: tuple[Tensors, ...], context: Any) -> Tensors:
         del context
-        _refuse_broken(results[0])
         scores = results[0][0].data
         if scores.ndim != 2 or scores.shape[1] != len(self._options.classes):
             wanted = len(self._options.classes)
             raise ModelFailed(
                 f"the model gives scores of shape {list(scores.shape)}, not of {wanted} classes"
             )
-        labels, risks = judge(scores, self._options)
-        return self._entry.give(
-            bytes_array(labels),
-            scores,
-            risks,
-        )
+        best, risks = judge(scores, self._risky, self._options.threshold)
+        return self._entry.give(self._labels[best], scores, risks)
 
 
 def normalised(raws: list[bytes], options: ClassificationOptions) -> NDArray[np.float32]:
@@ -127,26 +125,16 @@ def _squares(raws: list[bytes], options: ClassificationOptions) -> list[Pixels]:
     return [squared(picture, options.side, crop=options.crop) for picture in pictures]
 
 
-def _refuse_broken(results: Tensors) -> None:
-    """Raise BadInput for a picture that the backend could not decode."""
-    for tensor in results:
-        if tensor.name == PROBLEMS:
-            for number, words in enumerate(tensor.data.tolist()):
-                if words:
-                    raise BadInput(f"picture {number}: {bytes(words).decode()}")
-
-
 def judge(
-    scores: NDArray[np.float32], options: ClassificationOptions
-) -> tuple[list[bytes], NDArray[np.float32]]:
-    """A label and a risk for each row of scores."""
-    risky = np.array([name in options.risky for name in options.classes])
+    scores: NDArray[np.float32], risky: NDArray[np.bool_], threshold: float
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The class and the risk of each row of scores. `risky` says of each class whether it counts."""
     risks = scores[:, risky].sum(axis=1)
     # Only one side of the threshold is in the running, so that label and risk never contradict each other.
-    sides = np.where((risks >= options.threshold)[:, None], risky, ~risky)
+    sides = np.where((risks >= threshold)[:, None], risky, ~risky)
     sides |= ~sides.any(axis=1, keepdims=True)
     best = np.where(sides, scores, -np.inf).argmax(axis=1)
-    return [options.classes[index].encode() for index in best], risks.astype(np.float32)
+    return best, risks.astype(np.float32)
 
 
 KIND = Classification

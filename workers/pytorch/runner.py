@@ -30,12 +30,10 @@ class CpuRunner:
 class CudaRunner:
     """Queues batches on a stream of its own; `graphs` has a size for each graph to keep."""
 
-    def __init__(
-        self, forward: Forward, part: AbstractContextManager[Any] | None, graphs: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, forward: Forward, part: "Partition | None", graphs: Sequence[int] = ()) -> None:
         self._forward = forward
         self._part = part
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream() if part is None else part.stream  # type: ignore[no-untyped-call]
         self._lock = threading.Lock()  # the order of batches, and a graph's own memory
         self._graphs: dict[Any, tuple[Any, Tensors, Tensors]] = {}
         self._sizes = frozenset(graphs)
@@ -46,7 +44,7 @@ class CudaRunner:
         made.record()
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         with self._lock, torch.inference_mode(), self._part or nullcontext():
-            stream = torch.cuda.current_stream() if self._part else self._stream
+            stream = self._stream
             with torch.cuda.stream(stream):
                 stream.wait_event(made)
                 for tensor in inputs:
@@ -59,7 +57,7 @@ class CudaRunner:
     def _queue(self, inputs: Tensors) -> Tensors:
         if len(inputs[0]) not in self._sizes:
             return self._forward(*inputs)
-        key = tuple((x.shape, x.dtype) for x in inputs)
+        key = tuple((x.shape, x.stride(), x.dtype) for x in inputs)
         if key not in self._graphs:
             self._graphs[key] = self._capture(inputs)
         graph, held, outputs = self._graphs[key]
@@ -98,6 +96,7 @@ class Partition(AbstractContextManager[None]):
         count = torch.cuda.get_device_properties(device).multi_processor_count
         kept = (count - LEFT_TO_DECODER) // GROUP * GROUP
         self._context: Any = green_contexts.GreenContext.create(num_sms=kept, device_id=device.index or 0)
+        self.stream: Any = self._context.Stream()
         self.words = f"{kept} of {count} multiprocessors"
 
     def __enter__(self) -> None:
