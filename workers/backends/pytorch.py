@@ -22,7 +22,7 @@ from workers.pytorch.eyes import Eyes
 from workers.pytorch.forward import Forward
 from workers.pytorch.network import load_network
 from workers.pytorch.nvjpeg import NoHardwareDecoder
-from workers.pytorch.runner import CpuRunner, CudaRunner, Partition
+from workers.pytorch.runner import CpuRunner, CudaRunner
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 DATATYPES = {dtype: name for name, dtype in NUMPY.items() if name not in ("BF16", "BYTES")}
@@ -49,9 +49,8 @@ class TorchNetwork:
         if device.type == "cuda":
             torch.cuda.set_device(self._device)
             torch.backends.cudnn.benchmark = True
-            part = self._open_eyes(words)
-            graphs = self._sizes if self._entry.cuda_graphs else ()
-            self._runner = CudaRunner(forward, part, graphs)
+            self._open_eyes(words)
+            self._runner = CudaRunner(forward, self._sizes if self._entry.cuda_graphs else ())
         else:
             self._runner = CpuRunner(forward)
         self._warm()
@@ -96,16 +95,14 @@ class TorchNetwork:
             forward = torch.compile(forward, dynamic=False if self._sizes else None)
         return forward
 
-    def _open_eyes(self, words: list[str]) -> Partition | None:
+    def _open_eyes(self, words: list[str]) -> None:
         if self._entry.decode != "gpu" or not self._entry.takes_pixels:
-            return None
+            return
         try:
             self._eyes = Eyes(self._entry.options.side, self._device)
         except NoHardwareDecoder as error:
             raise Unusable(f"decode is gpu, but {error}") from error
-        part = Partition(self._device)
-        words.append(f"decoding on the GPU, the network on {part.words}")
-        return part
+        words.append("decoding on the GPU")
 
     def _warm(self) -> None:
         """Compile and capture every fixed size now: a caller would wait for it else."""
