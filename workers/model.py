@@ -9,7 +9,7 @@ import msgspec
 from workers.backends import load_backend
 from workers.device import Ground
 from workers.entry import Entry
-from workers.errors import ModelFailed, Unusable, WorkerError
+from workers.errors import BadInput, ModelFailed, Unusable, WorkerError
 from workers.joint import Joint, Made, joined
 from workers.kinds import load_kind
 from workers.oip.datatypes import Array, BadTensor
@@ -17,7 +17,7 @@ from workers.oip.jsondata import array_from_json
 from workers.oip.metadata import check_request
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor, TensorSpec
-from workers.ports import Kind, Prepared, Tensors
+from workers.ports import PROBLEMS, Kind, Prepared, Tensors
 
 Result = Tensors | Exception
 """A request's outputs, or BadTensor and BadInput for what its caller sent, ModelFailed for the rest."""
@@ -29,7 +29,7 @@ class Model:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self._kind = load_kind(entry.kind)(entry)
-        self._finishes = getattr(self._kind, "finish_many", None)  # not every kind can
+        self._by_row = self._kind.BY_ROW
         self._rows_max = entry.batching.max_batch_size
         try:
             self._backend = load_backend(entry.backend)(entry)
@@ -85,23 +85,26 @@ class Model:
             return [joint] * count
         try:
             raw = [self._backend.infer(call, joint.parameters) for call in joint.calls]
-            if joint.rows and self._finishes is not None:
-                return self._finish_many(joint, raw[0])
-            parts = joint.split(raw)
+            if self._by_row and count > 1:
+                return self._finish_rows(joint, raw[0])
+            parts = joint.split([sound(each) for each in raw])
         except (WorkerError, BadTensor) as error:
             return [error] * count
         except Exception as error:  # noqa: BLE001 - a model is foreign code: whatever it raises is its failure
             return [failure(self.entry, error)] * count
         return [self._finish(part, context) for part, context in zip(parts, joint.contexts, strict=True)]
 
-    def _finish_many(self, joint: Joint, raw: Tensors) -> list[Result]:
-        assert self._finishes is not None
-        try:
-            return list(self._finishes(raw, joint.rows))
-        except (WorkerError, BadTensor) as error:
-            return [error] * len(joint.rows)
-        except Exception as error:  # noqa: BLE001 - as above
-            return [failure(self.entry, error)] * len(joint.rows)
+    def _finish_rows(self, joint: Joint, raw: Tensors) -> list[Result]:
+        """All requests at once, then cut apart: what a row becomes depends on it alone."""
+        words = next((tensor for tensor in raw if tensor.name == PROBLEMS), None)
+        outputs = self._finish((tuple(tensor for tensor in raw if tensor is not words),), None)
+        if isinstance(outputs, Exception):
+            return [outputs] * len(joint.contexts)
+        results: list[Result] = [part[0] for part in joint.split([outputs])]
+        if words is not None:
+            for place, part in enumerate(joint.split([(words,)])):
+                results[place] = _broken(part[0][0]) or results[place]
+        return results
 
     def _finish(self, results: tuple[Tensors, ...], context: Any) -> Result:
         try:
@@ -124,6 +127,21 @@ def prepared(
         return error
     except Exception as error:  # noqa: BLE001 - a kind meets whatever callers send
         return failure(entry, error)
+
+
+def sound(outputs: Tensors) -> Tensors:
+    """A backend's outputs without its word on each row. Raises BadInput if there is one."""
+    for tensor in outputs:
+        if tensor.name == PROBLEMS and (error := _broken(tensor)):
+            raise error
+    return tuple(tensor for tensor in outputs if tensor.name != PROBLEMS)
+
+
+def _broken(words: Tensor) -> BadInput | None:
+    for number, each in enumerate(words.data.tolist()):
+        if each:
+            return BadInput(f"picture {number}: {each.decode()}")
+    return None
 
 
 def failure(entry: Entry, cause: Exception) -> ModelFailed:

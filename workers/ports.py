@@ -37,6 +37,7 @@ class Kind(Protocol):
     TAKES: ClassVar[tuple[Slot, ...]]  # empty = open
     GIVES: ClassVar[tuple[Slot, ...]]
     Options: ClassVar[type[msgspec.Struct]]
+    BY_ROW: ClassVar[bool]  # each row of outputs follows from that row alone, and there is no context
 
     def __init__(self, entry: Entry) -> None: ...
 

@@ -22,7 +22,7 @@ from workers.pytorch.eyes import Eyes
 from workers.pytorch.forward import Forward
 from workers.pytorch.network import load_network
 from workers.pytorch.nvjpeg import NoHardwareDecoder
-from workers.pytorch.runner import CpuRunner, CudaRunner, Partition
+from workers.pytorch.runner import CpuRunner, CudaRunner
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 DATATYPES = {dtype: name for name, dtype in NUMPY.items() if name not in ("BF16", "BYTES")}
@@ -49,9 +49,8 @@ class TorchNetwork:
         if device.type == "cuda":
             torch.cuda.set_device(self._device)
             torch.backends.cudnn.benchmark = True
-            part = self._open_eyes(words)
-            graphs = self._sizes if self._entry.cuda_graphs and part is None else ()
-            self._runner = CudaRunner(forward, part, graphs)
+            self._open_eyes(words)
+            self._runner = CudaRunner(forward, self._sizes if self._entry.cuda_graphs else ())
         else:
             self._runner = CpuRunner(forward)
         self._warm()
@@ -96,16 +95,14 @@ class TorchNetwork:
             forward = torch.compile(forward, dynamic=False if self._sizes else None)
         return forward
 
-    def _open_eyes(self, words: list[str]) -> Partition | None:
+    def _open_eyes(self, words: list[str]) -> None:
         if self._entry.decode != "gpu" or not self._entry.takes_pixels:
-            return None
+            return
         try:
             self._eyes = Eyes(self._entry.options.side, self._device)
         except NoHardwareDecoder as error:
             raise Unusable(f"decode is gpu, but {error}") from error
-        part = Partition(self._device)
-        words.append(f"decoding on the GPU, the network on {part.words}")
-        return part
+        words.append("decoding on the GPU")
 
     def _warm(self) -> None:
         """Compile and capture every fixed size now: a caller would wait for it else."""
@@ -121,15 +118,18 @@ class TorchNetwork:
 
     def _given(self, tensor: Tensor, rows: int) -> torch.Tensor:
         """On the device, with rows of zeros behind."""
-        array = np.ascontiguousarray(tensor.data)
-        if tensor.datatype == "UINT8" and self._entry.takes_pixels:
-            array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))
-        if len(array) < rows:
-            array = np.concatenate((array, np.zeros((rows - len(array), *array.shape[1:]), array.dtype)))
-        found = torch.from_numpy(array if array.flags.writeable else array.copy())
+        array = tensor.data
+        cuda = self._device.type == "cuda"
+        kind = torch.from_numpy(np.empty(0, array.dtype)).dtype
+        found = torch.empty((rows, *array.shape[1:]), dtype=kind, pin_memory=cuda)
+        there = found.numpy()
+        there[: len(array)] = array
+        there[len(array) :] = 0
         if tensor.datatype == "BF16":
             found = found.view(torch.bfloat16)
-        return found.to(self._device)
+        found = found.to(self._device, non_blocking=True)
+        pixels = tensor.datatype == "UINT8" and self._entry.takes_pixels
+        return found.permute(0, 3, 1, 2) if pixels else found
 
     def _named(self, place: int, output: torch.Tensor) -> Tensor:
         names = self._entry.backend_options.get("outputs", ())

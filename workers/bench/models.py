@@ -107,6 +107,7 @@ def _dynamic(*, gpu: bool, batch: int, precision: str) -> str:
     if gpu:
         document |= {
             "precision": precision or "fp16",
+            "cuda_graphs": True,
             "batching": {
                 "max_batch_size": batch,
                 "preferred_batch_sizes": sizes,

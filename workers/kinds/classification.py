@@ -1,6 +1,5 @@
 """Classification: texts or pictures in; the label, all scores and one risk for each out."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -14,7 +13,7 @@ from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
 from workers.pictures import PIXELS_MAX, decode_picture, decode_pictures, squared
 from workers.pixels import Pixels, pack
-from workers.ports import PROBLEMS, Predict, Prepared, Slot, Tensors
+from workers.ports import Predict, Prepared, Slot, Tensors
 from workers.texts import CHARACTERS_MAX, TEXTS_MAX, decode_texts
 
 ENGINE_PIXELS_MAX = 4_000_000  # larger pictures are decoded on the CPU: each takes three bytes a pixel there
@@ -51,6 +50,7 @@ class Classification:
         ("risk of each", "FP32", 1),
     )
     Options: ClassVar[type[msgspec.Struct]] = ClassificationOptions
+    BY_ROW: ClassVar[bool] = True
 
     def __init__(self, entry: Entry) -> None:
         self._options: ClassificationOptions = entry.options
@@ -81,29 +81,14 @@ class Classification:
 
     def finish(self, results: tuple[Tensors, ...], context: Any) -> Tensors:
         del context
-        (result,) = self.finish_many(results[0], [len(results[0][0].data)])
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    def finish_many(self, results: Tensors, rows: Sequence[int]) -> list[Tensors | BadInput]:
-        """As `finish`, for several requests of so many rows each: judged together, for each costs as much."""
-        scores = results[0].data
+        scores = results[0][0].data
         if scores.ndim != 2 or scores.shape[1] != len(self._options.classes):
             wanted = len(self._options.classes)
             raise ModelFailed(
                 f"the model gives scores of shape {list(scores.shape)}, not of {wanted} classes"
             )
         best, risks = judge(scores, self._risky, self._options.threshold)
-        labels = self._labels[best]
-        problems = next((tensor.data.tolist() for tensor in results if tensor.name == PROBLEMS), None)
-        found: list[Tensors | BadInput] = []
-        end = 0
-        for count in rows:
-            start, end = end, end + count
-            broken = None if problems is None else _broken(problems[start:end])
-            found.append(broken or self._entry.give(labels[start:end], scores[start:end], risks[start:end]))
-        return found
+        return self._entry.give(self._labels[best], scores, risks)
 
 
 def normalised(raws: list[bytes], options: ClassificationOptions) -> NDArray[np.float32]:
@@ -140,14 +125,6 @@ def _squares(raws: list[bytes], options: ClassificationOptions) -> list[Pixels]:
     return [squared(picture, options.side, crop=options.crop) for picture in pictures]
 
 
-def _broken(problems: list[bytes]) -> BadInput | None:
-    """The first picture of a request that the backend could not decode."""
-    for number, words in enumerate(problems):
-        if words:
-            return BadInput(f"picture {number}: {bytes(words).decode()}")
-    return None
-
-
 def risky_of(options: ClassificationOptions) -> NDArray[np.bool_]:
     """Which of the classes are risky."""
     return np.array([name in options.risky for name in options.classes], np.bool_)
@@ -156,13 +133,14 @@ def risky_of(options: ClassificationOptions) -> NDArray[np.bool_]:
 def judge(
     scores: NDArray[np.float32], risky: NDArray[np.bool_], threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """A class and a risk for each row of scores."""
+    """The class and the risk of each row of scores. `risky` says of each class whether it counts."""
     # In this layout a row's sum has the same bits alone and in company.
     risks = np.ascontiguousarray(scores[:, risky]).sum(axis=1)
     # Only one side of the threshold is in the running, so that label and risk never contradict each other.
     sides = np.where((risks >= threshold)[:, None], risky, ~risky)
     sides |= ~sides.any(axis=1, keepdims=True)
-    return np.where(sides, scores, -np.inf).argmax(axis=1), risks.astype(np.float32)
+    best = np.where(sides, scores, -np.inf).argmax(axis=1)
+    return best, risks.astype(np.float32)
 
 
 KIND = Classification

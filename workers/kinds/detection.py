@@ -64,6 +64,7 @@ class Detection:
         ("risk per picture", "FP32", 1),
     )
     Options: ClassVar[type[msgspec.Struct]] = DetectionOptions
+    BY_ROW: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         self._options: DetectionOptions = entry.options

@@ -5,6 +5,7 @@ Code and TorchScript are programs: a repository is trusted. A state dict is read
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,14 @@ def _maker(entry: Entry) -> Callable[..., Any]:
 
 
 def _from_file(path: Path | None) -> Any:
-    spec = None if path is None else importlib.util.spec_from_file_location(f"network_{path.stem}", path)
+    spec = (
+        None
+        if path is None
+        else importlib.util.spec_from_file_location(f"network_{path.parent.name}_{path.stem}", path)
+    )
     if spec is None or spec.loader is None:
         raise Unusable("files must name 'network', a Python file, or backend_options.network MODULE:FUNCTION")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # the compiler looks a function's globals up by its module's name
     spec.loader.exec_module(module)
     return module

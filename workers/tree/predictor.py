@@ -74,8 +74,8 @@ class Predictor:
 
     @property
     def busy(self) -> bool:
-        """Whether something waits or runs here."""
-        return bool(self._jobs)
+        """Whether something waits or runs here, or proves itself."""
+        return bool(self._jobs) or any(held.health.proving for held in self._held.values())
 
     def turn(self) -> None:
         """Wait until there is something to do, and do all of it."""
