@@ -156,9 +156,9 @@ class SharingPool:
         """The request with pictures in place of their URLs, if it asks for that."""
         if not request.parameters.get(FETCH):
             return request
-        if self._fetcher is None:
+        if not self._fetcher.limits.hosts:
             raise BadInput(
-                "pictures are not fetched here: this server was started without hosts to fetch from"
+                "pictures are not fetched here: the server was started without hosts to fetch from"
             )
         inputs = [await self._fetch_all(tensor) for tensor in request.inputs]
         parameters = {key: value for key, value in request.parameters.items() if key != FETCH}
