@@ -71,7 +71,7 @@ def worker(
     only = tuple(name.strip() for name in models.split(",") if name.strip())
     ground = Ground(device=_device(device))
     try:
-        entries = read_repository(repository, only)
+        entries = read_repository(repository, only, ground.device)
         sets = read_sets(repository, entries)
         reservation = Reservation(host, port)
         grpc_reservation = None if rpc is None else Reservation(*rpc)

@@ -19,6 +19,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         return f"cuda:{self.index}" if self.type == "cuda" else self.type
 
 
+ANY = Device()
+
+
 def parse_device(text: str) -> Device:
     """`cpu`, `cuda`, `cuda:N` or `auto`. Raises ValueError with words for anything else."""
     found = re.fullmatch(r"(cpu|auto)|cuda(?::([0-9]{1,3}))?", text)

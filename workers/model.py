@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from workers.backends import load_backend
 from workers.device import Ground
 from workers.entry import Entry
@@ -27,6 +29,7 @@ class Model:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self._kind = load_kind(entry.kind)(entry)
+        self._finishes = getattr(self._kind, "finish_many", None)  # not every kind can
         self._rows_max = entry.batching.max_batch_size
         try:
             self._backend = load_backend(entry.backend)(entry)
@@ -38,6 +41,8 @@ class Model:
     def initialise(self, ground: Ground) -> str:
         """Load, and prove it with a real inference; says where it runs. Raises Unusable."""
         try:
+            own = self.entry.device
+            ground = ground if own is None else msgspec.structs.replace(ground, device=own)
             where = self._backend.initialise(ground)
             self._kind.learn(self._backend.infer)
             self.infer(sample_request(self.entry))
@@ -76,12 +81,23 @@ class Model:
             return [joint] * count
         try:
             raw = [self._backend.infer(call, joint.parameters) for call in joint.calls]
+            if joint.rows and self._finishes is not None:
+                return self._finish_many(joint, raw[0])
             parts = joint.split(raw)
         except (WorkerError, BadTensor) as error:
             return [error] * count
         except Exception as error:  # noqa: BLE001 - a model is foreign code: whatever it raises is its failure
             return [failure(self.entry, error)] * count
         return [self._finish(part, context) for part, context in zip(parts, joint.contexts, strict=True)]
+
+    def _finish_many(self, joint: Joint, raw: Tensors) -> list[Result]:
+        assert self._finishes is not None
+        try:
+            return list(self._finishes(raw, joint.rows))
+        except (WorkerError, BadTensor) as error:
+            return [error] * len(joint.rows)
+        except Exception as error:  # noqa: BLE001 - as above
+            return [failure(self.entry, error)] * len(joint.rows)
 
     def _finish(self, results: tuple[Tensors, ...], context: Any) -> Result:
         try:

@@ -85,3 +85,17 @@ def fitted(pixels: Pixels, side: int) -> tuple[Pixels, float]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     square: Any = cv2.warpAffine(pixels, matrix, (side, side), flags=flags, borderValue=(0, 0, 0))
     return square, scale
+
+
+def squared(pixels: Pixels, side: int, *, crop: bool = False) -> Pixels:
+    """The picture as a square of `side`: stretched, or with `crop` its middle square alone.
+
+    Each pixel is the mean of what it covers (INTER_AREA), as `pytorch/resizing.py` does on a GPU.
+    """
+    if crop:
+        height, width = pixels.shape[:2]
+        edge = min(height, width)
+        top, left = (height - edge) // 2, (width - edge) // 2
+        pixels = pixels[top : top + edge, left : left + edge]
+    square: Any = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    return square  # type: ignore[no-any-return]

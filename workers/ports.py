@@ -17,6 +17,9 @@ from workers.oip.tensors import InferRequest, Tensor
 Tensors = tuple[Tensor, ...]
 Predict = Callable[[Tensors, dict[str, Any]], Tensors]
 
+PROBLEMS = "problems"
+"""An output of a backend beside the model's own: what is wrong with each row, in words; empty if nothing."""
+
 Slot = tuple[str, str, int]
 """What an input or output is for, its datatype and its rank. The name is the model's own choice."""
 

@@ -4,6 +4,7 @@ It decides nothing about models; which predictor serves which is `succession.py`
 again only when every front has said that it uses nothing there any more.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -31,6 +32,8 @@ from workers.tree.messages import (
 from workers.tree.watch import Watch
 
 CLEARED_S_MAX = 5.0  # a front that has not let go of a dead worker by then is dead itself, and is killed
+
+RELOAD_S = 3.0  # until a model that a new predictor could not load is tried again
 
 FRONT, STAGE, PREDICTOR = "front", "stage", "predictor"
 
@@ -103,9 +106,11 @@ class Family:
                 keeper.loaded.add(number)
                 self._tell(line)
                 self.publish()
-            case Failed(_, words):
+            case Failed(number, words):
                 self.failures[keeper] = words
                 self._tell(words)
+                if self._loaded:
+                    asyncio.get_running_loop().call_later(RELOAD_S, self._load_again, keeper, number)
             case Began():
                 keeper.listens = True
             case Cleared(seat):
@@ -115,6 +120,11 @@ class Family:
             case Asked():
                 self._asked(keeper, message)
         self.watch.look()
+
+    def _load_again(self, keeper: Keeper, number: int) -> None:
+        """A model that was there before could not be loaded: whatever it lacks may be there now."""
+        if number in self.loads.get(keeper, ()) and number not in keeper.loaded:
+            keeper.send(Load((number,)))
 
     def lost(self, keeper: Keeper, status: int) -> None:
         """A process has ended: nobody may wait for it."""

@@ -22,7 +22,7 @@ from workers.tree.loading import Loading
 from workers.tree.measure import item_of
 from workers.tree.messages import Failed, Load, Loaded, Release
 from workers.tree.slot import Answer, Status
-from workers.tree.turns import Group, Turns
+from workers.tree.turns import Group, Ran, Turns
 from workers.tree.worker import Worker, open_worker
 
 DEVICE_BROKEN = 3
@@ -153,14 +153,15 @@ class Predictor:
         """Take up what became of a batch."""
         held.running -= 1
         now_s = monotonic()
-        if ended.rows:  # before the answers: whoever has one may ask at once whether the model is well
+        if ended.rows and not ended.again:
+            # Before the answers: whoever has one may ask at once whether the model is well.
             self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)
             held.health.ran(now_s, succeeded=ended.succeeded, failed=ended.failed)
             self._write(held)
         for job, answer in ended.answers:
             self._answer(job, answer)
         waits = {job.handle: job for job in ended.again}
-        for item in self._turns.ended(group, turn, ended.took_s, tight=bool(waits)):
+        for item in self._turns.ended(group, turn, _ran(ended, len(turn.batch.handles))):
             if item.handle in waits and not held.leaves:
                 self._wait(waits.pop(item.handle), now_s)
         for job in waits.values():
@@ -204,6 +205,13 @@ class Predictor:
     def _write(self, held: Held) -> None:
         self._ledger.set(held.row, FAILED, held.health.failed)
         self._ledger.set(held.row, SUCCEEDED_NS, int(held.health.succeeded_s * 1e9))
+
+
+def _ran(ended: Ended, asked: int) -> Ran | None:
+    """What the batcher may learn from: how long a batch took of which some were left out says nothing."""
+    if ended.rows != asked and not ended.again:
+        return None
+    return Ran(began_s=ended.began_s, ended_s=ended.ended_s, tight=bool(ended.again))
 
 
 def main() -> None:

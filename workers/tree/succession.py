@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workers.device import Device
 from workers.entry import Entry
 from workers.errors import BadRepository, Unusable
 from workers.front.override import overridden
@@ -25,8 +26,11 @@ RETIRE_S_MAX = 150.0  # for requests at a predictor that is replaced: longer tha
 class Succession:
     """One change at a time."""
 
-    def __init__(self, root: Path, family: Family, roster: Roster, seats: tuple[int, int]) -> None:
+    def __init__(
+        self, root: Path, device: Device, family: Family, roster: Roster, seats: tuple[int, int]
+    ) -> None:
         self._root = root
+        self._device = device
         self._family = family
         self._roster = roster
         self._seats = seats
@@ -51,7 +55,7 @@ class Succession:
         """Load a model, or load it anew, with all its versions. Raises Unusable."""
         async with self._lock:
             try:
-                entries = await asyncio.to_thread(read_repository, self._root, (name,))
+                entries = await asyncio.to_thread(read_repository, self._root, (name,), self._device)
             except BadRepository as error:
                 words = "; ".join(error.problems)
                 raise Unusable(

@@ -59,6 +59,7 @@ class Supervisor:
         self._family = Family(self._begin, (self._ledger_file, ledger), tell, self._asked)
         self._succession = Succession(
             options.repository,
+            options.ground.device,
             self._family,
             Roster(ledger, stages=options.stages > 0),
             (options.stages, options.stages + 1),

@@ -73,7 +73,8 @@ class Started:
     def _read_errors(self) -> None:
         assert self.process.stderr is not None
         with self.process.stderr as stream:
-            self.errors += [line.rstrip() for line in stream]
+            for line in stream:
+                self.errors.append(line.rstrip())
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,145 @@
+"""JPEGs decoded by the GPU's own engines, through NVIDIA's library nvJPEG.
+
+Bound here with ctypes and not taken from torchvision: its decoder works on a stream of the lowest priority,
+whose many small kernels queue behind those of a network that keeps the device busy (measured on an H100
+beside ViT-B/16: 2.2k pictures a second in place of 28k). It decides nothing; what it cannot decode it says.
+"""
+
+import ctypes
+import ctypes.util
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+HARDWARE = 3  # nvjpegBackend_t
+RGB = 3  # nvjpegOutputFormat_t: three planes
+SUCCESS = 0
+CPU_THREADS = 1
+PLACES = ("nvidia", "torchvision.libs")  # installed packages that may bring the library
+
+
+class NoHardwareDecoder(Exception):
+    """There is no nvJPEG here, or the device has no engine."""
+
+
+class BadBatch(Exception):
+    """The library refused a batch; which picture is to blame it does not say."""
+
+
+class _Image(ctypes.Structure):
+    _fields_ = (("channel", ctypes.c_void_p * 4), ("pitch", ctypes.c_size_t * 4))
+
+
+class Decoder:
+    """One decoder: a handle and a state. One thread's at a time; several decode side by side."""
+
+    def __init__(self) -> None:
+        self._library = _load()
+        self._handle = ctypes.c_void_p()
+        self._state = ctypes.c_void_p()
+        self._stream = ctypes.c_void_p()
+        self._batch = 0
+        library = self._library
+        if library.nvjpegCreateEx(HARDWARE, None, None, 0, ctypes.byref(self._handle)) != SUCCESS:
+            raise NoHardwareDecoder("this GPU has no JPEG engine, or nvJPEG could not open it")
+        for create, made in (
+            (library.nvjpegJpegStateCreate, self._state),
+            (library.nvjpegJpegStreamCreate, self._stream),
+        ):
+            if create(self._handle, ctypes.byref(made)) != SUCCESS:
+                raise NoHardwareDecoder("nvJPEG could not make what it decodes with")
+
+    def size(self, address: int, length: int) -> tuple[int, int] | None:
+        """Height and width; None for what the engines do not decode: not baseline, odd chroma subsampling."""
+        return self._size(address, length) if self._supports(address, length) else None
+
+    def _size(self, address: int, length: int) -> tuple[int, int] | None:
+        components, subsampling = ctypes.c_int(), ctypes.c_int()
+        widths, heights = (ctypes.c_int * 4)(), (ctypes.c_int * 4)()
+        status = self._library.nvjpegGetImageInfo(
+            self._handle,
+            address,
+            length,
+            ctypes.byref(components),
+            ctypes.byref(subsampling),
+            widths,
+            heights,
+        )
+        return (heights[0], widths[0]) if status == SUCCESS and heights[0] and widths[0] else None
+
+    def _supports(self, address: int, length: int) -> bool:
+        library = self._library
+        if library.nvjpegJpegStreamParseHeader(self._handle, address, length, self._stream) != SUCCESS:
+            return False
+        answer = ctypes.c_int(-1)
+        asked = library.nvjpegDecodeBatchedSupported(self._handle, self._stream, ctypes.byref(answer))
+        return asked == SUCCESS and answer.value == 0
+
+    def decode(
+        self,
+        sources: Sequence[tuple[int, int]],
+        planes: Sequence[tuple[int, int, int]],
+        pitch: int,
+        stream: int,
+    ) -> None:
+        """Queue the decoding of `sources` (address, length) into `planes` (addresses of red, green, blue).
+
+        `pitch` is the bytes from a line to the next. Sources and planes must live until `stream` is through.
+        Raises BadBatch.
+        """
+        count = len(sources)
+        if count != self._batch:
+            status = self._library.nvjpegDecodeBatchedInitialize(
+                self._handle, self._state, count, CPU_THREADS, RGB
+            )
+            self._check(status)
+            self._batch = count
+        data = (ctypes.c_void_p * count)(*(address for address, _ in sources))
+        lengths = (ctypes.c_size_t * count)(*(length for _, length in sources))
+        images = (_Image * count)()
+        for image, (red, green, blue) in zip(images, planes, strict=True):
+            image.channel[:] = (red, green, blue, 0)
+            image.pitch[:] = (pitch, pitch, pitch, 0)
+        self._check(
+            self._library.nvjpegDecodeBatched(self._handle, self._state, data, lengths, images, stream)
+        )
+
+    def close(self) -> None:
+        """Give the library's memory back."""
+        if self._handle:
+            self._library.nvjpegJpegStreamDestroy(self._stream)
+            self._library.nvjpegJpegStateDestroy(self._state)
+            self._library.nvjpegDestroy(self._handle)
+            self._handle = ctypes.c_void_p()
+
+    def _check(self, status: int) -> None:
+        if status != SUCCESS:
+            self._batch = 0
+            raise BadBatch(f"nvJPEG status {status}")
+
+
+def _load() -> ctypes.CDLL:
+    for path in _paths():
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:
+            continue
+        pointer, size = ctypes.c_void_p, ctypes.c_size_t
+        library.nvjpegJpegStreamParseHeader.argtypes = (pointer, pointer, size, pointer)
+        library.nvjpegGetImageInfo.argtypes = (pointer, pointer, size, *(pointer,) * 4)
+        library.nvjpegDecodeBatched.argtypes = (pointer,) * 6
+        library.nvjpegDecodeBatchedInitialize.argtypes = (pointer, pointer, *(ctypes.c_int,) * 3)
+        return library
+    raise NoHardwareDecoder("the library nvJPEG is not installed (the package nvidia-nvjpeg has it)")
+
+
+def _paths() -> Iterator[str]:
+    for package in PLACES:
+        spec = importlib.util.find_spec(package.partition(".")[0])
+        for folder in () if spec is None else spec.submodule_search_locations or ():
+            base = Path(folder) if package == "nvidia" else Path(folder).with_name(package)
+            yield from map(str, sorted(base.rglob("libnvjpeg*.so*")))
+    yield from map(str, sorted(Path("/usr/local/cuda/lib64").glob("libnvjpeg.so*")))
+    found = ctypes.util.find_library("nvjpeg")
+    if found:
+        yield found
