@@ -10,9 +10,7 @@ from workers.ports import Prepared, Tensors
 
 
 class Joint:
-    """Calls for a backend, of one request or of several. `contexts` has one for each request; `rows` is empty
-    for one alone.
-    """
+    """Calls for a backend, of one request or of several. `contexts` has one for each, and so has `rows`."""
 
     def __init__(self, prepared: Sequence[Prepared], parameters: dict[str, Any]) -> None:
         self.parameters = parameters

@@ -12,10 +12,10 @@ import os
 import pstats
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from workers.backends import python
@@ -30,26 +30,28 @@ from workers.tree.bell import make_bell
 from workers.tree.channel import Channel, make_channel
 from workers.tree.desk import Desk
 from workers.tree.estate import Estate, Plan, make_estate
-from workers.tree.ledger import SUCCEEDED_NS, Ledger, make_ledger
-from workers.tree.messages import Begin, Known, Load
+from workers.tree.ledger import Ledger, make_ledger
+from workers.tree.messages import Begin, Known, Load, Loaded
 from workers.tree.pool import TreePool
 from workers.tree.predictor import Predictor
 from workers.tree.served import Served
 from workers.tree.worker import Worker
 
 CLASSES = 1000
+PICTURES = 16
+GPU = Device(type="cuda")
 
 
 class NoTime:
     """A backend that answers at once."""
 
-    def __init__(self, entry: Any) -> None:
+    def __init__(self, _: Any) -> None:
         self._scores = np.full((4096, CLASSES), 0.001, np.float32)
 
-    def initialise(self, ground: Ground) -> str:
+    def initialise(self, _: Ground) -> str:
         return "nowhere"
 
-    def infer(self, inputs: Tensors, parameters: dict[str, Any]) -> Tensors:
+    def infer(self, inputs: Tensors, _: dict[str, Any]) -> Tensors:
         return (Tensor.of("scores", "FP32", self._scores[: len(inputs[0].data)]),)
 
     def release(self) -> None: ...
@@ -60,76 +62,59 @@ class Bench:
 
     def __init__(self, folder: Path, batch: int) -> None:
         write_model(folder, "vit-b16", gpu=True, batch=batch)
-        (entry,) = read_repository(folder, device=Device(type="cuda"))
-        python.BACKEND = NoTime  # type: ignore[misc, assignment]
-        import msgspec  # noqa: PLC0415
-
-        self.entry = msgspec.structs.replace(entry, backend="python")
-        plan = Plan(slots=4096, seats=1)
-        ledger = make_ledger(2)
-        estate = make_estate(plan)
+        (entry,) = read_repository(folder, device=GPU)
+        self._entry = msgspec.structs.replace(entry, backend="python")
+        plan = Plan(seats=1)
+        ledger, estate, bell = make_ledger(2), make_estate(plan), make_bell()
         desk = Desk(Estate(estate, plan), plan)
-        bell = make_bell()
-        desk.seated(0, bell)
-        self.pool = TreePool(desk, Ledger(ledger, columns=2), Device(type="cuda"), lambda _: None)
-        begin = Begin(plan=plan, columns=2, column=1, ground=Ground(device=Device(type="cuda")))
+        desk.seated(0, os.dup(bell))
+        self._pool = TreePool(desk, Ledger(ledger, columns=2), GPU, lambda _: None)
+        begin = Begin(plan=plan, columns=2, column=1, ground=Ground(device=GPU))
         ours, theirs = make_channel()
-        worker = Worker(Channel(theirs), begin, ledger, os.dup(bell))
-        self._ours = ours
+        worker = Worker(Channel(theirs), begin, ledger, bell)
         worker.intake.attach(0, 0, estate, make_bell())
-        known = Known(0, 0, self.entry)
-        worker.known[0] = known
-        self.predictor = Predictor(worker)
-        self.predictor._told(Load((0,)))
-        while not self.predictor._held:
-            self.predictor._take_loaded()
-        group = self.predictor._turns.group(0)
-        assert group is not None
-        group.crew.do = lambda work: work()  # type: ignore[method-assign]
-        served = Served(known, Device(type="cuda"))
+        self._predictor = Predictor(worker, gc.freeze)
+        known = Known(0, 0, self._entry)
+        ours.send(known)
+        ours.send(Load((0,)))
+        while not any(isinstance(message, Loaded) for message, _ in ours.receive()):
+            self._predictor.turn()
+        served = Served(known, GPU)
         served.seat = 0
-        worker.ledger.set(0, SUCCEEDED_NS, time.monotonic_ns())
-        self.pool.serve({key_of(self.entry): served}, loaded=True)
-        raws = [sample_picture(number) for number in range(16)]
-        self.requests = [
+        self._pool.serve({key_of(self._entry): served}, loaded=True)
+        raws = [sample_picture(number) for number in range(PICTURES)]
+        self._requests = [
             InferRequest(inputs=(Tensor.of("IMAGE", "BYTES", bytes_array([raw])),)) for raw in raws
         ]
 
     async def turn(self, count: int, spent: dict[str, int]) -> None:
         """So many pictures there and back."""
-
-        def timed(name: str, work: Callable[[], Any]) -> Any:
-            began = time.process_time_ns()
-            made = work()
-            spent[name] = spent.get(name, 0) + time.process_time_ns() - began
-            return made
-
-        futures = timed(
-            "front, there",
-            lambda: [
-                self.pool.infer(self.entry, self.requests[n % 16], time.monotonic() + 60)
-                for n in range(count)
-            ],
-        )
-        predictor = self.predictor
-        timed("predictor, in", predictor._take)
-        timed("predictor, batches", lambda: self._batches(count))
-        timed("predictor, out", lambda: predictor._worker.intake.flush())
-        timed("front, back", self.pool.collect)
-        assert all(future.done() for future in futures)
+        began = time.process_time_ns()
+        deadline_s = time.monotonic() + 60
+        futures = [
+            self._pool.infer(self._entry, self._requests[number % PICTURES], deadline_s)
+            for number in range(count)
+        ]
         await asyncio.sleep(0)
-
-    def _batches(self, count: int) -> None:
-        predictor = self.predictor
-        predictor._start()
-        while predictor._jobs:
-            while not predictor._ended.empty():
-                predictor._settle(*predictor._ended.get())
-            predictor._start()
+        sent = time.process_time_ns()
+        self._predictor.turn()
+        while self._predictor.busy:
+            self._predictor.turn()
+        predicted = time.process_time_ns()
+        self._pool.collect()
+        ended = time.process_time_ns()
+        assert all(future.done() for future in futures)
+        for name, ns in (
+            ("front, there", sent - began),
+            ("predictor", predicted - sent),
+            ("front, back", ended - predicted),
+        ):
+            spent[name] = spent.get(name, 0) + ns
 
 
 async def run(arguments: argparse.Namespace) -> None:
     """Measure and print."""
+    python.BACKEND = NoTime  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.batch)
         await bench.turn(arguments.batch * 2, {})

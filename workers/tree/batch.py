@@ -93,7 +93,7 @@ def _results(model: Model, jobs: Sequence[Job]) -> tuple[list[Result], int, int]
         return model.predict_many(made), read_ns, perf_counter_ns()
     requests = [read_request(job.asked) for job in jobs]
     read_ns = perf_counter_ns()
-    return model.infer_many(requests), read_ns, perf_counter_ns()
+    return model.infer_many(requests, checked=True), read_ns, perf_counter_ns()
 
 
 def _answer(job: Job, result: Result, shared: Answer, now_s: float) -> Answer:

@@ -7,12 +7,14 @@ supervisor starts another.
 
 import queue
 import sys
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
 from workers.batching.device import Turn
 from workers.errors import Unusable
 from workers.model import Model
+from workers.surroundings import settle_memory
 from workers.tree.batch import Ended, prove, run
 from workers.tree.bell import ring
 from workers.tree.health import Health
@@ -46,10 +48,11 @@ class Held:
 
 
 class Predictor:
-    """One life of a predictor."""
+    """One life of a predictor. `settle` is called when something was loaded."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, settle: Callable[[], None]) -> None:
         self._worker = worker
+        self._settle_process = settle
         self._ledger = worker.ledger
         self._turns = Turns(worker.begin.ground.device)
         self._held: dict[int, Held] = {}
@@ -61,24 +64,32 @@ class Predictor:
 
     def live(self) -> int:
         """Work until the end; the exit status."""
-        worker = self._worker
-        while not worker.ended and not self._broken:
-            now_s = monotonic()
-            due_s = self._turns.due_s(now_s)
-            if worker.wait(TICK_S if due_s is None else min(TICK_S, max(0.0, due_s - now_s))):
-                worker.hear(self._told, self._lost)
-            self._take_loaded()
-            while not self._ended.empty():
-                self._settle(*self._ended.get())
-            self._take()
-            self._start()
-            self._prove()
-            worker.intake.flush()
-        worker.channel.flush()
+        while not self._worker.ended and not self._broken:
+            self.turn()
+        self._worker.channel.flush()
         if self._broken:
             print(f"penstock worker: the device failed: {self._broken}", file=sys.stderr, flush=True)  # noqa: T201
             return DEVICE_BROKEN
         return 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits or runs here."""
+        return bool(self._jobs)
+
+    def turn(self) -> None:
+        """Wait until there is something to do, and do all of it."""
+        worker, now_s = self._worker, monotonic()
+        due_s = self._turns.due_s(now_s)
+        if worker.wait(TICK_S if due_s is None else min(TICK_S, max(0.0, due_s - now_s))):
+            worker.hear(self._told, self._lost)
+        self._take_loaded()
+        while not self._ended.empty():
+            self._settle(*self._ended.get())
+        self._take()
+        self._start()
+        self._prove()
+        worker.intake.flush()
 
     # -- models -------------------------------------------------------------------------------------
 
@@ -100,6 +111,7 @@ class Predictor:
             self._turns.add(number, model.entry)
             self._write(held)
             self._worker.channel.send(Loaded(number, line))
+            self._settle_process()
 
     def _leave(self, number: int) -> None:
         held = self._held.pop(number, None)
@@ -216,7 +228,7 @@ def _ran(ended: Ended, asked: int) -> Ran | None:
 
 def main() -> None:
     """Run one predictor to its end."""
-    sys.exit(Predictor(open_worker()).live())
+    sys.exit(Predictor(open_worker(), settle_memory).live())
 
 
 if __name__ == "__main__":
