@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -296,6 +297,25 @@ async def test_a_picture_too_large_to_share_is_decoded_by_each(
     await pool.infer(entry_of(pool), ask(picture(1)), None)
     assert pool.statistics(entry_of(pool)).shared["decodes_saved"] == 0
     assert pool.statistics(entry_of(pool)).shared["decodes"] == 6
+
+
+async def test_models_that_decode_on_the_gpu_get_pictures_as_they_came(pool: SharingPool, here: Here) -> None:
+    """Its engine is faster than our cores; the two on the CPU still share."""
+    for name in "abcd":
+        here.entries[name] = msgspec.structs.replace(here.entries[name], decode="gpu")
+    raw = picture(1)
+    await pool.infer(entry_of(pool), ask(raw), None)
+    given = {name: request.inputs[0].data[0] for name, request, _ in here.asked}
+    assert [given[name] == raw for name in SIX] == [True] * 4 + [False] * 2
+    shared = pool.statistics(entry_of(pool)).shared
+    assert (shared["decodes"], shared["decodes_saved"]) == (5, 1)
+
+
+async def test_nothing_is_decoded_for_one_model_alone(pool: SharingPool, here: Here) -> None:
+    """It would only be carried further."""
+    raw = picture(1)
+    await pool.infer(entry_of(pool), ask(raw, outputs=("b.RISK",)), None)
+    assert here.asked[0][1].inputs[0].data[0] == raw
 
 
 async def test_a_set_is_described_probed_and_listed_as_a_model_is(pool: SharingPool, here: Here) -> None:
