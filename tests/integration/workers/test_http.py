@@ -288,6 +288,76 @@ def test_tensors_are_compressed_for_who_asks_for_nothing_else(wire: Wire) -> Non
     assert [wire.answer()[1].get("content-encoding") for _ in range(2)] == [None, "gzip"]
 
 
+TENSOR = {"name": "INPUT0", "shape": [2], "datatype": "FP32", "data": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shape": [3]}, "holds 2 values"),
+        ({"shape": [-2]}, "negative"),
+        ({"shape": [-1, -2]}, "negative"),
+        ({"shape": [2**40, 2**40]}, "elements"),
+        ({"shape": [0, 2**62]}, "elements"),
+        ({"shape": [2**70]}, "elements"),
+        ({"shape": [1] * 40}, "dimensions"),
+        ({"shape": "2"}, "not valid"),
+        ({"shape": [1, 2], "data": [[1, 2], [3, 4]]}, "does not have the shape"),
+        ({"shape": [2, 1], "data": [[1], 2]}, "unevenly"),
+        ({"shape": [1, 1], "data": [[[1]]]}, "deeper"),
+        ({"data": [1, None]}, "null"),
+        ({"data": [1, True]}, "bool"),
+        ({"data": [1, "2"]}, "str"),
+        ({"data": [1, 1e39]}, "out of the range"),
+        ({"datatype": "INT8", "data": [1, 128]}, "out of the range"),
+        ({"datatype": "UINT8", "data": [1, -1]}, "out of the range"),
+        ({"datatype": "INT32", "data": [1, 1.5]}, "float"),
+        ({"datatype": "BF16"}, "binary data only"),
+        ({"datatype": "BYTES", "data": ["a", 1]}, "strings"),
+        ({"datatype": "fp32"}, "unknown datatype"),
+        ({"data": None}, "not valid"),
+        ({"parameters": {"binary_data_size": 8}}, "both data and"),
+        ({"parameters": {"shared_memory_region": "r"}}, "shared memory is not offered"),
+    ],
+)
+def test_a_tensor_that_makes_no_sense_is_refused_in_words(
+    wire: Wire, change: dict[str, Any], words: str
+) -> None:
+    """400 each time, and the connection serves the next request."""
+    wire.send(request(json.dumps({"inputs": [{**TENSOR, **change}]}).encode()) + request())
+    status, _, body = wire.answer()
+    assert status == 400
+    assert words in json.loads(body)["error"]
+    assert wire.value() == 1
+
+
+@pytest.mark.parametrize(
+    ("length", "body", "words"),
+    [
+        (b"-1", b"{}", "whole number"),
+        (b"99999999999999999999", b"{}", "whole number"),
+        (b"3", b"{}", "has 2 bytes"),
+        (b"0", b"abc", "exactly one input"),
+        (b"2", b"{}xx", "not valid"),
+    ],
+)
+def test_a_length_of_the_json_that_cannot_be_is_refused(
+    wire: Wire, length: bytes, body: bytes, words: str
+) -> None:
+    """It says where tensors begin."""
+    wire.send(request(body, b"Inference-Header-Content-Length: " + length))
+    status, _, said = wire.answer()
+    assert status == 400
+    assert words in json.loads(said)["error"]
+
+
+@pytest.mark.parametrize(("timeout", "status"), [(b"1", 503), (b"60000000", 200), (b"0", 200), (b"-1", 400)])
+def test_the_protocols_own_timeout_counts_in_microseconds(wire: Wire, timeout: bytes, status: int) -> None:
+    """Clients of Triton send it."""
+    wire.send(request(b'{"parameters":{"delay_ms":5,"timeout":%b},' % timeout + (BODY % b"1")[1:]))
+    assert wire.answer()[0] == status
+
+
 def test_an_id_is_echoed_but_not_one_without_end(wire: Wire) -> None:
     """It goes into logs."""
     wire.send(
