@@ -215,7 +215,7 @@ class _Draft:
         elif (
             rows > self._lane.cap.rows
             or 0 < self._cost_max < self._lane.cost(rows, dearest)
-            or self._now + self._lane.bound_s(rows, dearest) > deadline_s
+            or (deadline_s < math.inf and self._now + self._lane.bound_s(rows, dearest) > deadline_s)
         ):
             return False
         self._rows, self._dearest, self._deadline_s = rows, dearest, deadline_s
