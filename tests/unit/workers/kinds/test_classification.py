@@ -1,15 +1,38 @@
 """Classification's judgement: label and risk must tell one story."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workers.entry import Entry
 from workers.errors import BadInput
-from workers.kinds.classification import ClassificationOptions, judge
+from workers.kinds.classification import Classification, ClassificationOptions
+from workers.oip.tensors import Tensor, TensorSpec
 from workers.texts import decode_texts
 
 OPTIONS = ClassificationOptions(classes=["fine", "rude", "lewd"], risky=["rude", "lewd"], threshold=0.5)
+
+
+def judged(rows: list[list[float]], options: ClassificationOptions) -> tuple[list[bytes], list[float]]:
+    """Labels and risks of rows of scores, as callers get them."""
+    entry = Entry(
+        name="n",
+        version="1",
+        kind="classification",
+        backend="onnx",
+        folder=Path(),
+        options=options,
+        outputs=tuple(
+            TensorSpec(name=name, datatype=datatype, shape=(-1,))
+            for name, datatype in (("LABEL", "BYTES"), ("SCORES", "FP32"), ("RISK", "FP32"))
+        ),
+    )
+    scores = Tensor.of("s", "FP32", np.array(rows, np.float32))
+    labels, _, risks = Classification(entry).finish(((scores,),), None)
+    return labels.data.tolist(), risks.data.tolist()
 
 
 @pytest.mark.parametrize(
@@ -22,22 +45,22 @@ OPTIONS = ClassificationOptions(classes=["fine", "rude", "lewd"], risky=["rude",
 )
 def test_the_label_follows_the_risk(scores: tuple[float, ...], label: bytes, risk: float) -> None:
     """A risk above the threshold with the label 'fine' would be read as allowed."""
-    labels, risks = judge(np.array([scores], np.float32), OPTIONS)
+    labels, risks = judged([list(scores)], OPTIONS)
     assert labels == [label]
-    assert risks.tolist() == [pytest.approx(risk)]
+    assert risks == [pytest.approx(risk)]
 
 
 @given(st.lists(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_a_label_is_risky_exactly_from_the_threshold_on(rows: list[list[float]]) -> None:
     """Whatever the scores are."""
-    labels, risks = judge(np.array(rows, np.float32), OPTIONS)
+    labels, risks = judged(rows, OPTIONS)
     assert [label != b"fine" for label in labels] == [risk >= 0.5 for risk in risks]
 
 
 def test_a_classifier_without_risky_classes_labels_by_score() -> None:
     """Sorting by topic knows no risk."""
     options = ClassificationOptions(classes=["a", "b"], risky=[], threshold=0.0)
-    assert judge(np.array([[0.1, 0.9]], np.float32), options)[0] == [b"b"]
+    assert judged([[0.1, 0.9]], options)[0] == [b"b"]
 
 
 @pytest.mark.parametrize("raws", [[], [b"x"] * 3, [b"x", b"\xff"], ["日本語".encode(), b"x" * 4]])
