@@ -10,24 +10,24 @@ from workers.ports import Prepared, Tensors
 
 
 class Joint:
-    """Calls for a backend, of one request or of several. `contexts` has one for each request."""
+    """Calls for a backend, of one request or of several. `contexts` has one for each, and so has `rows`."""
 
     def __init__(self, prepared: Sequence[Prepared], parameters: dict[str, Any]) -> None:
         self.parameters = parameters
         self.contexts = [each.context for each in prepared]
-        self._rows = [_rows(each) for each in prepared] if len(prepared) > 1 else []
+        self.rows = [_rows(each) for each in prepared] if len(prepared) > 1 else []
         self.calls = (
             prepared[0].calls if len(prepared) == 1 else (_laid([each.calls[0] for each in prepared]),)
         )
 
     def split(self, results: Sequence[Tensors]) -> list[tuple[Tensors, ...]]:
         """Each request's part of what the backend made of `calls`."""
-        if not self._rows:
+        if not self.rows:
             return [tuple(results)]
-        ends = np.cumsum(self._rows).tolist()
+        ends = np.cumsum(self.rows).tolist()
         return [
             (tuple(_cut(tensor, end - rows, end) for tensor in results[0]),)
-            for end, rows in zip(ends, self._rows, strict=True)
+            for end, rows in zip(ends, self.rows, strict=True)
         ]
 
 

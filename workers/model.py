@@ -59,10 +59,14 @@ class Model:
             raise result
         return result
 
-    def infer_many(self, requests: Sequence[InferRequest]) -> list[Result]:
-        """A result for each request, in order; those that allow it run as one batch."""
+    def infer_many(self, requests: Sequence[InferRequest], *, checked: bool = False) -> list[Result]:
+        """A result for each request, in order; those that allow it run as one batch.
+
+        `checked`: that names, datatypes and shapes are the model's is known already.
+        """
+        made = [prepared(self.entry, self._kind, request, checked=checked) for request in requests]
         return self.predict_many(
-            [(prepared(self.entry, self._kind, request), request.parameters) for request in requests]
+            [(one, request.parameters) for one, request in zip(made, requests, strict=True)]
         )
 
     def predict_many(self, made: Sequence[Made]) -> list[Result]:
@@ -111,10 +115,13 @@ class Model:
             return failure(self.entry, error)
 
 
-def prepared(entry: Entry, kind: Kind, request: InferRequest) -> Prepared | Exception:
+def prepared(
+    entry: Entry, kind: Kind, request: InferRequest, *, checked: bool = False
+) -> Prepared | Exception:
     """A request after its kind's pre-processing; or the error that the caller gets."""
     try:
-        check_request(request, entry.inputs, entry.outputs)
+        if not checked:
+            check_request(request, entry.inputs, entry.outputs)
         return kind.prepare(request)
     except (WorkerError, BadTensor) as error:
         return error

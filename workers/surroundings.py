@@ -1,12 +1,15 @@
 """What a process settles before it loads models: nothing looks at a network, nobody mutters."""
 
 import ctypes
+import gc
 import os
 import signal
 import sys
 import warnings
 
 PR_SET_PDEATHSIG = 1
+SWITCH_S = 0.0005
+"""How long a thread that computes may keep the thread waiting that does the books."""
 
 
 def settle() -> None:
@@ -27,3 +30,10 @@ def bind_to_parent() -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def settle_memory() -> None:
+    """What was loaded stays: the collector need not look through all the libraries at every turn."""
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()

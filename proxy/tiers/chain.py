@@ -196,7 +196,8 @@ class Chain:
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:
             self._call = ground.clusters[row.cluster_type].call(
-                self._pass.endpoint.target, self._request, budget_s, self._settled
+                *(self._pass.endpoint.target, self._request, budget_s, self._settled),
+                -1 if self._rank is None else self._rank,
             )
         except Exception:
             timer.cancel()

@@ -23,8 +23,14 @@ class WorldCluster:
         self.calls = 0
 
     def call(
-        self, target: Target, request: Request, budget_s: float, done: Callable[[Answer | Failure], None]
+        self,
+        target: Target,
+        request: Request,
+        budget_s: float,
+        done: Callable[[Answer | Failure], None],
+        rank: int = -1,
     ) -> Flight:
+        del rank  # the servers of a world serve in the order of arrival
         server = self._servers[target.url]
         self.calls += 1
         flight = Flight(self.calls, self._trips[request], server, budget_s, self._loop.now_s, done)

@@ -13,6 +13,7 @@ from workers.pool import Pool
 
 SWEEP_S = 1.0
 BACKLOG = 4_096
+IDLE_GRACE_S = 0.1  # at the end: requests on their way over idle connections are still answered
 LOOK_S = 0.02  # how often a drain looks which connections are done
 
 
@@ -41,6 +42,7 @@ class Front:
         for server in self._servers:
             server.close()
         end_s = monotonic() + self._limits.grace_s_max
+        await asyncio.sleep(IDLE_GRACE_S)
         while self._service.connections and monotonic() < end_s:
             for connection in tuple(self._service.connections):
                 if not connection.owing:

@@ -12,6 +12,7 @@ from typing import Any
 from workers.body import TooLarge, UnknownEncoding, unpack
 from workers.entry import Entry
 from workers.errors import BadInput, ModelFailed, WorkerError
+from workers.front.deadline import deadline_of, earliest, rank_of
 from workers.front.limits import FrontLimits
 from workers.front.message import Message
 from workers.front.reply import BINARY, Reply, coding_for, compress, refusal, refusal_of
@@ -20,7 +21,6 @@ from workers.oip.tensors import InferRequest, decode_request, encode_response
 from workers.pool import Pool
 from workers.ports import Tensors
 
-RANK_MAX = 1_000_000
 TOLD = (WorkerError, BadTensor, TooLarge, UnknownEncoding)
 """Errors whose words are for the caller."""
 
@@ -91,7 +91,8 @@ class Inference:
     def _ask(self, request: InferRequest) -> None:
         self._request = request
         rank = rank_of(self._message.fields)
-        future = self._pool.infer(self._entry, request, self._deadline_s, rank)
+        deadline_s = earliest(self._deadline_s, request.parameters, self._message.arrived_s)
+        future = self._pool.infer(self._entry, request, deadline_s, rank)
         self._wait(future, self._inferred)
 
     def _inferred(self, future: "asyncio.Future[Tensors]") -> None:
@@ -147,27 +148,6 @@ def reply_to(error: Exception) -> Reply:
         return refusal_of(error)
     LOG.error("the server failed", exc_info=error)
     return refusal(500, "the server failed; its log says how")
-
-
-def deadline_of(fields: dict[bytes, bytes], arrived_s: float) -> float | None:
-    """When the caller's budget ends, on the monotonic clock; it starts as the head arrives."""
-    text = fields.get(b"penstock-deadline-ms")
-    if text is None:
-        return None
-    try:
-        budget_ms = float(text)
-    except ValueError as error:
-        words = text.decode("latin-1")
-        raise BadInput(f"Penstock-Deadline-Ms must be a number of milliseconds, not '{words}'") from error
-    if not -1e12 < budget_ms < 1e12:
-        raise BadInput(f"Penstock-Deadline-Ms is out of range: '{text.decode('latin-1')}'")
-    return arrived_s + budget_ms / 1000
-
-
-def rank_of(fields: dict[bytes, bytes]) -> int:
-    """How critical the request is, 0 the most; what cannot be read counts as 0."""
-    text = fields.get(b"penstock-rank", b"0")
-    return min(int(text), RANK_MAX) if text.isdigit() and len(text) < 20 else 0
 
 
 def json_length_of(fields: dict[bytes, bytes]) -> int | None:

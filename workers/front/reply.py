@@ -60,11 +60,12 @@ def refusal(status: int, words: str, fields: bytes = b"") -> Reply:
 
 
 def refusal_of(error: Exception) -> Reply:
-    """The answer to one of the errors in STATUS, or to one of their kinds."""
-    retried = isinstance(error, RETRIED)
-    return refusal(
-        STATUS[type(error)], str(error), b"Retry-After: %d\r\n" % RETRY_AFTER_S if retried else b""
+    """The answer to one of the errors in STATUS, or to one of their kinds; 500 to any other."""
+    status = STATUS.get(type(error)) or next(
+        (code for kind, code in STATUS.items() if isinstance(error, kind)), 500
     )
+    retried = isinstance(error, RETRIED)
+    return refusal(status, str(error), b"Retry-After: %d\r\n" % RETRY_AFTER_S if retried else b"")
 
 
 def encode_head(reply: Reply, request_id: bytes, date: bytes, *, keep_alive: bool) -> bytes:

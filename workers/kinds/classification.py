@@ -56,7 +56,7 @@ class Classification:
         self._options: ClassificationOptions = entry.options
         self._entry = entry
         self._labels = bytes_array([name.encode() for name in self._options.classes])
-        self._risky = np.array([name in self._options.risky for name in self._options.classes])
+        self._risky = risky_of(self._options)
 
     def learn(self, predict: Predict) -> None:
         """There is nothing to learn."""
@@ -125,11 +125,17 @@ def _squares(raws: list[bytes], options: ClassificationOptions) -> list[Pixels]:
     return [squared(picture, options.side, crop=options.crop) for picture in pictures]
 
 
+def risky_of(options: ClassificationOptions) -> NDArray[np.bool_]:
+    """Which of the classes are risky."""
+    return np.array([name in options.risky for name in options.classes], np.bool_)
+
+
 def judge(
     scores: NDArray[np.float32], risky: NDArray[np.bool_], threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The class and the risk of each row of scores. `risky` says of each class whether it counts."""
-    risks = scores[:, risky].sum(axis=1)
+    # In this layout a row's sum has the same bits alone and in company.
+    risks = np.ascontiguousarray(scores[:, risky]).sum(axis=1)
     # Only one side of the threshold is in the running, so that label and risk never contradict each other.
     sides = np.where((risks >= threshold)[:, None], risky, ~risky)
     sides |= ~sides.any(axis=1, keepdims=True)

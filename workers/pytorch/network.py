@@ -36,7 +36,7 @@ def load_network(entry: Entry, device: torch.device, dtype: torch.dtype) -> Netw
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", DeprecationWarning
-            )  # such files are there, whatever is advised now
+            )  # such files exist
             loaded: Any = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
         scripted: Network = loaded.eval().to(dtype)
         return scripted

@@ -15,6 +15,7 @@ from oip import grpc_service_pb2 as pb
 from oip import model_config_pb2 as configs
 from workers.errors import ModelFailed, NotReady
 from workers.front import descriptions
+from workers.front.deadline import earliest
 from workers.front.models import Unknown, assure, assure_all, find
 from workers.front.override import override_of
 from workers.pool import Pool
@@ -128,7 +129,8 @@ class Rpc:
     async def _infer(self, message: Any, context: Any) -> Any:
         entry = find(self._pool, message.model_name, message.model_version)
         request = decode_request(message)
-        outputs = await self._pool.infer(entry, request, deadline_of(context), rank_of(context))
+        deadline_s = earliest(deadline_of(context), request.parameters, monotonic())
+        outputs = await self._pool.infer(entry, request, deadline_s, rank_of(context))
         return encode_response(entry.name, entry.version, outputs, request)
 
     async def _stream(self, messages: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:

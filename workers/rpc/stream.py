@@ -1,11 +1,14 @@
 """A stream of requests answered in their order, several at work at once."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
 IN_FLIGHT_MAX = 64  # of one stream; beyond it the caller's next message is not read
+
+LOG = logging.getLogger("workers")
 
 
 class Stream:
@@ -36,8 +39,9 @@ class Stream:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
                 await self._begun.put(task)
-        finally:
-            await self._begun.put(None)
+        except Exception:
+            LOG.exception("a stream broke off")
+        await self._begun.put(None)  # not where it is cancelled: nobody takes it then
 
     async def _answers(self) -> AsyncIterator[Any]:
         while (task := await self._begun.get()) is not None:

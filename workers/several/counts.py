@@ -12,11 +12,12 @@ class Counts:
         self._last_ms = self._success = self._success_ns = self._fail = self._fail_ns = 0
         self._shared = dict.fromkeys(("pictures", "fetches", "fetches_saved", "decodes", "decodes_saved"), 0)
 
-    def share(self, pictures: int, models: int, *, fetched: bool, decoded: int) -> None:
-        """A request's pictures went to `models` models; so many were decoded here, for all of them."""
+    def share(self, pictures: int, models: int, sharing: int, *, fetched: bool, decoded: int) -> None:
+        """A request's pictures went to `models` models; so many were decoded here, for `sharing` of them."""
         self._shared["pictures"] += pictures
-        self._shared["decodes"] += decoded + (pictures - decoded) * models
-        self._shared["decodes_saved"] += decoded * (models - 1)
+        saved = decoded * (sharing - 1)
+        self._shared["decodes"] += pictures * models - saved
+        self._shared["decodes_saved"] += saved
         if fetched:
             self._shared["fetches"] += pictures
             self._shared["fetches_saved"] += pictures * (models - 1)

@@ -1,8 +1,9 @@
 """The front's port over another, with sets of models and with pictures that are fetched.
 
-A request for one model that brings its own picture goes straight through. Another costs a task: its
-pictures are fetched if the parameter `fetch` asks for it, decoded once where a set shares them, and given
-to each model. If one model fails, the request does, and the others' inferences are cancelled.
+A request for one model that brings its own picture goes straight through. Another costs a task: its pictures
+are fetched if the parameter `fetch` asks for it, decoded once for all models of a set that decode on the CPU,
+and given to each; a model that decodes on the GPU gets them as they came. If one model fails, the request
+does, and the others' inferences are cancelled.
 """
 
 import asyncio
@@ -116,39 +117,45 @@ class SharingPool:
         began_ns = time.perf_counter_ns()
         try:
             check_request(request, each.entry.inputs, each.entry.outputs)
-            asked = _asked(each, request)
+            entries = [self._member(name) for name in _asked(each, request)]
             fetching = bool(request.parameters.get(FETCH))
             request = await self._fetched(request)
             raws = request.inputs[0].data.tolist()
-            shared = await asyncio.to_thread(_decoded, raws)
-            counts.share(len(raws), len(asked), fetched=fetching, decoded=sum(shared[1]))
-            outputs = await self._ask(asked, request, bytes_array(shared[0]), deadline_s, rank)
+            sharing = sum(entry.decode != "gpu" for entry in entries)
+            shared = await asyncio.to_thread(_decoded, raws) if sharing > 1 else raws
+            decoded = sum(new is not old for new, old in zip(shared, raws, strict=True))
+            counts.share(len(raws), len(entries), sharing, fetched=fetching, decoded=decoded)
+            outputs = await self._ask(entries, request, bytes_array(shared), deadline_s, rank)
         except BaseException:
             counts.failed(time.perf_counter_ns() - began_ns)
             raise
         counts.succeeded(time.perf_counter_ns() - began_ns)
         return outputs
 
+    def _member(self, name: str) -> Entry:
+        entry = self._inner.find(name)
+        if entry is None:
+            raise NotReady(f"the model '{name}' is not ready")
+        return entry
+
     async def _ask(
-        self, names: list[str], request: InferRequest, pictures: Any, deadline_s: float | None, rank: int
+        self, entries: list[Entry], request: InferRequest, shared: Any, deadline_s: float | None, rank: int
     ) -> Tensors:
-        futures: dict[str, asyncio.Future[Tensors]] = {}
+        futures: list[asyncio.Future[Tensors]] = []
         try:
-            for name in names:
-                entry = self._inner.find(name)
-                if entry is None:
-                    raise NotReady(f"the model '{name}' is not ready")
+            for entry in entries:
+                pictures = request.inputs[0].data if entry.decode == "gpu" else shared
                 tensor = Tensor.of(entry.inputs[0].name, "BYTES", pictures)
                 one = InferRequest(inputs=(tensor,), parameters=request.parameters)
-                futures[name] = self._inner.infer(entry, one, deadline_s, rank)
-            results = [await futures[name] for name in names]
+                futures.append(self._inner.infer(entry, one, deadline_s, rank))
+            results = [await future for future in futures]
         finally:
-            for future in futures.values():
+            for future in futures:
                 future.cancel()
-            await asyncio.gather(*futures.values(), return_exceptions=True)
+            await asyncio.gather(*futures, return_exceptions=True)
         return tuple(
-            Tensor.of(f"{name}{JOINT}{tensor.name}", tensor.datatype, tensor.data)
-            for name, tensors in zip(names, results, strict=True)
+            Tensor.of(f"{entry.name}{JOINT}{tensor.name}", tensor.datatype, tensor.data)
+            for entry, tensors in zip(entries, results, strict=True)
             for tensor in tensors
         )
 
@@ -156,9 +163,9 @@ class SharingPool:
         """The request with pictures in place of their URLs, if it asks for that."""
         if not request.parameters.get(FETCH):
             return request
-        if self._fetcher is None:
+        if not self._fetcher.limits.hosts:
             raise BadInput(
-                "pictures are not fetched here: this server was started without hosts to fetch from"
+                "pictures are not fetched here: the server was started without hosts to fetch from"
             )
         inputs = [await self._fetch_all(tensor) for tensor in request.inputs]
         parameters = {key: value for key, value in request.parameters.items() if key != FETCH}
@@ -197,7 +204,7 @@ def _asked(each: Set, request: InferRequest) -> list[str]:
     return [name for name in each.models if any(output.startswith(f"{name}{JOINT}") for output in wanted)]
 
 
-def _decoded(raws: list[bytes]) -> tuple[list[bytes], list[bool]]:
+def _decoded(raws: list[bytes]) -> list[bytes]:
     """Each picture as pixels if it can be shared so; a bad one stays as it is, and each model says so."""
     made: list[bytes] = []
     for raw in raws:
@@ -208,4 +215,4 @@ def _decoded(raws: list[bytes]) -> tuple[list[bytes], list[bool]]:
             continue
         height, width, _ = pixels.shape
         made.append(pack(pixels) if height * width <= SHARED_PIXELS_MAX else raw)
-    return made, [new is not old for new, old in zip(made, raws, strict=True)]
+    return made

@@ -24,7 +24,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[tuple[Job, Answer], ...] = ()
     again: tuple[Job, ...] = ()  # the memory was too small for all at once
     rows: int = 0  # requests that ran
-    took_s: float = 0.0
+    began_s: float = 0.0
+    ended_s: float = 0.0
     input_ns: int = 0
     infer_ns: int = 0
     output_ns: int = 0
@@ -64,7 +65,8 @@ def run(model: Model, jobs: Sequence[Job]) -> Ended:
         answers=tuple(answers),
         again=again,
         rows=len(wanted),
-        took_s=(ran_ns - began_ns) / 1e9,
+        began_s=now_s,
+        ended_s=now_s + (ran_ns - began_ns) / 1e9,
         input_ns=read_ns - began_ns,
         infer_ns=ran_ns - read_ns,
         output_ns=ended_ns - ran_ns,
@@ -91,7 +93,7 @@ def _results(model: Model, jobs: Sequence[Job]) -> tuple[list[Result], int, int]
         return model.predict_many(made), read_ns, perf_counter_ns()
     requests = [read_request(job.asked) for job in jobs]
     read_ns = perf_counter_ns()
-    return model.infer_many(requests), read_ns, perf_counter_ns()
+    return model.infer_many(requests, checked=True), read_ns, perf_counter_ns()
 
 
 def _answer(job: Job, result: Result, shared: Answer, now_s: float) -> Answer:

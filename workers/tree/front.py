@@ -14,7 +14,7 @@ import uvloop
 from workers.errors import Unusable
 from workers.pool import Key, key_of
 from workers.serving import CannotListen, serve_front
-from workers.surroundings import bind_to_parent, settle
+from workers.surroundings import bind_to_parent, settle, settle_memory
 from workers.tree.bell import hush
 from workers.tree.channel import Channel
 from workers.tree.desk import Desk
@@ -71,7 +71,7 @@ class Front:
                 listen=(begin.host, begin.port),
                 grpc=grpc,
                 stop=self._stop,
-                began=lambda: self._channel.send(Began()),
+                began=self._began,
             )
         except CannotListen as error:
             self._channel.send(Failed(-1, str(error)))
@@ -79,6 +79,10 @@ class Front:
         finally:
             self._channel.flush()
         return 0
+
+    def _began(self) -> None:
+        settle_memory()
+        self._channel.send(Began())
 
     def _rung(self) -> None:
         hush(self._bell)

@@ -24,7 +24,7 @@ class Health:
         self.failed = 0
         self.succeeded_s = now_s
         self._proved_s = now_s  # when a proof began last
-        self._proving = False
+        self.proving = False
 
     def ran(self, now_s: float, *, succeeded: bool, failed: bool) -> None:
         """A batch has ended. What was refused or expired says nothing."""
@@ -36,18 +36,18 @@ class Health:
 
     def must_prove(self, now_s: float) -> bool:
         """Whether the sample is to be sent now; it begins with that."""
-        if self._proving:
+        if self.proving:
             return False
         doubted = self.failed >= FAILURES_DOUBTED
         last_s = max(self._proved_s, 0.0 if doubted else self.succeeded_s)
         fresh = self.failed == FAILURES_DOUBTED and self._proved_s < self.succeeded_s
         if not fresh and now_s - last_s < (DOUBTED_AGAIN_S if doubted else PROVE_AFTER_S):
             return False
-        self._proving = True
+        self.proving = True
         self._proved_s = now_s
         return True
 
     def proved(self, now_s: float, *, succeeded: bool) -> None:
         """The sample went through, or not."""
-        self._proving = False
+        self.proving = False
         self.ran(now_s, succeeded=succeeded, failed=not succeeded)

@@ -98,13 +98,13 @@ class Intake:
         now_s = self._clock()
         for front in self._fronts.values():
             for message in front.to_here.pop_all():
-                note, slot, generation = unpack(message)
+                note, slot, _ = unpack(message)
                 if note == Note.JOB:
                     ask = read_ask(front.estate.memory, slot)
                     self._handles += 1
                     job = front.jobs[slot] = Job(self._handles, front, slot, ask, now_s)
                     new.append(job)
-                elif (known := front.jobs.get(slot)) and known.ask.generation == generation:
+                elif known := front.jobs.get(slot):  # else it has been given back already
                     left.append(known)
         return new, left
 

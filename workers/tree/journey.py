@@ -171,7 +171,6 @@ class Journey:
         self._rooms += 1
         if self._rooms > ROOMS_TRIED_MAX:
             raise Overloaded("the answer grew each time it was computed")
-        self._served.took(self._step, self._length, room)
         self._desk.heap.give(self._room_at)
         self._room_at = -1
         seat = self._seat if self._step == Step.PREPARE else self._served.seat

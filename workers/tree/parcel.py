@@ -28,22 +28,26 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
 
 _decode: Final = msgspec.msgpack.Decoder(Head).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Parcel:
     """Tensors to be written. `size` is what they take."""
 
     def __init__(self, tensors: Tensors, extra: bytes = b"") -> None:
-        pieces = [_pieces(tensor) for tensor in tensors]
-        described = tuple(
-            (tensor.name, tensor.datatype, tuple(tensor.shape), size, _packed(tensor.parameters))
-            for tensor, (_, size) in zip(tensors, pieces, strict=True)
-        )
-        self._head = msgspec.msgpack.encode(Head(described, extra))
+        pieces: list[tuple[Any, int]] = []
+        described = []
+        space = 0
+        for tensor in tensors:
+            piece = _piece(tensor)
+            pieces.append(piece)
+            space += _up(piece[1])
+            parameters = tensor.parameters
+            packed = msgspec.msgpack.encode(parameters) if parameters else b""
+            described.append((tensor.name, tensor.datatype, tensor.shape, piece[1], packed))
+        self._head = _encode((described, extra))
         self._pieces = pieces
-        self.size = _up(_LENGTH.size + len(self._head))
-        for _, size in pieces:
-            self.size += _up(size)
+        self.size = _up(_LENGTH.size + len(self._head)) + space
 
     def write(self, memory: memoryview) -> None:
         """Write all; `memory` has room for it."""
@@ -56,8 +60,7 @@ class Parcel:
             if isinstance(piece, list):
                 _write_elements(memory, at, piece)
             else:
-                target = np.frombuffer(memory[at : at + size], piece.dtype).reshape(piece.shape)
-                np.copyto(target, piece)
+                memory[at : at + size] = _flat(piece)
             at += _up(size)
 
 
@@ -85,11 +88,12 @@ def read_parcel(memory: memoryview, *, views: bool = False) -> tuple[Tensors, by
     return tuple(tensors), head.extra
 
 
-def _packed(value: Any) -> bytes:
-    return msgspec.msgpack.encode(value) if value else b""
+def _flat(array: Array) -> Any:
+    """Its bytes, row by row; without a copy if they lie so."""
+    return array.reshape(-1).view(np.uint8).data
 
 
-def _pieces(tensor: Tensor) -> tuple[Any, int]:
+def _piece(tensor: Tensor) -> tuple[Any, int]:
     """What is written of a tensor, elements or an array of the wire's form, and its bytes."""
     if tensor.datatype == "BYTES":
         elements = tensor.data.ravel().tolist()
@@ -120,4 +124,4 @@ def _read_elements(piece: memoryview, *, views: bool) -> Array:
 
 
 def _up(size: int) -> int:
-    return -(-size // ROUND_BYTES) * ROUND_BYTES
+    return (size + ROUND_BYTES - 1) & -ROUND_BYTES

@@ -7,12 +7,14 @@ supervisor starts another.
 
 import queue
 import sys
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
 from workers.batching.device import Turn
 from workers.errors import Unusable
 from workers.model import Model
+from workers.surroundings import settle_memory
 from workers.tree.batch import Ended, prove, run
 from workers.tree.bell import ring
 from workers.tree.health import Health
@@ -22,7 +24,7 @@ from workers.tree.loading import Loading
 from workers.tree.measure import item_of
 from workers.tree.messages import Failed, Load, Loaded, Release
 from workers.tree.slot import Answer, Status
-from workers.tree.turns import Group, Turns
+from workers.tree.turns import Group, Ran, Turns
 from workers.tree.worker import Worker, open_worker
 
 DEVICE_BROKEN = 3
@@ -46,10 +48,11 @@ class Held:
 
 
 class Predictor:
-    """One life of a predictor."""
+    """One life of a predictor. `settle` is called when something was loaded."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, settle: Callable[[], None]) -> None:
         self._worker = worker
+        self._settle_process = settle
         self._ledger = worker.ledger
         self._turns = Turns(worker.begin.ground.device)
         self._held: dict[int, Held] = {}
@@ -61,24 +64,32 @@ class Predictor:
 
     def live(self) -> int:
         """Work until the end; the exit status."""
-        worker = self._worker
-        while not worker.ended and not self._broken:
-            now_s = monotonic()
-            due_s = self._turns.due_s(now_s)
-            if worker.wait(TICK_S if due_s is None else min(TICK_S, max(0.0, due_s - now_s))):
-                worker.hear(self._told, self._lost)
-            self._take_loaded()
-            while not self._ended.empty():
-                self._settle(*self._ended.get())
-            self._take()
-            self._start()
-            self._prove()
-            worker.intake.flush()
-        worker.channel.flush()
+        while not self._worker.ended and not self._broken:
+            self.turn()
+        self._worker.channel.flush()
         if self._broken:
             print(f"penstock worker: the device failed: {self._broken}", file=sys.stderr, flush=True)  # noqa: T201
             return DEVICE_BROKEN
         return 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits or runs here, or proves itself."""
+        return bool(self._jobs) or any(held.health.proving for held in self._held.values())
+
+    def turn(self) -> None:
+        """Wait until there is something to do, and do all of it."""
+        worker, now_s = self._worker, monotonic()
+        due_s = self._turns.due_s(now_s)
+        if worker.wait(TICK_S if due_s is None else min(TICK_S, max(0.0, due_s - now_s))):
+            worker.hear(self._told, self._lost)
+        self._take_loaded()
+        while not self._ended.empty():
+            self._settle(*self._ended.get())
+        self._take()
+        self._start()
+        self._prove()
+        worker.intake.flush()
 
     # -- models -------------------------------------------------------------------------------------
 
@@ -100,6 +111,7 @@ class Predictor:
             self._turns.add(number, model.entry)
             self._write(held)
             self._worker.channel.send(Loaded(number, line))
+            self._settle_process()
 
     def _leave(self, number: int) -> None:
         held = self._held.pop(number, None)
@@ -153,14 +165,15 @@ class Predictor:
         """Take up what became of a batch."""
         held.running -= 1
         now_s = monotonic()
-        if ended.rows:  # before the answers: whoever has one may ask at once whether the model is well
+        if ended.rows and not ended.again:
+            # Before the answers: whoever has one may ask at once whether the model is well.
             self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)
             held.health.ran(now_s, succeeded=ended.succeeded, failed=ended.failed)
             self._write(held)
         for job, answer in ended.answers:
             self._answer(job, answer)
         waits = {job.handle: job for job in ended.again}
-        for item in self._turns.ended(group, turn, ended.took_s, tight=bool(waits)):
+        for item in self._turns.ended(group, turn, _ran(ended, len(turn.batch.handles))):
             if item.handle in waits and not held.leaves:
                 self._wait(waits.pop(item.handle), now_s)
         for job in waits.values():
@@ -206,9 +219,16 @@ class Predictor:
         self._ledger.set(held.row, SUCCEEDED_NS, int(held.health.succeeded_s * 1e9))
 
 
+def _ran(ended: Ended, asked: int) -> Ran | None:
+    """What the batcher may learn from: how long a batch took of which some were left out says nothing."""
+    if ended.rows != asked and not ended.again:
+        return None
+    return Ran(began_s=ended.began_s, ended_s=ended.ended_s, tight=bool(ended.again))
+
+
 def main() -> None:
     """Run one predictor to its end."""
-    sys.exit(Predictor(open_worker()).live())
+    sys.exit(Predictor(open_worker(), settle_memory).live())
 
 
 if __name__ == "__main__":

@@ -26,14 +26,17 @@ class Stage:
 
     def live(self) -> None:
         """Work until the end."""
-        worker = self._worker
-        while not worker.ended:
-            if worker.wait(0 if self._waiting else None):
-                self._hear()
-            self._take()
-            if self._waiting:
-                self._work(heapq.heappop(self._waiting)[-1])
-            worker.intake.flush()
+        while not self._worker.ended:
+            self.turn()
+
+    def turn(self) -> None:
+        """Wait until there is something to do, and do the foremost."""
+        if self._worker.wait(0 if self._waiting else None):
+            self._hear()
+        self._take()
+        if self._waiting:
+            self._work(heapq.heappop(self._waiting)[-1])
+        self._worker.intake.flush()
 
     def _hear(self) -> None:
         self._worker.hear(lambda _: None, lambda _: None)
@@ -63,7 +66,7 @@ class Stage:
         began_ns = perf_counter_ns()
         queue_ns = max(0, int((monotonic() - job.taken_s) * 1e9))
         request = read_request(job.asked)
-        made = prepared(self._worker.known[job.ask.model].entry, kind, request)
+        made = prepared(self._worker.known[job.ask.model].entry, kind, request, checked=True)
         if isinstance(made, Exception):
             return words(job, status_of(made), str(made))
         parcel = prepared_parcel(made, request.parameters)

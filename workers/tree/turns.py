@@ -5,7 +5,9 @@ computes. On the CPU each model has places of its own, so that a slow one delays
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from workers.batching.batcher import Batcher
 from workers.batching.device import DeviceScheduler, Turn
@@ -17,6 +19,14 @@ from workers.tree.crew import Crew
 DEVICE_BATCHES = 2
 
 
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """How a batch went, on the monotonic clock."""
+
+    began_s: float
+    ended_s: float
+    tight: bool  # the memory was too small for it
+
+
 class Group:
     """Models that share places."""
 
@@ -24,6 +34,7 @@ class Group:
         self.scheduler: DeviceScheduler[int] = DeviceScheduler({})
         self.places = places
         self.running = 0
+        self.ended_s = 0.0  # when the last batch had run
         self.crew = Crew(places, name)
 
 
@@ -44,12 +55,13 @@ class Turns:
 
     def remove(self, number: int) -> list[int]:
         """A model goes: the handles of what waited for it. What runs ends as usual."""
+        of_it = [handle for handle, (of, _) in self._items.items() if of == number]
+        waited = [handle for handle in of_it if self.drop(handle)]
         group = self._groups.pop(number)
         group.scheduler.remove(number)
         if group is not self._shared:
             group.crew.dismiss()
-        gone = [handle for handle, (of, _) in self._items.items() if of == number]
-        return [handle for handle in gone if self._items.pop(handle)]
+        return waited
 
     def group(self, number: int) -> Group | None:
         """Where a model's batches run."""
@@ -85,10 +97,18 @@ class Turns:
                 group.running += 1
                 yield group, turn
 
-    def ended(self, group: Group, turn: Turn[int], took_s: float, *, tight: bool) -> list[Item]:
-        """Its place is free; the items that must wait again, in smaller batches."""
+    def ended(self, group: Group, turn: Turn[int], ran: Ran | None) -> list[Item]:
+        """Its place is free; the items that must wait again, in smaller batches. `ran` None: not all ran.
+
+        On a device a batch may have waited for the one before: its time counts from the end of that.
+        """
         group.running -= 1
-        again = group.scheduler.ended(turn, took_s, out_of_memory=tight)
+        again: Sequence[int] = ()
+        if ran is not None:
+            began_s = max(ran.began_s, group.ended_s) if group is self._shared else ran.began_s
+            group.ended_s = ran.ended_s
+            took_s = max(0.0, ran.ended_s - began_s)
+            again = group.scheduler.ended(turn, took_s, out_of_memory=ran.tight)
         items = {handle: self._items.pop(handle, None) for handle in turn.batch.handles}
         return [found[1] for handle in again if (found := items.get(handle)) is not None]
 

@@ -13,12 +13,13 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 LIGHT = ROOT / "tests" / "models"
+TRITON = ROOT / "tests" / "triton" / "repository"
 READY = re.compile(r"^penstock worker ready http://([^ ]+) models=(\S+)$")
 START_S_MAX = 120
 
 
 class Started:
-    """A running worker. `address` is HOST:PORT."""
+    """A running worker. `address` and, where it was asked for, `grpc` are HOST:PORT."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -42,6 +43,9 @@ class Started:
             self.stop()
             pytest.fail(f"the worker did not start: {self.line!r} {self.errors}")
         self.address, self.models = found.groups()
+        self.grpc = ""
+        if "--grpc" in arguments:
+            self.grpc = f"127.0.0.1:{self.process.stdout.readline().rpartition(' ')[2].strip()}"
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it, and wait; its exit code."""
@@ -76,7 +80,7 @@ class Started:
 @pytest.fixture(scope="module")
 def light() -> Iterator[Started]:
     """A worker with the light models."""
-    started = Started(str(LIGHT))
+    started = Started(str(LIGHT), "--grpc", "127.0.0.1:0")
     yield started
     assert started.stop() == 0
 
@@ -85,6 +89,14 @@ def light() -> Iterator[Started]:
 def bundled() -> Iterator[Started]:
     """A worker with the four bundled models: loading takes seconds."""
     started = Started("--device", "cpu")
+    yield started
+    assert started.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def triton() -> Iterator[Started]:
+    """A worker with Triton's example models, under the name that two example programs look for."""
+    started = Started(str(TRITON), "--name", "triton", "--grpc", "127.0.0.1:0")
     yield started
     assert started.stop() == 0
 

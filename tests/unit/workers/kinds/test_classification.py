@@ -1,38 +1,23 @@
 """Classification's judgement: label and risk must tell one story."""
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from workers.entry import Entry
 from workers.errors import BadInput
-from workers.kinds.classification import Classification, ClassificationOptions
-from workers.oip.tensors import Tensor, TensorSpec
+from workers.kinds.classification import ClassificationOptions, judge, risky_of
 from workers.texts import decode_texts
 
 OPTIONS = ClassificationOptions(classes=["fine", "rude", "lewd"], risky=["rude", "lewd"], threshold=0.5)
 
 
-def judged(rows: list[list[float]], options: ClassificationOptions) -> tuple[list[bytes], list[float]]:
-    """Labels and risks of rows of scores, as callers get them."""
-    entry = Entry(
-        name="n",
-        version="1",
-        kind="classification",
-        backend="onnx",
-        folder=Path(),
-        options=options,
-        outputs=tuple(
-            TensorSpec(name=name, datatype=datatype, shape=(-1,))
-            for name, datatype in (("LABEL", "BYTES"), ("SCORES", "FP32"), ("RISK", "FP32"))
-        ),
-    )
-    scores = Tensor.of("s", "FP32", np.array(rows, np.float32))
-    labels, _, risks = Classification(entry).finish(((scores,),), None)
-    return labels.data.tolist(), risks.data.tolist()
+def judged(rows: Any, options: ClassificationOptions = OPTIONS) -> tuple[list[bytes], np.ndarray]:
+    best, risks = judge(np.array(rows, np.float32), risky_of(options), options.threshold)
+    return [options.classes[index].encode() for index in best], risks
 
 
 @pytest.mark.parametrize(
@@ -45,22 +30,32 @@ def judged(rows: list[list[float]], options: ClassificationOptions) -> tuple[lis
 )
 def test_the_label_follows_the_risk(scores: tuple[float, ...], label: bytes, risk: float) -> None:
     """A risk above the threshold with the label 'fine' would be read as allowed."""
-    labels, risks = judged([list(scores)], OPTIONS)
+    labels, risks = judged([scores])
     assert labels == [label]
-    assert risks == [pytest.approx(risk)]
+    assert risks.tolist() == [pytest.approx(risk)]
 
 
 @given(st.lists(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_a_label_is_risky_exactly_from_the_threshold_on(rows: list[list[float]]) -> None:
     """Whatever the scores are."""
-    labels, risks = judged(rows, OPTIONS)
+    labels, risks = judged(rows)
     assert [label != b"fine" for label in labels] == [risk >= 0.5 for risk in risks]
 
 
 def test_a_classifier_without_risky_classes_labels_by_score() -> None:
     """Sorting by topic knows no risk."""
     options = ClassificationOptions(classes=["a", "b"], risky=[], threshold=0.0)
-    assert judged([[0.1, 0.9]], options)[0] == [b"b"]
+    assert judged([(0.1, 0.9)], options)[0] == [b"b"]
+
+
+@given(hnp.arrays(np.float32, (7, 60), elements=st.floats(0, 1, width=32)))
+def test_a_row_is_judged_the_same_alone_and_in_company(scores: np.ndarray) -> None:
+    """To the last bit: a verdict must not depend on who else asked."""
+    risky = np.arange(60) % 3 > 0
+    best, risks = judge(scores, risky, 0.5)
+    alone = [judge(row[None].copy(), risky, 0.5) for row in scores]
+    assert best.tolist() == [int(one[0]) for one, _ in alone]
+    assert risks.tobytes() == b"".join(risk.tobytes() for _, risk in alone)
 
 
 @pytest.mark.parametrize("raws", [[], [b"x"] * 3, [b"x", b"\xff"], ["日本語".encode(), b"x" * 4]])
