@@ -1,9 +1,11 @@
 """The command `penstock worker`: reads the repository and the options, and starts the tree of processes."""
 
 import asyncio
+import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,7 +26,28 @@ BUNDLED = Path(__file__).parent / "models"
 PROCESSES_MAX = 64
 
 
-@click.command()
+class WorkerCommand(click.Command):
+    """`penstock worker REPOSITORY`, and `penstock worker bench REPOSITORY` beside it."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The one's context or the other's."""
+        if args[:1] != ["bench"]:
+            return super().make_context(info_name, args, parent, **extra)
+        command = importlib.import_module("workers.bench.command").bench
+        made: click.Context = command.make_context(f"{info_name} bench", args[1:], parent, **extra)
+        return made
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Whichever the context is of."""
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+
+@click.command(
+    cls=WorkerCommand,
+    epilog="'penstock worker bench REPOSITORY' measures the models instead of serving them.",
+)
 @click.argument("repository", type=click.Path(path_type=Path), default=BUNDLED)
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, help="HOST:PORT; port 0 takes any.")
 @click.option("--grpc", default="", help="HOST:PORT for gRPC too; port 0 takes any.")

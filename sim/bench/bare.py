@@ -4,12 +4,14 @@ Networks from ready tensors, per batch size, eager and compiled and as CUDA grap
 JPEGs; copying. `python -m sim.bench.bare [--json FILE]`; needs CUDA.
 """
 
+import importlib
 import io
 import json
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from PIL import Image
 
 from workers.bench.networks.residual import resnet50
 from workers.bench.networks.vision import vit_b16
+from workers.pytorch.nvjpeg import Decoder
+from workers.surroundings import settle
 
 SIDE = 224
 SIZES = (32, 64, 128, 256)
@@ -53,7 +57,7 @@ def jpegs(count: int = 256, width: int = 400, height: int = 534) -> list[bytes]:
 
 def graphed(net: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> Callable[[], None]:
     """The network as one CUDA graph over `x`."""
-    stream = torch.cuda.Stream()
+    stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     with torch.cuda.stream(stream):
         for _ in range(3):
             net(x)
@@ -67,9 +71,9 @@ def graphed(net: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> Cal
 def networks() -> list[dict[str, Any]]:
     """Pictures a second."""
     rows = []
-    makers: list[tuple[str, Callable[[], torch.nn.Module]]] = [("resnet50", resnet50), ("vit_b16", vit_b16)]
+    makers: list[tuple[str, Callable[[], Any]]] = [("resnet50", resnet50), ("vit_b16", vit_b16)]
     try:
-        import torchvision.models as theirs  # noqa: PLC0415 - only where it is there
+        theirs = importlib.import_module("torchvision.models")
 
         makers += [("torchvision vit_b_16", theirs.vit_b_16), ("torchvision resnet50", theirs.resnet50)]
     except ImportError:
@@ -87,9 +91,14 @@ def networks() -> list[dict[str, Any]]:
                     x = torch.randn(size, 3, SIDE, SIDE, device="cuda", dtype=dtype)
                     if "resnet" in name:
                         x = x.to(memory_format=torch.channels_last)
-                    row: dict[str, Any] = {"network": name, "dtype": str(dtype)[6:], "way": way, "batch": size}
+                    row: dict[str, Any] = {
+                        "network": name,
+                        "dtype": str(dtype)[6:],
+                        "way": way,
+                        "batch": size,
+                    }
                     try:
-                        row["per_s"] = round(size / timed(lambda c=call, v=x: c(v)))  # type: ignore[misc]
+                        row["per_s"] = round(size / timed(partial(call, x)))
                         row["graph_per_s"] = round(size / timed(graphed(call, x)))
                     except RuntimeError as error:
                         row["error"] = str(error)[:200]
@@ -100,7 +109,7 @@ def networks() -> list[dict[str, Any]]:
 
 def pictures() -> list[dict[str, Any]]:
     """Decoding on the device, resizing as two matrix products, copying."""
-    from torchvision.io import decode_jpeg  # noqa: PLC0415 - only where it is there
+    decode_jpeg = importlib.import_module("torchvision.io").decode_jpeg
 
     raws = jpegs()
     print("mean bytes of a JPEG", np.mean([len(raw) for raw in raws]))
@@ -108,7 +117,13 @@ def pictures() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for size in (1, 8, 32, 64, 128, 256):
         part = tensors[:size]
-        rows.append({"step": "decode", "batch": size, "per_s": round(size / timed(lambda p=part: decode_jpeg(p, device="cuda")))})  # type: ignore[misc]
+        rows.append(
+            {
+                "step": "decode",
+                "batch": size,
+                "per_s": round(size / timed(partial(decode_jpeg, part, device="cuda"))),
+            }
+        )
         print(rows[-1], flush=True)
     decoded = decode_jpeg(tensors[:128], device="cuda")
     print(decoded[0].shape, decoded[0].stride(), decoded[0].dtype)
@@ -145,26 +160,17 @@ def pictures() -> list[dict[str, Any]]:
 
 def together() -> list[dict[str, Any]]:
     """Decoding in one thread while another replays a network: what both keep."""
-    from torchvision.io import decode_jpeg  # noqa: PLC0415 - only where it is there
-
-    tensors = [torch.frombuffer(bytearray(raw), dtype=torch.uint8) for raw in jpegs(128)]
     rows = []
     for name, maker in (("vit_b16", vit_b16), ("resnet50", resnet50)):
-        net = maker().eval().cuda().half().to(memory_format=torch.channels_last)
-        replay = graphed(net, torch.randn(128, 3, SIDE, SIDE, device="cuda", dtype=torch.float16))
+        made: Any = maker()
+        net = made.eval().cuda().half().to(memory_format=torch.channels_last)
+        x = torch.randn(128, 3, SIDE, SIDE, device="cuda", dtype=torch.float16)
+        replay = graphed(net, x.to(memory_format=torch.channels_last))
         counts = {"decode": 0, "network": 0}
         until = time.perf_counter() + 4
-
-        def decode(until: float = until, counts: dict[str, int] = counts) -> None:
-            with torch.inference_mode(), torch.cuda.stream(torch.cuda.Stream()):
-                while time.perf_counter() < until:
-                    decode_jpeg(tensors, device="cuda")
-                    torch.cuda.current_stream().synchronize()
-                    counts["decode"] += 128
-
-        thread = threading.Thread(target=decode)
+        thread = threading.Thread(target=decode, args=(until, counts))
         thread.start()
-        stream = torch.cuda.Stream()
+        stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         with torch.cuda.stream(stream):
             while time.perf_counter() < until:
                 replay()
@@ -176,8 +182,23 @@ def together() -> list[dict[str, Any]]:
     return rows
 
 
+def decode(until: float, counts: dict[str, int]) -> None:
+    """Decode pictures of one size until then."""
+    raws = [torch.frombuffer(bytearray(raw), dtype=torch.uint8) for raw in jpegs(128)]
+    sources = [(raw.data_ptr(), raw.numel()) for raw in raws]
+    canvas = torch.empty(128, 3, 534, 400, dtype=torch.uint8, device="cuda")
+    planes = [(one.data_ptr(), one[1].data_ptr(), one[2].data_ptr()) for one in canvas]
+    decoder = Decoder()
+    stream: Any = torch.cuda.Stream(priority=-5)  # type: ignore[no-untyped-call]
+    while time.perf_counter() < until:
+        decoder.decode(sources, planes, 400, stream.cuda_stream)
+        stream.synchronize()
+        counts["decode"] += 128
+
+
 def main() -> None:
     """Print and write all."""
+    settle()
     torch.backends.cudnn.benchmark = True
     print(torch.__version__, torch.cuda.get_device_name())
     with torch.inference_mode():

@@ -1,6 +1,6 @@
 """Load for a model server that takes JPEGs: processes with many connections, and what came back when.
 
-    python -m sim.bench.pictures HOST:PORT --model vit-b16 --processes 6 --connections 64 --rows 1 --seconds 10
+    python -m sim.bench.pictures HOST:PORT --model vit-b16 --processes 6 --connections 64 --rows 1
     ... --rate 7000: open loop, latency from the planned moment
 
 Prints one JSON line. `--way litserve` speaks to a LitServe server in its raw form (POST /predict).
@@ -86,6 +86,7 @@ class Caller(asyncio.Protocol):
         self.crowd.free(self)
 
     def connection_lost(self, error: Exception | None) -> None:
+        del error
         self.crowd.lost += 1
 
 
@@ -179,9 +180,6 @@ def report(arguments: argparse.Namespace, parts: list[dict[str, Any]]) -> dict[s
         for key, count in one["statuses"].items():
             statuses[key] = statuses.get(key, 0) + count
     took_s = statistics.mean(one["took_s"] for one in parts)
-    at = lambda share: (
-        round(1e3 * latencies[min(len(latencies) - 1, int(share * len(latencies)))], 2) if latencies else None
-    )  # noqa: E731
     return {
         "model": arguments.model,
         "rows": arguments.rows,
@@ -189,13 +187,18 @@ def report(arguments: argparse.Namespace, parts: list[dict[str, Any]]) -> dict[s
         "connections": arguments.processes * arguments.connections,
         "pictures_per_s": round(statuses.get("200", 0) * arguments.rows / took_s),
         "statuses": statuses,
-        "p50_ms": at(0.5),
-        "p90_ms": at(0.9),
-        "p99_ms": at(0.99),
-        "max_ms": at(1.0),
+        "p50_ms": _at(latencies, 0.5),
+        "p90_ms": _at(latencies, 0.9),
+        "p99_ms": _at(latencies, 0.99),
+        "max_ms": _at(latencies, 1.0),
         "late": sum(one["late"] for one in parts),
         "words": next((one["words"] for one in parts if one["words"]), ""),
     }
+
+
+def _at(latencies: list[float], share: float) -> float | None:
+    place = min(len(latencies) - 1, int(share * len(latencies)))
+    return round(1e3 * latencies[place], 2) if latencies else None
 
 
 def main() -> None:

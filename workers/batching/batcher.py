@@ -207,17 +207,15 @@ class _Draft:
         self.closed = False
 
     def joins(self, item: Item) -> bool:
-        """Take it in if nothing is exceeded and nobody made late; the first always joins, in doubt alone."""
+        """Take it in if nothing is exceeded and nobody made late; the first always joins."""
         rows, dearest = self._rows + item.count, max(self._dearest, item.cost)
         deadline_s = min(self._deadline_s, item.deadline_s)
-        if not self._rows:
-            self.closed = self._lane.late(item, self._now)
-        elif (
+        if self._rows and (
             rows > self._lane.cap.rows
             or 0 < self._cost_max < self._lane.cost(rows, dearest)
-            or self._now + self._lane.bound_s(rows, dearest) > deadline_s
+            or (deadline_s < math.inf and self._now + self._lane.bound_s(rows, dearest) > deadline_s)
         ):
             return False
         self._rows, self._dearest, self._deadline_s = rows, dearest, deadline_s
-        self.closed = self.closed or rows >= self._lane.cap.rows
+        self.closed = rows >= self._lane.cap.rows
         return True

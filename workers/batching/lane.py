@@ -77,10 +77,14 @@ class Lane:
 
     def late(self, item: Item, now: float) -> bool:
         """Whether it is predicted to end late although it starts now and alone."""
+        if item.deadline_s == math.inf:
+            return False
         return now >= item.deadline_s or now + self.bound_s(item.count, item.cost) > item.deadline_s
 
     def hopeless(self, item: Item, now: float) -> bool:
         """Whether it need not be tried: it is late, and what says so is no old story."""
+        if item.deadline_s == math.inf:
+            return False
         doubted = now - self.taken_s >= DOUBT_S
         return now >= item.deadline_s or (not doubted and self.late(item, now))
 

@@ -1,5 +1,7 @@
 """How a model's requests may be batched: the deployment's `batching`, checked."""
 
+from bisect import bisect_left
+
 import msgspec
 
 BATCH_MAX = 4096
@@ -34,13 +36,17 @@ class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def padded_rows(self, rows: int) -> int:
         """How many rows the device computes for so many."""
-        if self.pad_to_preferred:
-            return min((size for size in self.preferred_batch_sizes if size >= rows), default=rows)
-        return rows
+        return _next(self.preferred_batch_sizes, rows) if self.pad_to_preferred else rows
 
     def padded_cost(self, cost: int) -> int:
         """What one row costs after padding; above all buckets it stays as it is."""
-        return min((bucket for bucket in self.cost_buckets if bucket >= cost), default=cost)
+        return _next(self.cost_buckets, cost) if self.cost_buckets else cost
+
+
+def _next(steps: list[int], value: int) -> int:
+    """The first step that is not below the value; above all of them the value itself."""
+    place = bisect_left(steps, value)
+    return steps[place] if place < len(steps) else value
 
 
 def _rows(limits: BatchLimits) -> list[str]:

@@ -6,6 +6,7 @@ Code and TorchScript are programs: a repository is trusted. A state dict is read
 import importlib
 import importlib.util
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,12 @@ def load_network(entry: Entry, device: torch.device, dtype: torch.dtype) -> Netw
         exported: Network = program.module().to(dtype)
         return exported
     if path.suffix in SCRIPTED:
-        scripted: Network = torch.jit.load(path, map_location=device).eval().to(dtype)  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # such files exist
+            loaded: Any = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+        scripted: Network = loaded.eval().to(dtype)
         return scripted
     network: Any = _maker(entry)(**entry.backend_options.get("arguments", {}))
     if not isinstance(network, torch.nn.Module):
@@ -42,8 +48,8 @@ def load_network(entry: Entry, device: torch.device, dtype: torch.dtype) -> Netw
     network = network.eval().to(device=device, dtype=dtype)
     if entry.backend_options.get("channels_last"):
         network = network.to(memory_format=torch.channels_last)
-    loaded: Network = network
-    return loaded
+    made: Network = network
+    return made
 
 
 def _maker(entry: Entry) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
 """JPEGs decoded by the GPU's own engines, through NVIDIA's library nvJPEG.
 
-Bound here with ctypes and not taken from torchvision, whose decoder is one for all threads and works on a stream
-of the lowest priority into memory of its own. It decides nothing; what it cannot decode it says.
+Bound here with ctypes and not taken from torchvision, whose decoder is one for all threads, on a stream
+of low priority. It decides nothing; what it cannot decode it says.
 """
 
 import ctypes

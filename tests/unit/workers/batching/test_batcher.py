@@ -287,11 +287,11 @@ def test_an_old_prediction_refuses_nobody_for_ever() -> None:
     batcher.ended(batch, 30.0)
     refusal = batcher.add(item(2, deadline_s=0.6), 0.5)
     assert refusal is not None
-    for handle in (3, 4):
-        assert batcher.add(item(handle, deadline_s=2.0), 1.5) is None
+    for handle in (3, 4, 5):
+        assert batcher.add(item(handle, deadline_s=math.inf if handle == 5 else 2.0), 1.5) is None
     batch = batcher.take(1.5)
     assert batch is not None
-    assert batch.handles == (3,)
+    assert batch.handles == (3,)  # alone: one answer is risked, not three
     assert batcher.expired(1.5) == [4]
 
 
@@ -389,6 +389,34 @@ def test_a_refusal_says_why(given: dict[str, int], reason: str) -> None:
     refusal = batcher.add(item(2, **given), 0.0)
     assert refusal is not None
     assert refusal.reason == reason
+
+
+def test_places_of_dropped_and_taken_rows_are_free_again() -> None:
+    """A count that only grows would refuse everybody after an hour."""
+    batcher = Batcher(BatchLimits(max_batch_size=2, queued_max=2))
+    for handle in range(0, 100, 2):
+        assert batcher.add(item(handle), 0.0) is None
+        assert batcher.add(item(handle + 1), 0.0) is None
+        batcher.drop(handle)
+        assert batcher.take(0.0) is not None
+
+
+def test_a_batch_that_is_full_by_cost_does_not_wait() -> None:
+    """Company that costs too much is nothing to wait for either."""
+    limits = BatchLimits(max_batch_size=8, max_batch_cost=20, max_queue_delay_microseconds=1000)
+    batch = filled(limits, item(1, cost=10), item(2, cost=10)).take(0.0)
+    assert batch is not None
+    assert batch.rows == 2
+
+
+def test_memory_follows_what_waits_and_not_what_passed_through() -> None:
+    """One late and unimportant item at the top of nothing would else keep all that came and went."""
+    batcher = filled(BatchLimits(max_batch_size=1), item(-1, rank=9, deadline_s=9e9, arrived_s=-1.0))
+    for handle in range(2000):
+        batcher.add(item(handle, arrived_s=float(handle)), 0.0)
+        batcher.drop(handle)
+    (lane,) = batcher._lanes.values()
+    assert max(len(heap._heap) for heap in (lane._order, lane._deadlines, lane._arrivals)) < 100
 
 
 def test_shapes_without_end_do_not_fill_the_memory() -> None:

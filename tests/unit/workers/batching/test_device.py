@@ -78,12 +78,13 @@ def test_who_cannot_wait_for_anothers_turn_goes_before_his_share() -> None:
     device = scheduler("a", "b")
     load = Load(device, {"a": 0.1, "b": 0.1})
     load.run(10, "a", "b")
-    load.run(2, "a")
+    load.run(5, "a")  # b has used less
     a, b = device.batchers["a"], device.batchers["b"]
     while b.take(load.now) or a.take(load.now):
         pass
-    a.add(Item(handle=-1, deadline_s=load.now + 0.15, arrived_s=load.now), load.now)
     b.add(Item(handle=-2, deadline_s=load.now + 9.0, arrived_s=load.now), load.now)
+    a.add(Item(handle=-1, deadline_s=load.now + 0.04, arrived_s=load.now), load.now)
+    device._idle.clear()
     turn = device.take(load.now)
     assert turn is not None
     assert turn.name == "a"
