@@ -89,7 +89,7 @@ def prove(model: Model) -> bool:
 def _results(model: Model, jobs: Sequence[Job]) -> tuple[list[Result], list[tuple[str, ...]], int, int]:
     """Results, the outputs that each job wants, and when they had been read and run."""
     if jobs[0].ask.step == Step.PREDICT:
-        read = [read_prepared(job.asked) for job in jobs]
+        read = [read_prepared(job.asked, views=model.entry.takes_pixels) for job in jobs]
         read_ns = perf_counter_ns()
         results = model.predict_many([made for made, _ in read])
         return results, [names for _, names in read], read_ns, perf_counter_ns()

@@ -74,9 +74,13 @@ def prepared_parcel(prepared: Prepared, request: InferRequest) -> Parcel:
     return Parcel(tensors, msgspec.msgpack.encode(rest))
 
 
-def read_prepared(memory: memoryview) -> tuple[Made, tuple[str, ...]]:
-    """What was prepared, its tensors views of `memory`; and the outputs that are wanted."""
-    tensors, extra = read_parcel(memory)
+def read_prepared(memory: memoryview, *, views: bool = False) -> tuple[Made, tuple[str, ...]]:
+    """What was prepared, its tensors views of `memory`; and the outputs that are wanted.
+
+    With `views` elements of BYTES are views too: for a backend that takes them, copying a picture costs more
+    than all else here.
+    """
+    tensors, extra = read_parcel(memory, views=views)
     rest = _rest(extra)
     if len(rest.counts) == 1:
         calls: tuple[Tensors, ...] = (tensors,)
