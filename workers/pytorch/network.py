@@ -34,9 +34,7 @@ def load_network(entry: Entry, device: torch.device, dtype: torch.dtype) -> Netw
         return exported
     if path.suffix in SCRIPTED:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # such files exist
+            warnings.simplefilter("ignore", DeprecationWarning)  # such files exist
             loaded: Any = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
         scripted: Network = loaded.eval().to(dtype)
         return scripted
