@@ -3,11 +3,12 @@
     python -m sim.bench.pictures HOST:PORT --model vit-b16 --processes 6 --connections 64 --rows 1
     ... --rate 7000: open loop, latency from the planned moment
 
-Prints one JSON line. `--way litserve` speaks to a LitServe server in its raw form (POST /predict).
+Prints one JSON line. `--way litserve` speaks to a LitServe server that takes base64 (POST /predict).
 """
 
 import argparse
 import asyncio
+import base64
 import json
 import multiprocessing
 import statistics
@@ -33,7 +34,8 @@ def requests_for(arguments: argparse.Namespace) -> list[bytes]:
 
 def _request(arguments: argparse.Namespace, raws: list[bytes]) -> bytes:
     if arguments.way == "litserve":
-        body, path, extra = raws[0], "/predict", "Content-Type: application/octet-stream\r\n"
+        body = json.dumps({"image": base64.b64encode(raws[0]).decode()}).encode()
+        path, extra = "/predict", "Content-Type: application/json\r\n"
     else:
         data = b"".join(struct.pack("<I", len(raw)) + raw for raw in raws)
         head = json.dumps(

@@ -14,6 +14,7 @@ HARDWARE = 3  # nvjpegBackend_t
 RGB = 3  # nvjpegOutputFormat_t: three planes
 SUCCESS = 0
 CPU_THREADS = 1
+COUNT_BITS = 7  # 128 pictures at once; more gain nothing
 PLACES = ("nvidia", "torchvision.libs")  # installed packages that may bring the library
 
 
@@ -26,23 +27,18 @@ class BadBatch(Exception):
 
 
 class Decoder:
-    """One decoder: a handle and a state. One thread's at a time; several decode side by side."""
+    """One decoder: a handle and its states. One thread's at a time; several decode side by side."""
 
     def __init__(self) -> None:
         self._library, self._quick = _load()
         self._handle = ctypes.c_void_p()
-        self._state = ctypes.c_void_p()
+        self._states: dict[int, ctypes.c_void_p] = {}  # by the number of pictures: powers of two
         self._stream = ctypes.c_void_p()
-        self._batch = 0
         library = self._library
         if library.nvjpegCreateEx(HARDWARE, None, None, 0, ctypes.byref(self._handle)) != SUCCESS:
             raise NoHardwareDecoder("this GPU has no JPEG engine, or nvJPEG could not open it")
-        for create, made in (
-            (library.nvjpegJpegStateCreate, self._state),
-            (library.nvjpegJpegStreamCreate, self._stream),
-        ):
-            if create(self._handle, ctypes.byref(made)) != SUCCESS:
-                raise NoHardwareDecoder("nvJPEG could not make what it decodes with")
+        if library.nvjpegJpegStreamCreate(self._handle, ctypes.byref(self._stream)) != SUCCESS:
+            raise NoHardwareDecoder("nvJPEG could not make what it reads heads with")
 
     def size(self, address: int, length: int) -> tuple[int, int] | None:
         """Height and width; None for what the engines do not decode: not baseline, odd chroma subsampling."""
@@ -82,34 +78,56 @@ class Decoder:
         `pitch` is the bytes from a line to the next. Sources and planes must live until `stream` is through.
         Raises BadBatch.
         """
+        at = 0
+        while at < len(sources):
+            count = 1 << min((len(sources) - at).bit_length() - 1, COUNT_BITS)
+            self._decode(sources[at : at + count], planes[at : at + count], pitch, stream)
+            at += count
+
+    def _decode(
+        self,
+        sources: Sequence[tuple[int, int]],
+        planes: Sequence[tuple[int, int, int]],
+        pitch: int,
+        stream: int,
+    ) -> None:
         count = len(sources)
-        if count != self._batch:
-            status = self._library.nvjpegDecodeBatchedInitialize(
-                self._handle, self._state, count, CPU_THREADS, RGB
-            )
-            self._check(status)
-            self._batch = count
         data = (ctypes.c_void_p * count)(*(address for address, _ in sources))
         lengths = (ctypes.c_size_t * count)(*(length for _, length in sources))
-        words = [(red, green, blue, 0, pitch, pitch, pitch, 0) for red, green, blue in planes]
         # nvjpegImage_t: four addresses of planes, then four pitches
+        words = [(red, green, blue, 0, pitch, pitch, pitch, 0) for red, green, blue in planes]
         images = (ctypes.c_size_t * (8 * count))(*(word for each in words for word in each))
-        self._check(
-            self._library.nvjpegDecodeBatched(self._handle, self._state, data, lengths, images, stream)
+        status = self._library.nvjpegDecodeBatched(
+            self._handle, self._state(count), data, lengths, images, stream
         )
+        if status != SUCCESS:
+            self._drop(count)
+            raise BadBatch(f"nvJPEG status {status}")
+
+    def _state(self, count: int) -> ctypes.c_void_p:
+        """A state for so many pictures: to change a state's count takes as long as to decode dozens."""
+        if count not in self._states:
+            state = self._states[count] = ctypes.c_void_p()
+            if self._library.nvjpegJpegStateCreate(self._handle, ctypes.byref(state)) != SUCCESS:
+                del self._states[count]
+                raise BadBatch("nvJPEG could not make a state")
+            status = self._library.nvjpegDecodeBatchedInitialize(self._handle, state, count, CPU_THREADS, RGB)
+            if status != SUCCESS:
+                self._drop(count)
+                raise BadBatch(f"nvJPEG status {status}")
+        return self._states[count]
+
+    def _drop(self, count: int) -> None:
+        self._library.nvjpegJpegStateDestroy(self._states.pop(count))
 
     def close(self) -> None:
         """Give the library's memory back."""
         if self._handle:
             self._library.nvjpegJpegStreamDestroy(self._stream)
-            self._library.nvjpegJpegStateDestroy(self._state)
+            for count in tuple(self._states):
+                self._drop(count)
             self._library.nvjpegDestroy(self._handle)
             self._handle = ctypes.c_void_p()
-
-    def _check(self, status: int) -> None:
-        if status != SUCCESS:
-            self._batch = 0
-            raise BadBatch(f"nvJPEG status {status}")
 
 
 def _load() -> tuple[ctypes.CDLL, ctypes.PyDLL]:
