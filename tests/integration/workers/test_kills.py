@@ -35,7 +35,8 @@ outputs:
 options: {reads: picture, side: 8, classes: [dark, bright], risky: [bright]}
 files: {model: model.py, picture: picture.png}
 sample: {IMAGE: {file: picture}}
-queued_max: 64
+concurrency: 2
+queued_max: 4  # with those that run as many as there are callers: what a dead front had must not count on
 """
 CODE = """
 import numpy as np
