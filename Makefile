@@ -22,6 +22,10 @@ PIP := -m pip --disable-pip-version-check -qq
 COVERED := proxy/routing/*,proxy/tiers/*,proxy/qos/*,proxy/offline/*
 COVERAGE_PERCENT_MIN ?= 95
 
+# Tests run in so many processes, a file in one of them. The long files come first.
+JOBS ?= 2
+PYTEST := -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
 ONCE ?=
 # Passed on to the story, pytest or the benchmarks; with ARGS, `make test` is a part and asks for no coverage.
 ARGS ?=
@@ -47,7 +51,7 @@ run: setup ## real models, the proxy and real payloads, printed; then serves unt
 	@$(BIN)/python -m sim.story $(if $(filter-out 0 no,$(ONCE)),--once) $(ARGS)
 
 test: setup triton-if-possible ## all tests, and the coverage that the core must have
-	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	$(BIN)/python $(PYTEST) --cov --cov-report= $(ARGS)
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/coverage report --include='$(COVERED)' --skip-covered --show-missing --fail-under=100
 	@echo "coverage in all, percent (at least $(COVERAGE_PERCENT_MIN)):"
@@ -63,7 +67,7 @@ COMPILED_TESTS := tests/unit/proxy/heads tests/unit/proxy/edge tests/unit/proxy/
 	tests/corpus tests/integration/test_http.py tests/integration/test_admin.py
 
 compiled: $(COMPILED)/.made ## build/compiled: the proxy with its hot path compiled (needs a C compiler), and its tests
-	PENSTOCK_COMPILED=1 $(BIN)/python -m pytest -q -o pythonpath="$(COMPILED) ." $(COMPILED_TESTS)
+	PENSTOCK_COMPILED=1 $(BIN)/python $(PYTEST) -q -o pythonpath="$(COMPILED) ." $(COMPILED_TESTS)
 
 $(COMPILED)/.made: $(STAMP) setup.py $(wildcard proxy/*.py proxy/*/*.py proxy/*/*.pyx labelers/*.py)
 	@echo "compiling the hot path with mypyc (half a minute)"

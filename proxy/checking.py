@@ -1,6 +1,8 @@
 """`penstock check` and `penstock explain`: a table looked at on its own, without serving it."""
 
 import os
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,17 @@ from rich.table import Table as Grid
 
 from labelers import Payload
 from proxy.clock import LiveClock
-from proxy.errors import ExpectationsUnmet, FileUnusable
+from proxy.errors import AdminUnreachable, ExpectationsUnmet, FileUnusable
 from proxy.loading import Loaded, Loader, load_file
 from proxy.observe.logs import open_log
+from proxy.options import Address
 from proxy.routing.expectations import check_expectations
 from proxy.routing.explain import explain
 from proxy.routing.problems import Problems
 from proxy.watchdog import NoWatchdog, Watchdog, Watching
+
+ADMIN_S_MAX = 5.0
+"""How long a running proxy may take to explain itself."""
 
 
 class PayloadFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,10 +45,18 @@ def check_files(table: Path, expect: Path | None) -> str:
     return f"{said}\n{expect}: ok, every expectation holds"
 
 
-def explain_file(table: Path, labels: tuple[str, ...], payload: PayloadFile | None, *, as_json: bool) -> str:
+def explain_file(
+    table: Path,
+    labels: tuple[str, ...],
+    payload: PayloadFile | None,
+    *,
+    live: Address | None = None,
+    as_json: bool,
+) -> str:
     """Where the table sends a request with these labels, or the labels that its labelers give a payload.
 
-    Only from the main thread: a labeler that hangs is broken off here as in the proxy.
+    With the admin side of a running proxy, where that one sends it now, by the table that it serves. Only
+    from the main thread: a labeler that hangs is broken off here as in the proxy.
     """
     watchdog = Watchdog()
     loaded = _loaded(table, watchdog)
@@ -53,7 +67,7 @@ def explain_file(table: Path, labels: tuple[str, ...], payload: PayloadFile | No
             labels = loaded.labeling.label(asked)
         finally:
             watchdog.stop()
-    explained = explain(loaded.table, labels)
+    explained = explain(loaded.table, labels) if live is None else _explained_by(live, labels)
     if as_json:
         return msgspec.json.format(msgspec.json.encode(explained), indent=2).decode()
     return _drawn(explained)
@@ -77,12 +91,30 @@ def _payload(file: PayloadFile) -> Payload:
     return Payload(model=file.model, headers=headers, body=_read(file.path))
 
 
+def _explained_by(admin: Address, labels: tuple[str, ...]) -> dict[str, Any]:
+    """What a running proxy says. Raises AdminUnreachable."""
+    host, port = admin
+    named = f"{host}:{port}"
+    connection = HTTPConnection(host, port, timeout=ADMIN_S_MAX)
+    try:
+        connection.request("POST", "/v1/explain", msgspec.json.encode({"labels": labels}))
+        answer = connection.getresponse()
+        told: dict[str, Any] = msgspec.json.decode(answer.read(), type=dict[str, Any])
+    except (OSError, HTTPException, msgspec.MsgspecError) as error:
+        raise AdminUnreachable(f"no proxy explains itself at {named}: {error}") from error
+    finally:
+        connection.close()
+    if answer.status != HTTPStatus.OK:
+        raise AdminUnreachable(f"{named} answers {answer.status}: {told.get('error', '')}")
+    return told
+
+
 def _drawn(explained: dict[str, Any]) -> str:
     console = Console(width=120, highlight=False, color_system=None)
     with console.capture() as capture:
         console.print(_headline(explained), markup=False)
         if explained["tiers"]:
-            console.print(_grid(explained["tiers"]))
+            console.print(_grid(explained["tiers"], explained["processes"]))
         else:
             console.print("no row matches: the request is answered 404")
     return capture.get().rstrip()
@@ -96,9 +128,17 @@ def _headline(explained: dict[str, Any]) -> str:
     return f"labels: {labels}\nclass:  {explained['class']}, {deadline}\nrows:   {others}"
 
 
-def _grid(tiers: list[dict[str, Any]]) -> Grid:
+def _out(row: dict[str, Any], processes: int) -> str:
+    """Why a row, or some of its endpoints, are out, and where that is not so in all processes in how many."""
+    some = f" (in {row['out_in']} of {processes} processes)" if row["out_in"] < processes else ""
+    rows = [] if row["out"] is None else [row["out"] + some]
+    return ", ".join(rows + [f"{url}: {why}" for url, why in row["endpoints_out"].items()])
+
+
+def _grid(tiers: list[dict[str, Any]], processes: int) -> Grid:
     grid = Grid(box=None, pad_edge=False)
-    for heading in ("tier", "row", "line", "application", "clusterType", "timeout ms", "weight", "share"):
+    headings = ("tier", "row", "line", "application", "clusterType", "timeout ms", "weight", "ramp", "share")
+    for heading in headings:
         grid.add_column(heading, justify="right")
     grid.add_column("matched")
     grid.add_column("out because")
@@ -106,7 +146,12 @@ def _grid(tiers: list[dict[str, Any]]) -> Grid:
         for row in tier["rows"]:
             grid.add_row(
                 *(str(tier["priority"]), str(row["row"]), str(row["line"]), row["application"]),
-                *(row["cluster_type"], f"{row['timeout_ms']:g}", f"{row['weight']:g}", f"{row['share']:.1%}"),
-                *(", ".join(row["matched"]), row["out"] or ""),
+                *(row["cluster_type"], f"{row['timeout_ms']:g}", f"{row['weight']:g}"),
+                *(
+                    f"{row['ramp']:.0%}",
+                    f"{row['share']:.1%}",
+                    ", ".join(row["matched"]),
+                    _out(row, processes),
+                ),
             )
     return grid

@@ -219,6 +219,11 @@ def check(table: Path, expect: Path | None) -> None:
 @click.option("--payload", type=click.Path(path_type=Path), help="A request body to run the labelers on.")
 @click.option("--model", default="", help="With --payload: the model that the request names.")
 @click.option("--header", "headers", multiple=True, help="With --payload: 'Name: value'.")
+@click.option(
+    "--live",
+    type=ADDRESS,
+    help="The admin side of a running proxy: what it does now, by the table that it serves.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain(
     table: Path,
@@ -226,6 +231,7 @@ def explain(
     payload: Path | None,
     model: str,
     headers: tuple[str, ...],
+    live: tuple[str, int] | None,
     as_json: bool,
 ) -> None:
     """Show where TABLE sends a request, with what shares, and why."""
@@ -242,7 +248,7 @@ def explain(
     except BadYield as error:
         raise click.BadParameter(str(error), param_hint="--label") from error
     file = None if payload is None else PayloadFile(path=payload, model=model, headers=headers)
-    click.echo(explain_file(table, labels, file, as_json=as_json))
+    click.echo(explain_file(table, labels, file, live=live, as_json=as_json))
 
 
 def main() -> None:

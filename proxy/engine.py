@@ -17,6 +17,7 @@ from proxy.observe.meters import Meters
 from proxy.observe.tracing import OFF, SampledTraces, TraceOptions
 from proxy.pipeline import Pipeline, Pressing
 from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Rng, Tracer
+from proxy.qos.budget import Spending
 from proxy.qos.permits import PermitsOf, own_permits
 from proxy.snapshot import SnapshotBuilder
 from proxy.timers import Wheel
@@ -42,6 +43,7 @@ class Engine:
         log: Log,
         meters: Meters,
         permits_of: PermitsOf = own_permits,
+        budget: Spending | None = None,
         pressure: Pressing | None = None,
         generation: int | None = None,
         traces: TraceOptions,
@@ -60,7 +62,12 @@ class Engine:
             "hsf": HttpCluster(loop=loop, clock=clock, limits=client, gateway=True, batch=self.batch),
         }
         self.builder = SnapshotBuilder(
-            clock=clock, timers=timers, rng=rng, clusters=self._clusters, permits_of=permits_of
+            clock=clock,
+            timers=timers,
+            rng=rng,
+            clusters=self._clusters,
+            permits_of=permits_of,
+            budget=budget,
         )
         self.meters = meters
         self._exporter: Exporter | None = None

@@ -65,3 +65,7 @@ class QueueUnusable(PenstockError):
 
 class QueueFailed(PenstockError):
     """The offline queue could not do this now."""
+
+
+class AdminUnreachable(PenstockError):
+    """No running proxy answers there."""

@@ -7,7 +7,7 @@ requests. What must survive a reload (gates, with their permits and breakers) is
 from collections.abc import Mapping
 
 from proxy.ports import Clock, Cluster, Labels, Rng, Timers
-from proxy.qos.budget import Budget
+from proxy.qos.budget import Budget, Spending
 from proxy.qos.gate import Gate
 from proxy.qos.permits import PermitsOf, own_permits
 from proxy.routing.catalog import Catalog
@@ -40,7 +40,8 @@ class Snapshot:
 class SnapshotBuilder:
     """Builds snapshots from tables; holds the ports that all of them share.
 
-    `permits_of` makes the permits of an application that has no gate yet.
+    `permits_of` makes the permits of an application that has no gate yet; `budget` is what falling through
+    may cost.
     """
 
     def __init__(
@@ -51,13 +52,14 @@ class SnapshotBuilder:
         rng: Rng,
         clusters: Mapping[str, Cluster],
         permits_of: PermitsOf = own_permits,
+        budget: Spending | None = None,
     ) -> None:
         self._clock = clock
         self._timers = timers
         self._rng = rng
         self._clusters = clusters
         self._permits_of = permits_of
-        self._budget = Budget(clock.now())
+        self._budget: Spending = budget or Budget(clock.now())
         self._leaving: dict[str, tuple[Gate, float]] = {}  # of applications that a table dropped, and when
 
     def build(
@@ -81,7 +83,7 @@ class SnapshotBuilder:
                 gates[application.id] = kept[0]
                 kept[0].adopt(application, now)
         self._let_go(now)
-        self._budget.limit(table.fall_through.share, table.fall_through.per_second)
+        self._budget.limit(table.fall_through.share, table.fall_through.per_second, now)
         if generation is None:
             generation = 1 if previous is None else previous.generation + 1
         return Snapshot(

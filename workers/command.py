@@ -19,6 +19,7 @@ from workers.serving import CannotListen
 from workers.several.description import read_sets
 from workers.surroundings import settle
 from workers.tree.address import Reservation
+from workers.tree.roster import prepares
 from workers.tree.supervisor import Supervisor, TreeOptions
 
 BUNDLED = Path(__file__).parent / "models"
@@ -108,7 +109,7 @@ def worker(
     options = TreeOptions(
         repository=repository,
         fronts=default_fronts(cores()) if fronts is None else fronts,
-        stages=default_stages(cores()) if cpu_processes is None else cpu_processes,
+        stages=default_stages(cores(), entries) if cpu_processes is None else cpu_processes,
         ground=ground,
         front=FrontOptions(name=name, sets=sets, fetching=FetchLimits(hosts=fetch_from)),
     )
@@ -125,9 +126,9 @@ def default_fronts(cores: int) -> int:
     return max(1, cores // 4)
 
 
-def default_stages(cores: int) -> int:
-    """On a small machine the predictor prepares: another process would only add its memory."""
-    return cores // 2 if cores >= 4 else 0
+def default_stages(cores: int, entries: tuple[Entry, ...]) -> int:
+    """Half of the cores if they decode pictures for any model; on a small machine the predictor does."""
+    return cores // 2 if cores >= 4 and any(map(prepares, entries)) else 0
 
 
 async def _serve(

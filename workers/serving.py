@@ -11,6 +11,7 @@ from workers.front.sockets import listen as bind
 from workers.pool import Pool
 from workers.rpc.server import RpcServer
 from workers.several.pool import SharingPool
+from workers.tree.ledger import Ledger
 
 
 class CannotListen(Exception):
@@ -20,6 +21,7 @@ class CannotListen(Exception):
 async def serve_front(
     pool: Pool,
     options: FrontOptions,
+    ledger: Ledger,
     *,
     listen: tuple[str, int],
     grpc: tuple[str, int] | None,
@@ -31,7 +33,7 @@ async def serve_front(
     Other fronts listen on the same address. Raises CannotListen.
     """
     async with Fetcher(options.fetching) as fetcher:
-        shared = SharingPool(pool, options.sets, fetcher)
+        shared = SharingPool(pool, options.sets, fetcher, ledger)
         http = Front(shared, options.limits, options.name)
         rpc = RpcServer(shared, options.limits, options.name)
         try:

@@ -1,6 +1,6 @@
 """The census: what the processes of this proxy counted, and how they are, at one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,7 +9,10 @@ from proxy.observe.meters import Meters
 from proxy.observe.page import ApplicationState
 from proxy.pipeline import Pipeline
 from proxy.ports import Clock
-from proxy.qos.gate import Gate
+from proxy.qos.endpoint import Endpoint
+from proxy.qos.gate import Bar, Gate
+from proxy.qos.health import fit_of
+from proxy.routing.sight import Sight
 
 SERVING = "serving"
 STARTING = "starting"
@@ -24,7 +27,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     meters: Meters
     labelers: Mapping[tuple[str, str], int]  # by labeler and kind
     applications: Mapping[str, ApplicationState]
-    bars: Mapping[str, str]  # why an application may not be called now; one that may is not in it
+    sights: Sequence[Sight]  # of each process that answered
     processes: Mapping[str, int]  # by state
     restarts: int = 0  # of processes that ended unasked
 
@@ -61,7 +64,7 @@ class OwnCensus:
             meters=self._pipeline.meters,
             labelers=snapshot.labeling.events(),
             applications=states(snapshot.gates, now),
-            bars=bars(snapshot.gates, now),
+            sights=(sight(snapshot.gates, now),),
             processes={SERVING: 1},
         )
 
@@ -85,7 +88,27 @@ def states(gates: Mapping[str, Gate], now: float) -> dict[str, ApplicationState]
     }
 
 
-def bars(gates: Mapping[str, Gate], now: float) -> dict[str, str]:
-    """Why this process may not call some of the applications now."""
-    found = {name: gate.bar(now) for name, gate in gates.items()}
-    return {name: bar for name, bar in found.items() if bar is not None}
+def sight(gates: Mapping[str, Gate], now: float) -> Sight:
+    """How this process would draw among the applications now, and among their endpoints."""
+    bars = {name: gate.bar(now) for name, gate in gates.items()}
+    parts = {name: gate.share(now) for name, gate in gates.items()}
+    medians_s = {name: gate.service.median_s(now) for name, gate in gates.items()}
+    aside = {name: endpoints_out(gate.endpoints, now) for name, gate in gates.items()}
+    return Sight(
+        bars={name: bar.value for name, bar in bars.items() if bar is not None},
+        parts={name: part for name, part in parts.items() if part < 1.0},
+        medians_s={name: median_s for name, median_s in medians_s.items() if median_s},
+        endpoints={name: out for name, out in aside.items() if out},
+    )
+
+
+HEALTH = "health"
+"""Why an endpoint that its calls speak against is not drawn."""
+
+
+def endpoints_out(endpoints: Sequence[Endpoint], now: float) -> dict[str, str]:
+    """By URL, why an endpoint is not drawn now: its health, or the quiet that it asked for."""
+    fit = set(fit_of([each.health for each in endpoints], now))
+    out = {each.target.url: HEALTH for place, each in enumerate(endpoints) if place not in fit}
+    held = {each.target.url: Bar.HELD.value for each in endpoints if each.held_until_s > now}
+    return {**out, **held}

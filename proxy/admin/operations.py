@@ -81,9 +81,9 @@ class Operations:
         return list(result.lines("table")) if isinstance(result, Problems) else []
 
     async def explain(self, labels: tuple[str, ...]) -> Any:
-        """Where requests with these labels go now, and why not elsewhere (in one process at least)."""
+        """Where requests with these labels go now, and why not elsewhere, as all processes see it."""
         counted = await self._census.take()
-        return explain(self._pipeline.snapshot.table, labels, counted.bars.get)
+        return explain(self._pipeline.snapshot.table, labels, counted.sights)
 
     async def applications(self) -> list[dict[str, Any]]:
         """Each application with its state and its limits; the breaker's state is a word."""

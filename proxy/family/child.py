@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from proxy.admin.census import bars
+from proxy.admin.census import sight
 from proxy.certificate import Certificate, context_of
 from proxy.clock import LiveClock
 from proxy.edge.handshakes import Handshakes
@@ -114,6 +114,7 @@ class Child:
             log=log,
             meters=self._meters,
             permits_of=self._permits,
+            budget=ledger.purse(),
             pressure=ledger,
             generation=begin.edition.generation,
             traces=begin.traces,
@@ -242,7 +243,8 @@ class Child:
             serial=serial,
             counts=self._counts(),
             breakers={name: state for name, state in breakers.items() if state},
-            bars=bars(gates, now),
+            limits={name: gate.ceiling.limit for name, gate in gates.items() if gate.ceiling is not None},
+            sight=sight(gates, now),
         )
 
     def _counts(self) -> Counts:

@@ -1,10 +1,16 @@
 """The ledger: permits that several processes of one proxy share, counted in memory that all of them map.
 
-An application has a slot; in it stand GCRA's theoretical arrival time and, for each process, its calls in
-flight and its calls served. Each process writes its own column alone, so a process that was killed gives
-its permits back when its column is cleared. Who takes where a limit holds locks the slot with a record
-lock, which the kernel drops when its holder dies. Giving back, and taking where nothing is limited, needs
-no lock. Never decides which application has which slot (`slots.py`), and never waits for a permit.
+An application has a slot; in it stand GCRA's theoretical arrival time with the interval that it counts in,
+the rate in force, and, for each process, its calls in flight and its calls served. The rate is the
+supervisor's to declare, once for all: processes take up a table one after the other, and none may pass by
+the older one's. Who takes where a limit holds locks the slot with a record lock, which the kernel drops
+when its holder dies. Giving back, and taking where nothing is limited, needs no lock.
+
+Each process writes its own column alone. What a process had in flight when it died is moved to the column
+of the departed, and comes back from there after a while (`bury`, `restore`): its connections were closed
+with it, but a model server may still be at work on what came over them. Before the slots stands the
+fall-through budget (`purse.py`). Never decides which application has which slot (`slots.py`), and never
+waits for a permit.
 
 Budget: 3.5 µs a limited call, of which 2 are the two system calls of the lock; 0.6 µs an unlimited one.
 """
@@ -14,7 +20,9 @@ import math
 import mmap
 import os
 import weakref
+from collections import Counter
 
+from proxy.family.purse import PURSE_WORDS, Purse
 from proxy.qos.permits import Shortage, gcra
 from proxy.routing.table import Application
 
@@ -23,11 +31,20 @@ SLOTS_MAX = 262_144
 
 WORD_BYTES = 8
 
+PRESSED = 0
+"""The first word: when an online request last found no permit. The purse's words come next."""
+
+NEXT, COUNTED, INTERVAL, TOLERANCE, COLUMNS = range(5)
+"""A slot's words: GCRA's next time, the interval it was counted in; the interval and tolerance in force;
+then the calls in flight of each process, and of the departed; then the calls served of each process."""
+
 _lock = fcntl.lockf
 
 
 class Ledger:
     """One process's view of the shared memory. Column 0 is the supervisor's, the others the children's.
+
+    The last column is that of the departed; the supervisor writes it.
 
     `file` is a descriptor from `new_memory`; the ledger owns it. Times are monotonic seconds, which are
     the same in all processes of a machine.
@@ -35,13 +52,16 @@ class Ledger:
 
     def __init__(self, file: int, *, processes: int, column: int) -> None:
         self.file = file
-        self._columns = processes + 1
+        self._columns = processes + 2
         self._column = column
-        self._stride = 1 + 2 * self._columns
+        self._departed = processes + 1
+        self._first = 1 + PURSE_WORDS + self._columns
+        self._stride = COLUMNS + 2 * self._columns
         self._memory = mmap.mmap(file, _size(processes))
         self._ints = memoryview(self._memory).cast("q")
         self._floats = memoryview(self._memory).cast("d")
         self._in_use: weakref.WeakSet[SharedPermits] = weakref.WeakSet()
+        self._buried: Counter[int] = Counter()  # by slot; the supervisor's alone
 
     def permits(self, slot: int, application: Application) -> "SharedPermits":
         """The permits of an application that has this slot."""
@@ -49,53 +69,85 @@ class Ledger:
             ints=self._ints,
             floats=self._floats,
             file=self.file,
-            base=slot * self._stride,
+            base=self._base(slot),
             columns=self._columns,
             column=self._column,
         )
-        permits.limit(
-            concurrency=application.concurrency, rate=application.rate, burst=application.burst, now=0.0
-        )
+        permits.concurrency = application.concurrency
+        permits.declare(application.rate, application.burst, None)
         self._in_use.add(permits)
         return permits
 
+    def purse(self) -> Purse:
+        """The fall-through budget of all processes."""
+        return Purse(
+            ints=self._ints,
+            floats=self._floats,
+            file=self.file,
+            base=1,
+            columns=self._columns,
+            column=self._column,
+        )
+
     def held(self) -> frozenset[int]:
-        """Slots that something in this process can still write to."""
-        return frozenset(permits.base // self._stride for permits in self._in_use)
+        """Slots that something in this process can still write to; the supervisor's, the departed's too."""
+        used = {(permits.base - self._first) // self._stride for permits in self._in_use}
+        return frozenset(used.union(slot for slot, count in self._buried.items() if count))
 
     def in_flight(self, slot: int) -> int:
         """Calls in flight, of all processes."""
-        first = slot * self._stride + 1
+        first = self._base(slot) + COLUMNS
         return sum(self._ints[first : first + self._columns])
+
+    def departed(self, slot: int) -> int:
+        """Of these, what processes had in flight that have ended."""
+        return self._ints[self._base(slot) + COLUMNS + self._departed]
 
     def count_served(self, slot: int) -> None:
         """The process got an answer from the application."""
-        self._ints[slot * self._stride + 1 + self._columns + self._column] += 1
+        self._ints[self._base(slot) + COLUMNS + self._columns + self._column] += 1
 
     def served(self, slot: int) -> int:
         """Answers that all processes got from it since the slot is its."""
-        first = slot * self._stride + 1 + self._columns
+        first = self._base(slot) + COLUMNS + self._columns
         return sum(self._ints[first : first + self._columns])
 
     def reset(self, slot: int) -> None:
         """The slot gets a new owner; no process holds it."""
-        base = slot * self._stride
-        self._floats[base] = -math.inf
-        for place in range(base + 1, base + self._stride):
+        base = self._base(slot)
+        self._floats[base + NEXT] = -math.inf
+        for place in range(base + NEXT + 1, base + self._stride):
             self._ints[place] = 0
 
-    def clear(self, column: int, slots: range) -> None:
-        """A process has ended: what it had in flight is not in flight any more."""
+    def bury(self, column: int, slots: range) -> Counter[int]:
+        """A process has ended: what it had in flight is the departed's now, by slot. Nobody sees less."""
+        moved: Counter[int] = Counter()
         for slot in slots:
-            self._ints[slot * self._stride + 1 + column] = 0
+            first = self._base(slot) + COLUMNS
+            count = self._ints[first + column]
+            if count:
+                self._ints[first + self._departed] += count
+                self._ints[first + column] = 0
+                moved[slot] = count
+        self._buried += moved
+        return moved
+
+    def restore(self, moved: Counter[int]) -> None:
+        """The permits that were buried are free again."""
+        for slot, count in moved.items():
+            self._ints[self._base(slot) + COLUMNS + self._departed] -= count
+        self._buried -= moved
+
+    def _base(self, slot: int) -> int:
+        return self._first + slot * self._stride
 
     def press(self, now: float) -> None:
         """An online request found no permit."""
-        self._floats[0] = now  # slot 0 belongs to no application
+        self._floats[PRESSED] = now
 
     def pressed_s(self) -> float:
         """When an online request of any process last found no permit."""
-        return self._floats[0]
+        return self._floats[PRESSED]
 
     def close(self) -> None:
         """Let go of the memory's descriptor; the mapping goes with the process."""
@@ -110,15 +162,16 @@ def new_memory(processes: int) -> int:
 
 
 def _size(processes: int) -> int:
-    return SLOTS_MAX * WORD_BYTES * (1 + 2 * (processes + 1))
+    columns = processes + 2
+    return WORD_BYTES * (1 + PURSE_WORDS + columns + SLOTS_MAX * (COLUMNS + 2 * columns))
 
 
 class SharedPermits:
     """`qos.permits.Permitting` in a slot of the ledger."""
 
     __slots__ = (
-        *("__weakref__", "_end", "_file", "_first", "_floats", "_interval_s", "_ints", "_mine"),
-        *("_tolerance_s", "base", "concurrency"),
+        *("__weakref__", "_declares", "_end", "_file", "_first", "_floats", "_ints", "_mine", "base"),
+        "concurrency",
     )
 
     def __init__(
@@ -135,34 +188,46 @@ class SharedPermits:
         self._floats = floats
         self._file = file
         self.base = base
-        self._first = base + 1
-        self._end = base + 1 + columns
-        self._mine = base + 1 + column
+        self._first = base + COLUMNS
+        self._end = self._first + columns
+        self._mine = self._first + column
+        self._declares = column == 0
 
     @property
     def in_flight(self) -> int:
         return sum(self._ints[self._first : self._end])
 
     def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
-        """What the rate remembers stays in seconds, whatever `now` is.
-
-        Each process is told the new rate, and one cannot count for all of them: a rate that is lowered lets
-        what was saved through, once.
-        """
-        del now
+        """The concurrency holds for this process alone; the rate for all, by the supervisor's word."""
         self.concurrency = concurrency
-        self._interval_s, self._tolerance_s = gcra(rate, burst)
+        self.declare(rate, burst, now)
+
+    def declare(self, rate: float | None, burst: int | None, now: float | None) -> None:
+        """Put the rate in force. What it remembers is put into the new interval now, or at the next take."""
+        if not self._declares:
+            return
+        floats, base = self._floats, self.base
+        _lock(self._file, fcntl.LOCK_EX, 1, base)
+        try:
+            interval_s, tolerance_s = gcra(rate, burst)
+            if interval_s and now is not None:
+                next_s = self._next_s(interval_s, now)
+                floats[base + NEXT], floats[base + COUNTED] = next_s, interval_s
+            floats[base + INTERVAL], floats[base + TOLERANCE] = interval_s, tolerance_s
+        finally:
+            _lock(self._file, fcntl.LOCK_UN, 1, base)
 
     def shortage(self, now: float) -> Shortage | None:
         concurrency = self.concurrency
         if concurrency is not None and sum(self._ints[self._first : self._end]) >= concurrency:
             return Shortage.CONCURRENCY
-        if self._interval_s and now < self._floats[self.base] - self._tolerance_s:
+        interval_s = self._floats[self.base + INTERVAL]
+        if interval_s and now < self._next_s(interval_s, now) - self._floats[self.base + TOLERANCE]:
             return Shortage.RATE
         return None
 
     def take(self, now: float) -> Shortage | None:
-        if self.concurrency is None and not self._interval_s:
+        if self.concurrency is None and not self._floats[self.base + INTERVAL]:
             self._ints[self._mine] += 1
             return None
         file, base = self._file, self.base
@@ -170,8 +235,12 @@ class SharedPermits:
         try:
             short = self.shortage(now)
             if short is None:
-                if self._interval_s:  # first: killed between the two, a process has only used up some rate
-                    self._floats[base] = max(self._floats[base], now) + self._interval_s
+                floats = self._floats
+                interval_s = floats[base + INTERVAL]
+                if interval_s:  # first: killed between the two, a process has only used up some rate
+                    next_s = max(self._next_s(interval_s, now), now) + interval_s
+                    floats[base + COUNTED] = interval_s
+                    floats[base + NEXT] = next_s
                 self._ints[self._mine] += 1
             return short
         finally:
@@ -180,3 +249,10 @@ class SharedPermits:
     def give_back(self) -> None:
         assert self._ints[self._mine] > 0, "a permit was given back twice"
         self._ints[self._mine] -= 1
+
+    def _next_s(self, interval_s: float, now: float) -> float:
+        """GCRA's next time: what was passed by another rate counts in calls, not in seconds."""
+        next_s, counted_s = self._floats[self.base + NEXT], self._floats[self.base + COUNTED]
+        if counted_s == interval_s or not counted_s or next_s <= now:
+            return next_s
+        return now + (next_s - now) * interval_s / counted_s

@@ -12,6 +12,7 @@ from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
 from proxy.observe.tracing import TraceOptions
 from proxy.options import Address
+from proxy.routing.sight import Sight
 
 
 class Buckets(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +124,8 @@ class Told(msgspec.Struct, frozen=True, tag=True):
     serial: int
     counts: Counts
     breakers: dict[str, int]  # by application; those that admit are left out
-    bars: dict[str, str]  # why an application may not be called here; one that may is left out
+    limits: dict[str, int]  # calls in flight at most, by application: where the process lowers it by itself
+    sight: Sight
 
 
 class Heeded(msgspec.Struct, frozen=True, tag=True):

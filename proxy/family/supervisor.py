@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 
-from proxy.admin.census import STATES, Counted, bars, states
+from proxy.admin.census import STATES, Counted, sight, states
 from proxy.certificate import Certificate
 from proxy.engine import Engine
 from proxy.family.address import Reservation
@@ -34,10 +35,17 @@ from proxy.ports import Clock, Log, OfflineQueue, Rng
 from proxy.qos.permits import Permitting
 from proxy.renewal import Renewal
 from proxy.routing.problems import Problem, Problems
+from proxy.routing.sight import Sight
 from proxy.routing.table import Application
+from proxy.tiers.zombie import ZOMBIE_S_MAX
 
 GATHER_S = 1.0
 """How often children are asked for their counts, so that those of one that is killed are not lost."""
+
+DEPARTED_S = ZOMBIE_S_MAX
+"""When the permits of a process that ended with calls in flight come back. Its connections were closed with
+it, as those of a call that outlived its timeout are after this time: most servers stop then, and the others
+have had as long to end as a zombie has."""
 
 
 class Supervisor:
@@ -72,6 +80,7 @@ class Supervisor:
             log=log,
             meters=self.meters,
             permits_of=self._permits,
+            budget=self._ledger.purse(),
             pressure=self._ledger,
             traces=options.traces,
         )
@@ -223,9 +232,15 @@ class Supervisor:
             self._slots.release(self._ledger.held().union(*(keeper.held for keeper in alive)))
 
     def ended(self, column: int, counts: Counts | None) -> None:
-        self._ledger.clear(column, self._slots.used)
+        moved = self._ledger.bury(column, self._slots.used)
+        if moved:
+            asyncio.get_running_loop().call_later(DEPARTED_S, self._restore, moved)
         if counts is not None:
             self._departed.add(counts, ended=True)
+
+    def _restore(self, moved: Counter[int]) -> None:
+        self._ledger.restore(moved)
+        self.built()
 
     # -- admin.census.Census ------------------------------------------------------------------------
 
@@ -237,7 +252,7 @@ class Supervisor:
             meters=total.meters,
             labelers=total.labelers,
             applications=self._worst(states(snapshot.gates, self._clock.now()), told),
-            bars=self._bars(told),
+            sights=self._sights(told),
             processes={state: [each.state for each in self._keepers].count(state) for state in STATES},
             restarts=sum(keeper.restarts for keeper in self._keepers),
         )
@@ -273,17 +288,20 @@ class Supervisor:
                 total.add(keeper.counts)
         return total
 
-    @staticmethod
-    def _worst(seen: dict[str, ApplicationState], told: list[Told]) -> dict[str, ApplicationState]:
-        """The worst breaker among those that callers meet: the drain's own may rest unasked for long."""
-        if not told:
-            return seen
+    def _worst(self, seen: dict[str, ApplicationState], told: list[Told]) -> dict[str, ApplicationState]:
+        """The worst that callers meet; not by the drain's own breaker, which may rest unasked for long."""
         return {
-            name: msgspec.structs.replace(state, breaker=max(each.breakers.get(name, 0) for each in told))
+            name: msgspec.structs.replace(
+                state,
+                breaker=max((each.breakers.get(name, 0) for each in told), default=state.breaker),
+                permits_limit=min(
+                    (each.limits[name] for each in told if name in each.limits), default=state.permits_limit
+                ),
+                departed=self._ledger.departed(self._slots.find(name) or 0),
+            )
             for name, state in seen.items()
         }
 
-    def _bars(self, told: list[Told]) -> dict[str, str]:
-        if not told:
-            return bars(self._engine.pipeline.snapshot.gates, self._clock.now())
-        return {name: bar for each in told for name, bar in each.bars.items()}
+    def _sights(self, told: list[Told]) -> list[Sight]:
+        own = sight(self._engine.pipeline.snapshot.gates, self._clock.now())
+        return [each.sight for each in told] or [own]

@@ -22,6 +22,7 @@ class ApplicationState(msgspec.Struct, frozen=True, kw_only=True):
     permits_limit: int | None
     breaker: int  # 0 admitting, 1 probing, 2 rejecting
     drained: bool
+    departed: int = 0  # of those in flight: of processes that have ended, whose permits are not back yet
 
 
 class Readings(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,8 @@ class Page:
         yield _gauge("inflight", "Calls in flight.", name, {(a,): s.in_flight for a, s in states.items()})
         limits = {(a,): s.permits_limit for a, s in states.items() if s.permits_limit is not None}
         yield _gauge("permits_limit", "Calls in flight at most.", name, limits)
+        departed = {(a,): s.departed for a, s in states.items()}
+        yield _gauge("permits_departed", "Permits of ended processes, not back yet.", name, departed)
         breakers = {(a,): s.breaker for a, s in states.items()}
         yield _gauge("breaker_state", "0 admitting, 1 probing, 2 rejecting.", name, breakers)
         drained = {(a,): int(s.drained) for a, s in states.items()}

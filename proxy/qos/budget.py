@@ -9,10 +9,13 @@ passed over, for there was no call; and a fall-through after a throttled attempt
 call too, but the server refused it before any work, so it multiplies nothing; a request meets each tier
 once; and what throttles is held back (Retry-After) and lowered (`adaptive.py`) at its source. Charged, it
 would send to the offline queue what the next tier has room for, and use up what a dead tier needs. So I7
-counts the calls that a server did not turn away.
+counts the calls that a server did not turn away. A token is taken when the call is made, not when it is
+wished for: where all later tiers are barred none is.
+
+`Budget` is that of a process that serves alone; where several share it, `family/purse.py` has it.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 SHARE: Final = 0.2
 """Tokens per arrival: Finagle's `percentCanRetry`."""
@@ -26,11 +29,28 @@ BALANCE_MAX: Final = 100.0
 It pays for the calls that are in flight when a tier dies, before its breaker opens."""
 
 
-class Budget:
-    """A bucket of tokens; a token is one call more than requests came. Times are monotonic seconds.
+class Spending(Protocol):
+    """A bucket of tokens, wherever it stands. Times are monotonic seconds."""
 
-    `balance` is what it starts with; processes that share the limit are each given their part of it.
-    """
+    def limit(self, share: float, per_second: float, now: float) -> None:
+        """A new table's; what was saved stays."""
+        ...
+
+    def arrive(self, now: float) -> None:
+        """A request came: its share is paid in."""
+        ...
+
+    def affords(self, now: float) -> bool:
+        """Whether there is a token. Changes nothing, and promises nothing."""
+        ...
+
+    def take(self, now: float) -> bool:
+        """Take one token for one call more; False, and nothing taken, where there is none."""
+        ...
+
+
+class Budget:
+    """`Spending` of one process: a token is one call more than requests came. `balance` is the start's."""
 
     __slots__ = ("_balance", "_balance_max", "_per_second", "_seen_s", "_share")
 
@@ -49,8 +69,9 @@ class Budget:
         self._balance = min(balance, balance_max)
         self._seen_s = now
 
-    def limit(self, share: float, per_second: float) -> None:
+    def limit(self, share: float, per_second: float, now: float) -> None:
         """A new table's; what was saved stays."""
+        self._pay_in(0.0, now)
         self._share = share
         self._per_second = per_second
 
@@ -58,10 +79,14 @@ class Budget:
         """A request came: its share is paid in."""
         self._pay_in(self._share, now)
 
+    def affords(self, now: float) -> bool:
+        """Whether there is a token."""
+        self._pay_in(0.0, now)
+        return self._balance >= 1.0
+
     def take(self, now: float) -> bool:
         """Take one token for one call more; False, and nothing taken, where there is none."""
-        self._pay_in(0.0, now)
-        if self._balance < 1.0:
+        if not self.affords(now):
             return False
         self._balance -= 1.0
         return True

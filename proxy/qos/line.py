@@ -72,11 +72,14 @@ class Place:
 
 
 class Line:
-    """The line of one application: `waiting` are in it; `pulsing`: its pulse is armed; `changes` so far."""
+    """The line of one application: `waiting` are in it; `pulsing`: its pulse is armed; `changes` so far.
+
+    `shed` is told of each who is sent away for want of room, while those who stay stand in the line.
+    """
 
     __slots__ = (
         *("_next_turns", "_now_turns", "_places", "_serial"),
-        *("application", "changes", "pulsing", "waiting"),
+        *("application", "changes", "pulsing", "shed", "waiters_max", "waiting"),
     )
 
     def __init__(self, application: str) -> None:
@@ -85,6 +88,8 @@ class Line:
         self._serial = 0
         self._now_turns: dict[int, float] = {}  # by rank: the turn that is being served
         self._next_turns: dict[tuple[int, str], float] = {}  # by rank and caller: of its next request
+        self.shed: Callable[[Waiter], None] = _untold
+        self.waiters_max = WAITERS_MAX
         self.waiting = 0
         self.changes = 0
         self.pulsing = False
@@ -99,11 +104,13 @@ class Line:
         """Its place, by which it leaves; None where the line is full of more critical ones."""
         self._serial += 1
         place = Place(waiter, self._turn_of(waiter), self._serial)
-        if self.waiting >= WAITERS_MAX:
+        if self.waiting >= self.waiters_max:
             last = self._places[-1]
             if not place < last:
+                self.shed(waiter)
                 return None
             self.leave(last)
+            self.shed(last.waiter)
             last.waiter.evict(self.application)
         insort(self._places, place)
         if waiter.caller:
@@ -143,3 +150,7 @@ class Line:
         self._next_turns = {
             key: turn for key, turn in self._next_turns.items() if turn > self._now_turns.get(key[0], 0.0)
         }
+
+
+def _untold(waiter: Waiter) -> None:
+    """Nobody looks on."""

@@ -70,21 +70,24 @@ def gcra(rate: float | None, burst: int | None) -> tuple[float, float]:
 class Permits:
     """`Permitting` for one process alone."""
 
-    __slots__ = ("_interval_s", "_next_s", "_tolerance_s", "concurrency", "in_flight")
+    __slots__ = ("_counted_s", "_interval_s", "_next_s", "_tolerance_s", "concurrency", "in_flight")
 
     def __init__(self, *, concurrency: int | None, rate: float | None, burst: int | None) -> None:
         self.in_flight = 0
         self._next_s = -math.inf  # GCRA's theoretical arrival time
         self.concurrency = concurrency
         self._interval_s, self._tolerance_s = gcra(rate, burst)
+        self._counted_s = self._interval_s  # the last one that was a limit
 
     def limit(self, *, concurrency: int | None, rate: float | None, burst: int | None, now: float) -> None:
         """Change the limits; what is in flight and what the rate remembers stay, in calls, not in seconds."""
         self.concurrency = concurrency
-        before_s = self._interval_s
         self._interval_s, self._tolerance_s = gcra(rate, burst)
-        if before_s and self._next_s > now:
-            self._next_s = now + (self._next_s - now) * self._interval_s / before_s
+        if not self._interval_s:
+            return
+        if self._counted_s and self._next_s > now:
+            self._next_s = now + (self._next_s - now) * self._interval_s / self._counted_s
+        self._counted_s = self._interval_s
 
     def shortage(self, now: float) -> Shortage | None:
         """What stands against a call that starts now. Changes nothing."""

@@ -39,7 +39,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FallThrough(msgspec.Struct, frozen=True, kw_only=True):
-    """How many calls there may be beyond one for each request (`qos/budget.py`), in each process."""
+    """How many calls there may be beyond one for each request (`qos/budget.py`), over all processes."""
 
     share: float = 0.2  # more, for each request that comes
     per_second: float = 10.0  # and so many

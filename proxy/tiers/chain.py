@@ -39,7 +39,8 @@ class Chain:
     """
 
     __slots__ = (
-        *("_broke", "_call", "_deadline", "_done", "_falls", "_gate", "_ground", "_next", "_pass", "_rank"),
+        *("_broke", "_call", "_deadline", "_done", "_falls", "_gate", "_ground", "_next", "_owes", "_pass"),
+        "_rank",
         *(
             "_request",
             "_row",
@@ -72,6 +73,7 @@ class Chain:
         self._done = done
         self._broke = broke
         self._next = 0
+        self._owes = False  # the next call is one more than requests came: its token is taken with it
         self._call: Call | None = None
         self._timer: Timer | None = None
         self._rank = rank
@@ -184,6 +186,11 @@ class Chain:
 
     def _attempt(self, row: Row, now: float) -> None:
         ground, gate = self._ground, self._gate
+        if self._owes and not ground.budget.take(now):  # another process, or who waited less, was quicker
+            gate.abandon(self._pass, now)
+            self._go_without(row.application)
+            return
+        self._owes = False
         self._row = row
         self._started_s = now
         if self._short:  # down only: what was passed over above is not come back to
@@ -306,17 +313,15 @@ class Chain:
     def _go_on(self, outcome: Outcome, answer: Answer | None, now: float) -> None:
         if not self._falls[outcome]:
             self._done(answer)
-        elif self._affords(outcome, now):
+            return
+        self._owes = self._rank is not None and outcome is not _THROTTLED
+        if not self._owes or self._ground.budget.affords(now):
             self.advance()
         else:
-            later = (row for tier in self._tiers[self._next :] for row in tier.rows)
-            self.passed_over += [(row.application, Bar.BUDGET) for row in later]
-            self._done(None)
+            self._go_without()
 
-    def _affords(self, outcome: Outcome, now: float) -> bool:
-        """May there be one call more for this request? Where none can follow nothing is paid."""
-        if self._rank is None or outcome is _THROTTLED:
-            return True
-        if self._next == len(self._tiers) and not self._short:
-            return True
-        return self._ground.budget.take(now)
+    def _go_without(self, *barred: str) -> None:
+        """No call more: the budget is spent."""
+        later = [row.application for tier in self._tiers[self._next :] for row in tier.rows]
+        self.passed_over += [(application, Bar.BUDGET) for application in (*barred, *later)]
+        self._done(None)

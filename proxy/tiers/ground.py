@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from proxy.ports import Clock, Cluster, Rng, Timers
-from proxy.qos.budget import Budget
+from proxy.qos.budget import Budget, Spending
 from proxy.qos.gate import Gate
 
 PULSE_S = 0.0001
@@ -24,14 +24,14 @@ class Ground:
         rng: Rng,
         gates: Mapping[str, Gate],
         clusters: Mapping[str, Cluster],
-        budget: Budget | None = None,
+        budget: Spending | None = None,
     ) -> None:
         self.now = clock.now
         self.timers = timers
         self.rng = rng
         self.gates = gates
         self.clusters = clusters
-        self.budget = budget or Budget(clock.now())
+        self.budget: Spending = budget or Budget(clock.now())
 
     def pulse(self, gate: Gate) -> None:
         """Somebody waits at the gate: look again and again, until nobody does."""

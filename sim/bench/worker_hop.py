@@ -22,7 +22,7 @@ from workers.backends import python
 from workers.bench.models import sample_picture, write_model
 from workers.device import Device, Ground
 from workers.oip.rawdata import bytes_array
-from workers.oip.tensors import InferRequest, Tensor
+from workers.oip.tensors import InferRequest, RequestedOutput, Tensor
 from workers.pool import key_of
 from workers.ports import Tensors
 from workers.repository import read_repository
@@ -84,7 +84,11 @@ class Bench:
         self._pool.serve({key_of(self._entry): served}, loaded=True)
         raws = [sample_picture(number) for number in range(PICTURES)]
         self._requests = [
-            InferRequest(inputs=(Tensor.of("IMAGE", "BYTES", bytes_array([raw])),)) for raw in raws
+            InferRequest(
+                inputs=(Tensor.of("IMAGE", "BYTES", bytes_array([raw])),),
+                outputs=(RequestedOutput(name="RISK"),),
+            )
+            for raw in raws
         ]
 
     async def turn(self, count: int, spent: dict[str, int]) -> None:

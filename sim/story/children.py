@@ -53,6 +53,11 @@ class Child:
         except TimeoutError:
             raise DidNotStart(f"{self.name}: not ready after {READY_S_MAX:.0f} s") from None
 
+    @property
+    def pid(self) -> int:
+        """Of its process; 0 while there is none."""
+        return 0 if self._process is None else self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         """Send it, if the process runs."""
         if self._process is not None and self._process.returncode is None:

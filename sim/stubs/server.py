@@ -1,6 +1,7 @@
 """A stub model server: listens, counts, and meets each request as it was told to behave."""
 
 import asyncio
+import heapq
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -57,6 +58,8 @@ class StubServer:
         self.accepted = 0  # connections
         self.inflight = 0
         self.inflight_peak = 0
+        self.work_peak = 0  # requests at work at once, those whose clients have gone among them
+        self._works_until_s: list[float] = []  # a heap
         self._rng: Rng = rng if rng is not None else random.Random(0)
         self._timers: Timers = timers if timers is not None else LoopTimers()
         self._cue = self._directions(self.behaviour)
@@ -138,8 +141,16 @@ class StubServer:
         self.inflight += 1
         self.inflight_peak = max(self.inflight_peak, self.inflight)
         delay_s, behaviour = self._cue()
+        self._work(request.at_s, delay_s)
         steps = perform(self.name, behaviour, request)
         return steps if delay_s <= 0 else _after(delay_s, steps)
+
+    def _work(self, now: float, delay_s: float) -> None:
+        """A server without a notion of its clients works on when they are gone: that is counted here."""
+        while self._works_until_s and self._works_until_s[0] <= now:
+            heapq.heappop(self._works_until_s)
+        heapq.heappush(self._works_until_s, now + delay_s)
+        self.work_peak = max(self.work_peak, len(self._works_until_s))
 
     def finish(self, *, abandoned: bool) -> None:
         self.inflight -= 1

@@ -5,6 +5,7 @@ import hashlib
 import msgspec
 
 from proxy.qos.permits import PermitsOf, own_permits
+from sim.world.checkers.probe import Probe
 from sim.world.checkers.roster import checkers_of
 from sim.world.random_worlds import random_world
 from sim.world.watch import Violation
@@ -52,6 +53,9 @@ class Campaign:
             self._see(f"attempts {outcome}", count)
         for (_, bar), count in world.meters.passed_over.items():
             self._see(f"passed over ({bar})", count)
+        for checker in world.watch.checkers:
+            if isinstance(checker, Probe):
+                self._see("sheds from full lines", checker.sheds)
         for event, count in world.log.counts.items():
             self._see(f"log {event}", count)
 

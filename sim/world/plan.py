@@ -121,4 +121,5 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     drains: tuple[DrainPlan, ...] = ()
     queue: QueuePlan = QueuePlan()
     drained: bool = True  # whether tickets are sent again
+    waiters_max: int | None = None  # in one line; None = as many as in production
     rest_s: float = 120.0  # how long after the last arrival until it must be at rest

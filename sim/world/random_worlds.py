@@ -46,6 +46,7 @@ def random_world(seed: int) -> WorldPlan:
         queue=_queue(rng, span_s),
         drained=rng.random() < 0.8,
         rest_s=REST_S,
+        waiters_max=rng.choice((None, None, 1, 3)),
     )
 
 

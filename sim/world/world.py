@@ -15,7 +15,7 @@ from proxy.qos.permits import PermitsOf, own_permits
 from proxy.routing.parse import parse_table
 from proxy.routing.problems import Problems
 from proxy.routing.table import QosClass, Table
-from proxy.snapshot import SnapshotBuilder
+from proxy.snapshot import Snapshot, SnapshotBuilder
 from proxy.tiers.zombie import ZOMBIE_S_MAX
 from proxy.timers import Wheel
 from sim.world.caller import Caller, Cancellable
@@ -99,6 +99,7 @@ class World:
             meters=self.meters,
             log=self.log,
         )
+        self._narrow(self.pipeline.snapshot)
         self.drain = Drain(
             queue=self.queue,
             send=self._replay,
@@ -107,6 +108,12 @@ class World:
             log=self.log,
             pressure=self.pipeline.pressed,
         )
+
+    def _narrow(self, snapshot: Snapshot) -> None:
+        """Lines that are short enough for a small world to fill."""
+        if self.plan.waiters_max is not None:
+            for gate in snapshot.gates.values():
+                gate.line.waiters_max = self.plan.waiters_max
 
     def _populate(self) -> None:
         deadlines_s = {each.name: each.deadline_s for each in self.pipeline.snapshot.table.classes}
@@ -212,6 +219,7 @@ class World:
         table = parse_table(text, {})
         if not isinstance(table, Problems):
             self.pipeline.swap(self.builder.build(table, self.labels, before))
+            self._narrow(self.pipeline.snapshot)
         tell(self.watch.reloaded, before, self.pipeline.snapshot, isinstance(table, Table))
 
     def _drain(self, wanted: tuple[str, bool]) -> None:

@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.admin.operations import Operations
+from proxy.clock import LiveClock
 from sim.stubs.behaviours import Status
 from sim.stubs.server import StubServer
 from tests.integration.apps import RunningApp, running
 from tests.integration.callers import Response, ask, infer, labelled
+from tests.integration.test_commands import penstock
 
 TABLE = """
 version: 1
@@ -116,6 +119,28 @@ async def test_explain_gives_live_reasons(app: RunningApp) -> None:
     await app.admin("/v1/applications/a/drain", "POST")
     drained = (await post(app, "/v1/explain", b'{"labels": [2]}')).json["tiers"][0]["rows"][0]
     assert (drained["share"], drained["out"]) == (0.0, "drained")
+
+
+async def test_the_command_explains_what_a_running_proxy_does_now(app: RunningApp, tmp_path: Path) -> None:
+    """An operator sees shares and reasons as they are, not as the table has them."""
+    await app.admin("/v1/applications/a/drain", "POST")
+    asked = ("explain", str(tmp_path / "table.yaml"), "--label", "2", "--live", f"127.0.0.1:{app.admin_port}")
+    assert "drained" in (await penstock(*asked)).out
+    told = (await post(app, "/v1/explain", b'{"labels": [2]}')).json
+    assert msgspec.json.decode((await penstock(*asked, "--json")).out) == told
+    elsewhere = await penstock(*asked[:-1], f"127.0.0.1:{app.port}")
+    assert (elsewhere.code, "404" in elsewhere.err) == (1, True)
+    nowhere = await penstock(*asked[:-1], "127.0.0.1:1")
+    assert (nowhere.code, "no proxy explains itself at 127.0.0.1:1" in nowhere.err) == (1, True)
+
+
+async def test_an_application_that_was_ill_is_explained_with_its_part(app: RunningApp) -> None:
+    """Its weight comes back over ten seconds: `share` says what callers meet meanwhile."""
+    gate = app.app.reloader._pipeline.snapshot.gates["a"]
+    gate.ramp.restart(LiveClock().now())
+    row = (await post(app, "/v1/explain", b'{"labels": [2]}')).json["tiers"][0]["rows"][0]
+    assert 0.1 <= row["ramp"] < 1.0
+    assert row["share"] == 1.0, "it is alone in its tier"
 
 
 async def test_explain_takes_labels_as_a_table_writes_them(app: RunningApp) -> None:

@@ -103,7 +103,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("way", "outcomes"), WAYS, ids=repr)
+@pytest.mark.parametrize(("way", "outcomes"), WAYS, ids=[repr(way) for way, _ in WAYS])
 async def test_when_tier_0_fails_application_2_answers_in_the_time_left(
     founding: Founding, way: AnyBehaviour, outcomes: set[str]
 ) -> None:

@@ -209,9 +209,11 @@ class Connection(asyncio.Protocol):
         self._stepping = True
         try:
             while self._served is None and not self._lingering and self._blocked_s is None:
+                if self._transport is None or self._transport.is_closing():
+                    break
                 if self._waiting:
                     self._serve(self._waiting.popleft())
-                elif self._ahead and self._transport is not None:
+                elif self._ahead:
                     ahead, self._ahead = self._ahead, []
                     self._parse(b"".join(ahead))
                     self._transport.resume_reading()
@@ -242,9 +244,11 @@ class Connection(asyncio.Protocol):
     def answer(self, reply: Reply) -> None:
         """Answer the request being served."""
         message, self._served, self._job = self._served, None, None
-        if message is None or self._transport is None:
+        if message is None:
             return
         self._house.held_bytes -= message.body_bytes
+        if self._transport is None or self._transport.is_closing():
+            return
         keep_alive = message.keep_alive and not self._house.draining
         self._changed_s = self._house.now()
         self._write(reply, message.request_id, keep_alive=keep_alive, bodiless=message.method == b"HEAD")
@@ -320,5 +324,6 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        transport, self._transport = self._transport, None  # nothing is asked of one that is closing
+        if transport is not None:
+            transport.abort()

@@ -17,7 +17,7 @@ from workers.front.limits import FrontLimits
 from workers.front.message import Message
 from workers.front.reply import BINARY, Reply, coding_for, compress, refusal, refusal_of
 from workers.oip.datatypes import BadTensor
-from workers.oip.tensors import InferRequest, decode_request, encode_response
+from workers.oip.tensors import InferRequest, Tensor, decode_request, encode_response
 from workers.pool import Pool
 from workers.ports import Tensors
 
@@ -98,7 +98,9 @@ class Inference:
     def _inferred(self, future: "asyncio.Future[Tensors]") -> None:
         try:
             outputs = future.result()
-            heavy = sum(tensor.data.nbytes for tensor in outputs) > self._limits.loop_bytes_max
+            limits = self._limits
+            bytes_max = limits.compressed_loop_bytes_max if self._accepted else limits.loop_bytes_max
+            heavy = sum(map(bytes_of, outputs)) > bytes_max
             encode = partial(_encode, self._entry, outputs, self._request, self._accepted, self._limits)
             if heavy:
                 self._wait(self._loop.run_in_executor(None, encode), self._encoded)
@@ -138,6 +140,13 @@ class Inference:
     @property
     def _accepted(self) -> bytes:
         return self._message.fields.get(b"accept-encoding", b"")
+
+
+def bytes_of(tensor: Tensor) -> int:
+    """How much there is to encode."""
+    if tensor.datatype == "BYTES":
+        return sum(map(len, tensor.data.ravel().tolist()))
+    return int(tensor.data.nbytes)
 
 
 def reply_to(error: Exception) -> Reply:

@@ -22,4 +22,5 @@ class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
     linger_bytes_max: int = 2 * BODY_BYTES_MAX
     grace_s_max: float = 20.0  # at the end: for the requests that run
     loop_bytes_max: int = 128 * 1024  # JSON beyond it is decoded and encoded in a thread, not on the loop
+    compressed_loop_bytes_max: int = 16 * 1024  # the same where the answer may be compressed
     compressed_bytes_min: int = 1024  # a smaller answer is sent as it is

@@ -72,6 +72,17 @@ class Classification:
             tensor = Tensor.of("texts", "BYTES", bytes_array([text.encode() for text in texts]))
         return Prepared(calls=((tensor,),))
 
+    def at_once(self, request: InferRequest) -> Prepared | None:
+        """What `prepare` gives, where that costs next to nothing: a front does it then. Else None."""
+        if self._options.reads != "picture" or not self._entry.takes_pixels or self._entry.decode != "gpu":
+            return None
+        raws = request.inputs[0].data.tolist()
+        if not 0 < len(raws) <= self._options.items_max:
+            return None
+        if not all(engine_takes(raw, self._options) for raw in raws):
+            return None
+        return Prepared(calls=((Tensor.of("pictures", "BYTES", bytes_array(raws)),),))
+
     def _unfinished(self, raws: list[bytes]) -> Tensor:
         """For a backend that normalises by itself, and if it decodes too, that gets JPEGs as they came."""
         if self._entry.decode == "gpu":
@@ -108,8 +119,7 @@ def encoded(raws: list[bytes], options: ClassificationOptions) -> list[bytes]:
         raise BadInput(f"a request holds 1 to {options.items_max} pictures, not {len(raws)}")
     found = []
     for number, raw in enumerate(raws):
-        head = None if options.crop else read_head(raw)
-        if head is not None and head.plain and head.width * head.height <= ENGINE_PIXELS_MAX:
+        if engine_takes(raw, options):
             found.append(raw)
             continue
         try:
@@ -118,6 +128,12 @@ def encoded(raws: list[bytes], options: ClassificationOptions) -> list[bytes]:
             raise BadInput(f"picture {number}: {error}") from error
         found.append(pack(squared(pixels, options.side, crop=options.crop)))
     return found
+
+
+def engine_takes(raw: bytes, options: ClassificationOptions) -> bool:
+    """Whether a GPU's engine is to decode a picture as it is; told from its head."""
+    head = None if options.crop else read_head(raw)
+    return head is not None and head.plain and head.width * head.height <= ENGINE_PIXELS_MAX
 
 
 def _squares(raws: list[bytes], options: ClassificationOptions) -> list[Pixels]:

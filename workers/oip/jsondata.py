@@ -69,9 +69,8 @@ def _strings(name: str, flat: list[Any], types: set[type]) -> Array:
 
 
 def _numbers(name: str, datatype: str, flat: list[Any], types: set[type]) -> Array:
-    odd = types - _TYPES[datatype]
-    if odd:
-        raise BadTensor(f"tensor '{name}': {_odd(odd)} is no value of {datatype}")
+    if not types <= _TYPES[datatype]:
+        raise BadTensor(f"tensor '{name}': {_odd(types - _TYPES[datatype])} is no value of {datatype}")
     try:
         if datatype not in FLOATING:
             return np.array(flat, NUMPY[datatype])

@@ -13,6 +13,7 @@ import yaml
 from workers.entry import Entry
 from workers.errors import BadRepository
 from workers.oip.tensors import TensorSpec
+from workers.tree.ledger import SETS_MAX
 
 CONFIG = "several.yaml"
 CONFIG_BYTES_MAX = 100_000
@@ -58,6 +59,8 @@ def read_sets(root: Path, entries: Sequence[Entry]) -> tuple[Set, ...]:
         problems += [f"{path}: {problem}" for problem in found]
         if not found:
             sets[document.name] = _set(document, path.parent, [models[name] for name in document.models])
+    if len(sets) > SETS_MAX:
+        problems.append(f"{root}: holds {len(sets)} sets; the limit is {SETS_MAX}")
     if problems:
         raise BadRepository(tuple(problems))
     return tuple(sets.values())

@@ -26,6 +26,7 @@ from workers.ports import Tensors
 from workers.several.counts import Counts
 from workers.several.description import JOINT, Set
 from workers.statistics import ModelStatistics
+from workers.tree.ledger import Ledger
 
 FETCH = "fetch"
 SHARED_PIXELS_MAX = 4_000_000
@@ -40,11 +41,12 @@ class SharingPool:
         inner: Pool,
         sets: Sequence[Set],
         fetcher: Fetcher,
+        ledger: Ledger,
     ) -> None:
         self._inner = inner
         self._sets = {each.entry.name: each for each in sets}
         self._fetcher = fetcher
-        self._counts = {each.entry.name: Counts() for each in sets}
+        self._counts = {each.entry.name: Counts(ledger, number) for number, each in enumerate(sets)}
         self._tasks: set[asyncio.Task[Tensors]] = set()
 
     def find(self, name: str, version: str = "") -> Entry | None:

@@ -8,7 +8,7 @@ import msgspec
 from workers.errors import ModelFailed, WorkerError
 from workers.model import Model, Result, sample_request
 from workers.oip.datatypes import BadTensor
-from workers.tree.form import read_prepared, read_request
+from workers.tree.form import chosen, read_prepared, read_request, wanted_of
 from workers.tree.intake import Job, words
 from workers.tree.parcel import Parcel
 from workers.tree.slot import Answer, Status, Step
@@ -48,31 +48,32 @@ def run(model: Model, jobs: Sequence[Job]) -> Ended:
             answers.append((job, Answer(unwanted)))
     if not wanted:
         return Ended(answers=tuple(answers))
-    results, read_ns, ran_ns = _results(model, wanted)
-    causes = [_cause(result) for result in results]
-    tight = len(wanted) > 1 and any("out of memory" in cause for cause in causes)
-    again = tuple(job for job, cause in zip(wanted, causes, strict=True) if tight and cause)
-    shared = Answer(
-        Status.OK, len(wanted), 0, 0, read_ns - began_ns, ran_ns - read_ns, 0
-    )  # queue and output are each job's own
-    answers += [
-        (job, _answer(job, result, shared, now_s))
-        for job, result in zip(wanted, results, strict=True)
-        if job not in again
-    ]
+    results, names, read_ns, ran_ns = _results(model, wanted)
+    troubles = {
+        place: _cause(result) for place, result in enumerate(results) if isinstance(result, Exception)
+    }
+    tight = len(wanted) > 1 and any("out of memory" in cause for cause in troubles.values())
+    again: list[Job] = []
+    for place, job in enumerate(wanted):
+        if tight and troubles.get(place):
+            again.append(job)
+            continue
+        queue_ns = int((now_s - job.taken_s) * 1e9)
+        spent = (len(wanted), queue_ns, read_ns - began_ns, ran_ns - read_ns)
+        answers.append((job, _answer(job, results[place], names[place], spent)))
     ended_ns = perf_counter_ns()
     return Ended(
         answers=tuple(answers),
-        again=again,
+        again=tuple(again),
         rows=len(wanted),
         began_s=now_s,
         ended_s=now_s + (ran_ns - began_ns) / 1e9,
         input_ns=read_ns - began_ns,
         infer_ns=ran_ns - read_ns,
         output_ns=ended_ns - ran_ns,
-        failed=any(isinstance(result, ModelFailed) for result in results) and not tight,
-        succeeded=any(not isinstance(result, Exception) for result in results),
-        broken=next((cause for cause in causes if _broken(cause)), ""),
+        failed=not tight and any(troubles.values()),
+        succeeded=len(troubles) < len(wanted),
+        broken=next((cause for cause in troubles.values() if _broken(cause)), ""),
     )
 
 
@@ -85,36 +86,36 @@ def prove(model: Model) -> bool:
     return True
 
 
-def _results(model: Model, jobs: Sequence[Job]) -> tuple[list[Result], int, int]:
-    """Results, and when they had been read and run."""
+def _results(model: Model, jobs: Sequence[Job]) -> tuple[list[Result], list[tuple[str, ...]], int, int]:
+    """Results, the outputs that each job wants, and when they had been read and run."""
     if jobs[0].ask.step == Step.PREDICT:
-        made = [read_prepared(job.asked) for job in jobs]
+        read = [read_prepared(job.asked, views=model.entry.takes_pixels) for job in jobs]
         read_ns = perf_counter_ns()
-        return model.predict_many(made), read_ns, perf_counter_ns()
+        results = model.predict_many([made for made, _ in read])
+        return results, [names for _, names in read], read_ns, perf_counter_ns()
     requests = [read_request(job.asked) for job in jobs]
     read_ns = perf_counter_ns()
-    return model.infer_many(requests, checked=True), read_ns, perf_counter_ns()
+    results = model.infer_many(requests, checked=True)
+    return results, [wanted_of(request) for request in requests], read_ns, perf_counter_ns()
 
 
-def _answer(job: Job, result: Result, shared: Answer, now_s: float) -> Answer:
-    queue_ns = max(0, int((now_s - job.taken_s) * 1e9))
+def _answer(job: Job, result: Result, names: tuple[str, ...], spent: tuple[int, int, int, int]) -> Answer:
+    """Write what came of a job into its room; `spent`: those that ran together, then nanoseconds by stage."""
+    batch, queue_ns, input_ns, infer_ns = spent
     if isinstance(result, Exception):
         if _broken(_cause(result)):
             said = words(job, Status.NOT_READY, "the device failed; the model is loaded again")
         else:
             said = words(job, status_of(result), str(result))
-        return shared._replace(status=said.status, written=said.written, queue_ns=queue_ns)
+        return Answer(said.status, batch, said.written, queue_ns, input_ns, infer_ns, 0)
     began_ns = perf_counter_ns()
-    parcel = Parcel(result)
+    parcel = Parcel(chosen(result, names))
     fits = parcel.size <= job.ask.room
     if fits:
         parcel.write(job.room)
-    return shared._replace(
-        status=Status.OK if fits else Status.ROOM,
-        written=parcel.size,
-        queue_ns=queue_ns,
-        output_ns=perf_counter_ns() - began_ns,
-    )
+    output_ns = perf_counter_ns() - began_ns
+    status = Status.OK if fits else Status.ROOM
+    return Answer(status, batch, parcel.size, queue_ns, input_ns, infer_ns, output_ns)
 
 
 def _cause(result: Result) -> str:

@@ -51,6 +51,7 @@ class Front:
         self._bell = bell
         self._desk = Desk(Estate(estate, begin.plan), begin.plan)
         counts = Ledger(ledger, columns=begin.columns, column=begin.column)
+        self._counts = counts
         self._pool = TreePool(self._desk, counts, begin.ground.device, channel.send)
         self._known: dict[int, Served] = {}
         self._retiring: dict[int, list[Served]] = {}
@@ -68,6 +69,7 @@ class Front:
             await serve_front(
                 self._pool,
                 begin.options,
+                self._counts,
                 listen=(begin.host, begin.port),
                 grpc=grpc,
                 stop=self._stop,

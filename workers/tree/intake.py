@@ -89,7 +89,8 @@ class Intake:
         front.alive = False
         self._unrung.discard(front.bell)
         os.close(front.bell)
-        return list(front.jobs.values())
+        jobs, front.jobs = list(front.jobs.values()), {}  # no cycle keeps its memory mapped
+        return jobs
 
     def take(self) -> tuple[list[Job], list[Job]]:
         """All new jobs, and those at hand whose callers left."""

@@ -80,8 +80,11 @@ class Journey:
         self._step = Step.INFER
         self.timer: asyncio.TimerHandle | None = None
 
-    def begin(self, parcel: Parcel, stage: int | None) -> None:
-        """Send it on its way; `stage` is where it is prepared, if elsewhere. Raises Overloaded, TooBig."""
+    def begin(self, parcel: Parcel, stage: int | None, step: Step = Step.INFER) -> None:
+        """Send it on its way. Raises Overloaded, TooBig.
+
+        `stage` is where it is prepared, if there; else `step` is what the predictor is to do.
+        """
         desk = self._desk
         self._slot = desk.take()
         try:
@@ -89,7 +92,7 @@ class Journey:
             self._length = parcel.size
             parcel.write(desk.bytes[self._at : self._at + parcel.size])
             if stage is None:
-                self._send(self._served.seat, Step.INFER)
+                self._send(self._served.seat, step)
             else:
                 self._send(stage, Step.PREPARE)
         except BaseException:

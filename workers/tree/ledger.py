@@ -11,6 +11,8 @@ from typing import Final
 from workers.statistics import Duration, ModelStatistics
 
 MODELS_MAX = 128
+SETS_MAX = 32  # rows behind those of the models
+_ROWS: Final = MODELS_MAX + SETS_MAX
 BATCH_MAX = 1024  # larger ones are counted under it
 
 PENDING: Final = 0
@@ -25,6 +27,11 @@ OUTPUT: Final = 14
 EXECUTIONS: Final = 16  # of the predictor
 SUCCEEDED_NS: Final = 17  # when an inference succeeded last, on the monotonic clock
 FAILED: Final = 18  # inferences in a row
+PICTURES: Final = 19  # of a set, from here on
+FETCHES: Final = 20
+FETCHES_SAVED: Final = 21
+DECODES: Final = 22
+DECODES_SAVED: Final = 23
 _FIELDS: Final = 24
 _BATCH_FIELDS: Final = 4  # count; nanoseconds of input, infer, output
 
@@ -36,11 +43,11 @@ class Ledger:
         self._words = memoryview(mmap.mmap(file, ledger_bytes(columns))).cast("q")
         self._columns = columns
         self._column = column
-        self._batches = columns * MODELS_MAX * _FIELDS
+        self._batches = columns * _ROWS * _FIELDS
 
     def at(self, row: int, column: int | None = None) -> int:
         """Where the fields of a model's row begin, in a column or in this process's own."""
-        return ((self._column if column is None else column) * MODELS_MAX + row) * _FIELDS
+        return ((self._column if column is None else column) * _ROWS + row) * _FIELDS
 
     def add(self, row: int, field: int, amount: int = 1) -> None:
         """Count in this process's column."""
@@ -58,6 +65,14 @@ class Ledger:
         """Over all columns."""
         words = self._words
         return sum(words[self.at(row, column) + field] for column in range(self._columns))
+
+    def last_ms(self, row: int) -> int:
+        """When the last inference ended, over all columns."""
+        return max(self._words[self.at(row, column) + LAST_MS] for column in range(self._columns))
+
+    def duration(self, row: int, field: int) -> Duration:
+        """A count and its nanoseconds, over all columns."""
+        return Duration(count=self.sum(row, field), ns=self.sum(row, field + 1))
 
     def count_batch(self, row: int, size: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
         """The predictor ran so many requests together."""
@@ -82,22 +97,18 @@ class Ledger:
 
     def statistics(self, row: int) -> ModelStatistics:
         """All that is known of a model's work."""
-        last_ms = max(self._words[self.at(row, column) + LAST_MS] for column in range(self._columns))
         return ModelStatistics(
             inference_count=self.sum(row, INFERENCES),
             execution_count=self.sum(row, EXECUTIONS),
-            last_inference_ms=last_ms,
-            success=self._duration(row, SUCCESS),
-            fail=self._duration(row, FAIL),
-            queue=self._duration(row, QUEUE),
-            compute_input=self._duration(row, INPUT),
-            compute_infer=self._duration(row, INFER),
-            compute_output=self._duration(row, OUTPUT),
+            last_inference_ms=self.last_ms(row),
+            success=self.duration(row, SUCCESS),
+            fail=self.duration(row, FAIL),
+            queue=self.duration(row, QUEUE),
+            compute_input=self.duration(row, INPUT),
+            compute_infer=self.duration(row, INFER),
+            compute_output=self.duration(row, OUTPUT),
             batches=self._sizes(row),
         )
-
-    def _duration(self, row: int, field: int) -> Duration:
-        return Duration(count=self.sum(row, field), ns=self.sum(row, field + 1))
 
     def _batch_at(self, row: int, size: int) -> int:
         return self._batches + (row * (BATCH_MAX + 1) + min(size, BATCH_MAX)) * _BATCH_FIELDS
@@ -115,7 +126,7 @@ class Ledger:
 
 def ledger_bytes(columns: int) -> int:
     """What it takes."""
-    words = columns * MODELS_MAX * _FIELDS + MODELS_MAX * (BATCH_MAX + 1) * _BATCH_FIELDS
+    words = columns * _ROWS * _FIELDS + MODELS_MAX * (BATCH_MAX + 1) * _BATCH_FIELDS
     return words * 8
 
 

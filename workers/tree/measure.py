@@ -14,6 +14,8 @@ def item_of(job: Job, entry: Entry) -> Item:
     rows, shape, cost = 1, None, 1
     if entry.batching.max_batch_size > 1:
         rows, shape, cost = _measured(job)
+        if not entry.batching.cost_buckets and not entry.batching.max_batch_cost:
+            cost = 1  # all rows cost the same
     return Item(
         handle=job.handle,
         cost=cost,

@@ -22,12 +22,13 @@ from workers.pool import Key, Listed, key_of, rank_of
 from workers.ports import Tensors
 from workers.statistics import ModelStatistics
 from workers.tree.desk import Desk
-from workers.tree.form import request_parcel
+from workers.tree.form import prepared_parcel, request_parcel
 from workers.tree.health import healthy
 from workers.tree.journey import Journey
 from workers.tree.ledger import FAILED, INFER, INFERENCES, LAST_MS, PENDING, SUCCEEDED_NS, SUCCESS, Ledger
 from workers.tree.messages import Asked
 from workers.tree.served import Served
+from workers.tree.slot import Step
 
 WAIT_S_MAX = 120.0  # for a request that came without a deadline
 PROVE_S_MAX = 10.0  # for a sample
@@ -123,7 +124,11 @@ class TreePool:
             rank=rank,
             rows=_rows(entry, request),
         )
-        journey.begin(request_parcel(request), self._stage() if served.known.prepared else None)
+        made = None if served.kind is None else served.kind.at_once(request)
+        if made is not None:
+            journey.begin(prepared_parcel(made, request), None, Step.PREDICT)
+        else:
+            journey.begin(request_parcel(request), self._stage() if served.known.prepared else None)
         journey.timer = self._loop.call_later(deadline_s - now_s, self._expire, journey)
         future.add_done_callback(lambda done: self._leave(journey) if done.cancelled() else None)
         self.flush_soon()

@@ -26,7 +26,7 @@ class Roster:
         added = []
         for entry, row in zip(entries, free, strict=False):
             front = entry.placement == "front"
-            known = Known(self._next, row, entry, front, not front and self._prepares(entry))
+            known = Known(self._next, row, entry, front, self._stages and prepares(entry))
             self._next += 1
             self._rows[row] = known.number
             self.known[known.number] = known
@@ -39,6 +39,8 @@ class Roster:
         for number in numbers:
             del self._rows[self.known.pop(number).row]
 
-    def _prepares(self, entry: Entry) -> bool:
-        """Whether stages decode for it: what is sent as it is needs no preparation."""
-        return self._stages and entry.kind != "tensors" and entry.decode != "gpu"
+
+def prepares(entry: Entry) -> bool:
+    """Whether stages pay: where pictures are decoded on the CPU. All else costs less than the hop."""
+    reads = getattr(entry.options, "reads", "picture" if hasattr(entry.options, "pixels_max") else "")
+    return reads == "picture" and entry.decode != "gpu" and entry.placement == "predictor"

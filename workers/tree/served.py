@@ -1,6 +1,9 @@
 """A model as a front sees it: where it runs, how much may wait, and how large its answers are."""
 
+from typing import Any
+
 from workers.device import Device, shared
+from workers.kinds import load_kind
 from workers.model import Model
 from workers.tree.health import Health
 from workers.tree.messages import Known
@@ -20,6 +23,8 @@ class Served:
         self.model: Model | None = None  # where it runs in this process
         self.health: Health | None = None
         entry = known.entry
+        at_once = getattr(load_kind(entry.kind), "at_once", None)  # not every kind can
+        self.kind: Any = load_kind(entry.kind)(entry) if at_once and entry.decode == "gpu" else None
         places = DEVICE_BATCHES if shared(device) and entry.concurrency is None else places_of(entry)
         self.admitted_max = entry.queued_max + places * entry.batching.max_batch_size
         self._rooms: dict[tuple[int, int], float] = {}

@@ -69,7 +69,7 @@ class Stage:
         made = prepared(self._worker.known[job.ask.model].entry, kind, request, checked=True)
         if isinstance(made, Exception):
             return words(job, status_of(made), str(made))
-        parcel = prepared_parcel(made, request.parameters)
+        parcel = prepared_parcel(made, request)
         fits = parcel.size <= job.ask.room
         if fits:
             parcel.write(job.room)

@@ -2,7 +2,7 @@
 
 from sim.load.arrivals import Poisson, Step, Steps
 from sim.load.mix import RequestClass
-from sim.load.scenarios.scenario import Fault, PassLine, Pool, Reloads, Scenario, Watched
+from sim.load.scenarios.scenario import Fault, Kills, PassLine, Pool, Reloads, Scenario, Watched
 from sim.stubs.behaviours import AnyBehaviour, Never, Refuse, Reset, Slots
 
 SERVICE_S, SLOTS = 0.02, 4
@@ -145,8 +145,36 @@ RELOAD = Scenario(
         _limit("gpu", SLOTS),
     ),
 )
+KILL_BACK_S_MAX = 5.0
+"""From a kill until the permits of the dead are back: `DEPARTED_S`, 3 s, and as long as a busy machine
+takes to find a process dead and to look."""
+
+KILL = Scenario(
+    name="kill",
+    about="kill -9 of one of 3 processes every 1.5 s, also while it writes tickets; servers work on",
+    pools=(GPU,),
+    table=ONE_POOL,
+    arrivals=Poisson(rate=CAPACITY, seconds=15),
+    classes=mix(5, 25, 70),
+    capacity=CAPACITY,
+    processes=3,
+    kills=Kills(every_s=1.5),
+    lines=(
+        _limit("gpu", SLOTS),
+        PassLine(measure="work_peak.gpu", says="at work at the gpu pool, for the dead too", most=SLOTS),
+        PassLine(measure="kills.held_peak", says="in flight by the proxy's page", most=SLOTS),
+        PassLine(measure="kills.done", says="processes killed", least=8),
+        PassLine(measure="kills.met", says="kills that met tickets on their way", least=1),
+        PassLine(measure="kills.departed_peak", says="permits that a dead one had", least=1),
+        PassLine(measure="kills.back_s", says="the dead one's permits back after, s", most=KILL_BACK_S_MAX),
+        PassLine(measure="tickets.promised", says="tickets acknowledged", least=20),
+        PassLine(measure="tickets.lost", says="acknowledged and lost", most=0),
+        PassLine(measure="tickets.wrong", says="ended with another answer", most=0),
+        PassLine(measure="tickets.left", says="tickets of anybody that ended badly, or not", most=0),
+    ),
+)
 SCENARIOS = (
     *(STEADY, STEP, GRAY),
     *(_dead("refused", Refuse()), _dead("reset", Reset()), _dead("black-hole", Never())),
-    RELOAD,
+    *(RELOAD, KILL),
 )

@@ -3,7 +3,12 @@
 `good_share.CLASS`, `shed_share.CLASS`, `failed`, `shed` (tickets and failures), `goodput_share` (of the
 capacity, in the window), `added_p99_ms` (over the same load without the proxy), `inflight_peak.POOL`,
 `calls.POOL` (all that it received, tickets' later tries too), `breaker_s` (from the fault to the first time
-that the breaker was seen to reject), `reloads.RESULT`.
+that the breaker was seen to reject), `reloads.RESULT`. Where processes are killed: `work_peak.POOL` (at
+once at work, for clients that have gone too), `kills.done`, `kills.met` (those that cut a ticket's request
+off), `kills.held_peak` and `kills.departed_peak` (in flight by the proxy's page; of processes that were
+dead by then), `kills.back_s` (from the last kill until its permits were back), `tickets.promised`,
+`tickets.lost`, `tickets.wrong`, `tickets.left` (accepted of anybody, and neither ended well nor on their
+way in the end).
 """
 
 from collections.abc import Mapping
@@ -43,6 +48,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     calls: dict[str, int] = {}
     breaker_s: float | None = None
     reloads: dict[str, int] = {}
+    work_peaks: dict[str, int] = {}
+    killing: dict[str, float] = {}  # measures by their names
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +91,8 @@ def measures_of(scenario: Scenario, seen: Seen) -> dict[str, float]:
     found |= {f"inflight_peak.{name}": peak for name, peak in seen.inflight_peaks.items()}
     found |= {f"calls.{name}": count for name, count in seen.calls.items()}
     found |= {f"reloads.{name}": count for name, count in seen.reloads.items()}
+    found |= {f"work_peak.{name}": peak for name, peak in seen.work_peaks.items()}
+    found |= seen.killing
     if seen.breaker_s is not None:
         found["breaker_s"] = seen.breaker_s
     if seen.direct is not None:

@@ -37,6 +37,19 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     since_s: float
 
 
+class Kills(msgspec.Struct, frozen=True, kw_only=True):
+    """kill -9 of one of the proxy's processes, any of them, with so many tickets asked for just before it.
+
+    The kill comes up to `within_s` after they were sent: before, while or after they are written.
+    """
+
+    every_s: float
+    tickets: int = 12
+    body_bytes: int = 200_000
+    within_s: float = 0.05
+    label: str = "3"  # of the tickets' requests
+
+
 class PassLine(msgspec.Struct, frozen=True, kw_only=True):
     """A measure of `measures.py` and its bounds, both inclusive."""
 
@@ -69,3 +82,5 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     compared: bool = False  # with the same load on the first pool, without the proxy
     window_s: tuple[float, float] | None = None
     model: str = "m"
+    processes: int = 1
+    kills: Kills | None = None

@@ -1,6 +1,7 @@
 """Plays one scenario: stubs in this process, the proxy and the generator in theirs, faults by the clock."""
 
 import asyncio
+import random
 import signal
 import tempfile
 import time
@@ -12,7 +13,9 @@ from pathlib import Path
 from sim.load.crew import run
 from sim.load.plan import Plan
 from sim.load.result import Result
+from sim.load.scenarios.killing import Killing, read
 from sim.load.scenarios.measures import Seen
+from sim.load.scenarios.promises import Promises
 from sim.load.scenarios.scenario import Fault, Reloads, Scenario, Watched
 from sim.load.target import read_target
 from sim.story.children import Child, port_of
@@ -22,6 +25,10 @@ WATCH_S = 0.05
 REJECTING = 2
 BAD_TABLE = "version: 1\nroutes: nonsense\n"
 ADMIN_S_MAX = 2.0
+LEFT_S_MAX = 60.0
+PENDING, BADLY = ("queued", "running"), ("dead", "expired", "cancelled")
+"""Statuses of tickets that have not ended, and of those that ended without an answer."""
+
 PROXY = ("-m", "proxy.cli", "serve")
 PROXY_OPTIONS = (
     *("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
@@ -41,6 +48,7 @@ class Stage:
         self._proxy: Child | None = None
         self._admin = ""
         self._breaker_s: float | None = None
+        self._killing: Killing | None = None
 
     async def play(self) -> Seen:
         """Raises PenstockError, or DidNotStart, where it could not be played."""
@@ -52,9 +60,11 @@ class Stage:
         async with self._set() as url:
             result = await self._run(url)
             reloads = await self._reloads()
+            killing = await self._rest()
             stubs = self._stubs.items()
             peaks = {name: stub.inflight_peak for name, stub in stubs}
             calls = {name: stub.received for name, stub in stubs}
+            work_peaks = {name: stub.work_peak for name, stub in stubs}
         return Seen(
             result=result,
             direct=direct,
@@ -62,6 +72,8 @@ class Stage:
             calls=calls,
             breaker_s=self._breaker_s,
             reloads=reloads,
+            work_peaks=work_peaks,
+            killing=killing,
         )
 
     def _plan(self, url: str) -> Plan:
@@ -84,13 +96,23 @@ class Stage:
             self._table = folder / "table.yaml"
             self._table.write_text(self._scenario.table)
             queue = ("--queue", f"sqlite:///{folder}/queue.db")
+            options = (*queue, "--processes", str(self._scenario.processes))
             self._proxy = Child(
-                "proxy", "penstock ready", [*PROXY, str(self._table), *queue, *PROXY_OPTIONS], self._say
+                "proxy", "penstock ready", [*PROXY, str(self._table), *options, *PROXY_OPTIONS], self._say
             )
             stack.push_async_callback(self._proxy.stop)
             line = await self._proxy.start({name.upper(): stub.url for name, stub in self._stubs.items()})
             self._admin = f"http://127.0.0.1:{port_of(line, 'admin=')}"
-            yield f"http://127.0.0.1:{port_of(line, 'http=')}"
+            url = f"http://127.0.0.1:{port_of(line, 'http=')}"
+            self._killing = self._killer(url, self._proxy.pid)
+            yield url
+
+    def _killer(self, url: str, pid: int) -> Killing | None:
+        scenario = self._scenario
+        if scenario.kills is None:
+            return None
+        self._promises = Promises(url, scenario.model, scenario.kills.label)
+        return Killing(scenario.kills, self._promises, pid, self._page, random.Random(self._seed))
 
     async def _run(self, url: str) -> Result:
         """The load, and beside it whatever happens by the clock."""
@@ -113,6 +135,8 @@ class Stage:
             found.append(lambda began_s: self._fail(scenario.faults, began_s))
         if (reloads := scenario.reloads) is not None:
             found.append(lambda began_s: self._reload(reloads, began_s))
+        if self._killing is not None:
+            found.append(self._killing.run)
         if (watched := scenario.watched) is not None:
             found.append(lambda began_s: self._watch(watched, began_s))
         return found
@@ -144,16 +168,48 @@ class Stage:
         line = f'penstock_breaker_state{{application="{watched.application}"}} '
         await _until(began_s + watched.since_s)
         while self._breaker_s is None:
-            page = await asyncio.to_thread(_get, f"{self._admin}/metrics")
+            page = await self._page()
             state = next((each for each in page.splitlines() if each.startswith(line)), "")
             if state and float(state.removeprefix(line)) == REJECTING:
                 self._breaker_s = time.monotonic() - began_s - watched.since_s
             await asyncio.sleep(WATCH_S)
 
+    async def _page(self) -> str:
+        return await asyncio.to_thread(_get, f"{self._admin}/metrics")
+
+    async def _rest(self) -> dict[str, float]:
+        """What the kills came to, once all that was promised has been looked for."""
+        if self._killing is None:
+            return {}
+        await self._killing.rest()
+        killing, promises = self._killing, self._promises
+        back = {} if killing.back_s is None else {"kills.back_s": killing.back_s}
+        return {
+            **back,
+            "kills.done": killing.killed,
+            "kills.met": killing.met,
+            "kills.held_peak": killing.held_peak,
+            "kills.departed_peak": killing.departed_peak,
+            "tickets.promised": promises.promised,
+            "tickets.lost": promises.lost,
+            "tickets.wrong": promises.wrong,
+            "tickets.left": await self._left(),
+        }
+
+    async def _left(self) -> int:
+        """Tickets that the queue has not ended well, of the load's too; waits for those on their way."""
+        ends_s = time.monotonic() + LEFT_S_MAX
+        while True:
+            page = await self._page()
+            left = sum(read(page, f'penstock_queue_depth{{status="{each}"}}') for each in PENDING + BADLY)
+            if left == 0 or time.monotonic() > ends_s:
+                return left
+            await asyncio.sleep(WATCH_S)
+
     async def _reloads(self) -> dict[str, int]:
         """How many by result, as the proxy counts them."""
         start = 'penstock_table_reloads_total{result="'
-        page = await asyncio.to_thread(_get, f"{self._admin}/metrics")
+        page = await self._page()
         pairs = (
             each.removeprefix(start).split('"} ') for each in page.splitlines() if each.startswith(start)
         )

@@ -1,10 +1,11 @@
 """Tells the checkers of waiting lines what it sees of the gates' lines.
 
-Looks at each dispatch and at the end of each instant, and compares with what it saw before. Sheds it cannot
-tell from waits that ended: `on_shed` is told by hand-made events alone.
+Looks at each dispatch, at each shed and at the end of each instant, and compares with what it saw before. Of
+sheds it is told by the lines themselves.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.qos.gate import Gate
@@ -13,6 +14,7 @@ from sim.world.checkers.line import LineObserver
 from sim.world.watch import Checker
 
 if TYPE_CHECKING:
+    from proxy.snapshot import Snapshot
     from sim.world.flight import Flight
     from sim.world.world import World
 
@@ -28,10 +30,27 @@ class Probe(Checker):
         self._seen: dict[str, dict[Waiter, str]] = {}
         self._changes: dict[str, int] = {}  # of lines, as they were seen last
         self._count = 0
+        self.sheds = 0
 
     def opened(self, world: "World") -> None:
         self._pipeline = world.pipeline
         self._loop = world.loop
+        self._listen(world.pipeline.snapshot)
+
+    def reloaded(self, before: "Snapshot", after: "Snapshot", accepted: bool) -> None:
+        self._listen(after)
+
+    def _listen(self, snapshot: "Snapshot") -> None:
+        for application, gate in snapshot.gates.items():
+            gate.line.shed = partial(self._shed, application, gate)
+
+    def _shed(self, application: str, gate: Gate, waiter: Waiter) -> None:
+        """It has left the line, or is not let in; those who stay stand there."""
+        self.sheds += 1
+        name = self._seen.get(application, {}).get(waiter, "a newcomer")
+        self._look(application, gate)
+        for each in self._observers:
+            each.on_shed(application, waiter.rank, name, self._loop.now_s)
 
     def called(self, flight: "Flight") -> None:
         application = flight.server.plan.application

@@ -7,9 +7,19 @@ import pytest
 
 from sim.load.arrivals import Constant
 from sim.load.scenarios.__main__ import main
-from sim.load.scenarios.catalog import CPU, GPU, ONE_POOL, ONE_POOL_OTHERWISE, TWO_POOLS, mix
+from sim.load.scenarios.catalog import (
+    CPU,
+    GPU,
+    KILL,
+    KILL_BACK_S_MAX,
+    ONE_POOL,
+    ONE_POOL_OTHERWISE,
+    SLOTS,
+    TWO_POOLS,
+    mix,
+)
 from sim.load.scenarios.measures import measures_of
-from sim.load.scenarios.scenario import Fault, PassLine, Reloads, Scenario, Watched
+from sim.load.scenarios.scenario import Fault, Kills, PassLine, Reloads, Scenario, Watched
 from sim.load.scenarios.stage import Stage
 from sim.stubs.behaviours import Refuse
 
@@ -61,6 +71,22 @@ async def test_a_compared_scenario_plays_the_same_load_without_the_proxy_too() -
         name: each.arrivals for name, each in seen.result.classes.items()
     }
     assert msgspec.json.encode(seen)
+
+
+KILLED = msgspec.structs.replace(KILL, arrivals=Constant(rate=120, seconds=5), kills=Kills(every_s=1.2))
+
+
+async def test_processes_that_are_killed_exceed_no_limit_and_lose_no_acknowledged_ticket() -> None:
+    """The scenario `kill`, short: counted at the backend, which works on for the dead, and by the page."""
+    seen = await Stage(KILLED, 1, lambda _: None).play()
+    measures = measures_of(KILLED, seen)
+    assert measures["kills.done"] >= 4
+    peaks = ("inflight_peak.gpu", "work_peak.gpu", "kills.held_peak")
+    assert [measures[peak] for peak in peaks] == [SLOTS] * 3
+    assert measures["kills.departed_peak"] >= 1
+    assert measures["kills.back_s"] <= KILL_BACK_S_MAX
+    assert measures["tickets.promised"] > 0
+    assert (measures["tickets.lost"], measures["tickets.wrong"], measures["tickets.left"]) == (0, 0, 0)
 
 
 SMALL = Scenario(

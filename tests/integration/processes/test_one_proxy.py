@@ -136,7 +136,8 @@ async def test_a_breaker_that_rejects_in_one_process_shows(start: Start, stub: S
         for _ in range(3):
             assert (await caller.ask(infer(labelled(1), NO_TICKET))).status == 503
     assert await proxy.metric('penstock_breaker_state{application="a"}') == 2
-    assert (await _explained(proxy))["out"] == "breaker"
+    row = await _explained(proxy)
+    assert (row["out"], row["out_in"], row["share"]) == ("breaker", 1, 0.5)
 
 
 async def test_the_queue_tools_work_beside_several_processes(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.workers.wire import Wire
+
 ROOT = Path(__file__).parents[3]
 LIGHT = ROOT / "tests" / "models"
 TRITON = ROOT / "tests" / "triton" / "repository"
@@ -166,3 +168,22 @@ def infer(inputs, parameters):
 def gate(tmp_path: Path) -> Gate:
     """The repository of the gated model."""
     return Gate(tmp_path)
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], Wire]]:
+    """Opens connections that end with the test."""
+    opened: list[Wire] = []
+
+    def begin(address: str) -> Wire:
+        opened.append(Wire(address))
+        return opened[-1]
+
+    yield begin
+    for wire in opened:
+        wire.socket.close()
+
+
+@pytest.fixture
+def wire(light: Started, connect: Callable[[str], Wire]) -> Wire:
+    return connect(light.address)

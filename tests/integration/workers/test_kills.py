@@ -1,5 +1,6 @@
 """kill -9 of any process of the tree, under load: everybody gets an answer, and service comes back."""
 
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any, Self
 
 import httpx
 import pytest
+from PIL import Image
 
 WAIT_S_MAX = 60
 HANG_S_MAX = 20  # of one request: far above what any answer takes, and the failure of whoever gets none
@@ -21,29 +23,30 @@ KILLS = 5
 CALLERS = 6
 
 CONFIG = """
-name: words
+name: light
 version: "1"
 kind: classification
 backend: python
-files: {model: model.py}
-inputs: [{name: TEXT, datatype: BYTES, shape: [-1]}]
+inputs: [{name: IMAGE, datatype: BYTES, shape: [-1]}]
 outputs:
   - {name: LABEL, datatype: BYTES, shape: [-1]}
   - {name: SCORES, datatype: FP32, shape: [-1, 2]}
   - {name: RISK, datatype: FP32, shape: [-1]}
-options: {classes: [short, long], risky: [long]}
-sample: {TEXT: ["a"]}
+options: {reads: picture, side: 8, classes: [dark, bright], risky: [bright]}
+files: {model: model.py, picture: picture.png}
+sample: {IMAGE: {file: picture}}
 queued_max: 64
 """
 CODE = """
 import numpy as np
 from workers.oip.tensors import Tensor
 def infer(inputs, parameters):
-    lengths = np.array([len(text) for text in inputs[0].data.tolist()], np.float32)
-    risk = np.clip(lengths / 10, 0, 1)
+    risk = (inputs[0].data.mean(axis=(1, 2, 3)) > 0).astype(np.float32)
     return (Tensor.of("scores", "FP32", np.stack([1 - risk, risk], axis=1)),)
 """
-ASKED = {"inputs": [{"name": "TEXT", "shape": [1], "datatype": "BYTES", "data": ["12345678"]}]}
+BRIGHT = io.BytesIO()
+Image.new("RGB", (64, 48), "white").save(BRIGHT, "PNG")
+RAW = {"Inference-Header-Content-Length": "0"}  # the picture is the body
 RETRIED = "Retry-After"
 
 
@@ -57,10 +60,8 @@ def until(holds: Callable[[], bool], what: str) -> None:
 class Load:
     """Callers that ask again and again; what each got."""
 
-    def __init__(self, address: str, model: str, body: dict[str, Any]) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address
-        self._path = f"/v2/models/{model}/infer"
-        self._body = body
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.seen: Counter[str] = Counter()
@@ -97,10 +98,10 @@ class Load:
                     self._note("reset")
 
     def _outcome(self, http: httpx.Client) -> str:
-        answer = http.post(self._path, json=self._body)
+        answer = http.post("/v2/models/light/infer", content=BRIGHT.getvalue(), headers=RAW)
         if answer.status_code == 503 and (RETRIED not in answer.headers or "error" not in answer.json()):
             return "unclear"
-        if answer.status_code == 200 and answer.json()["outputs"][0]["data"] != ["long"]:
+        if answer.status_code == 200 and b"\x06\0\0\0bright" not in answer.content:
             return "wrong"
         return str(answer.status_code)
 
@@ -110,10 +111,11 @@ class Load:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> Path:
-    (tmp_path / "words").mkdir()
-    (tmp_path / "words" / "model.yaml").write_text(CONFIG)
-    (tmp_path / "words" / "model.py").write_text(CODE)
+def light_model(tmp_path: Path) -> Path:
+    (tmp_path / "light").mkdir()
+    (tmp_path / "light" / "model.yaml").write_text(CONFIG)
+    (tmp_path / "light" / "model.py").write_text(CODE)
+    (tmp_path / "light" / "picture.png").write_bytes(BRIGHT.getvalue())
     return tmp_path
 
 
@@ -135,12 +137,12 @@ def replaced(started: Any, role: str, dead: int) -> bool:
 
 @pytest.mark.parametrize("role", ["front", "stage", "predictor"])
 def test_a_killed_process_costs_what_was_in_it_and_nothing_else(
-    start: Callable[..., Any], words: Path, role: str
+    start: Callable[..., Any], light_model: Path, role: str
 ) -> None:
     """Many times, under load: 503 in words or a reset connection, never silence, never another's answer."""
-    started = start(str(words), "--fronts", "2", "--cpu-processes", "2")
+    started = start(str(light_model), "--fronts", "2", "--cpu-processes", "2")
     files = shared_files()
-    with Load(started.address, "words", ASKED) as load:
+    with Load(started.address) as load:
         load.goes_on()
         began = descriptors(started.process.pid)
         for _ in range(KILLS):
@@ -210,13 +212,13 @@ def test_readiness_says_no_while_the_predictor_is_away(start: Callable[..., Any]
     until(lambda: httpx.get(f"{base}/v2/health/ready").is_success, "it was not tried again")
 
 
-def test_all_end_with_a_killed_supervisor(start: Callable[..., Any], words: Path) -> None:
+def test_all_end_with_a_killed_supervisor(start: Callable[..., Any], light_model: Path) -> None:
     """An orphan would hold the port, and a GPU's memory, against the next server."""
-    started = start(str(words), "--fronts", "2", "--cpu-processes", "2")
+    started = start(str(light_model), "--fronts", "2", "--cpu-processes", "2")
     files = shared_files()
     children = started.children()
     assert len(children) == 5
-    with Load(started.address, "words", ASKED) as load:
+    with Load(started.address) as load:
         load.goes_on()
         started.stop(signal.SIGKILL)
         until(lambda: not any(alive(pid) for pid in children), "orphans are left")

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from tritonclient.grpc import InferenceServerClient, InferInput
 
 ROOT = Path(__file__).parents[3]
 LIGHT = str(ROOT / "tests" / "models")
@@ -59,10 +61,37 @@ def test_a_port_in_use_is_told() -> None:
     assert "ready" not in ended.stdout
 
 
+def test_a_port_in_use_for_grpc_is_told_too() -> None:
+    """A server that speaks half of what it was told to would be taken for whole."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(LIGHT, "--listen", "127.0.0.1:0", "--grpc", f"127.0.0.1:{port}")
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "ready" not in ended.stdout
+
+
+def test_what_runs_over_grpc_is_answered_before_the_end(start: Callable[..., Any], gate: Any) -> None:
+    """As over HTTP."""
+    started = start(str(gate.folder), "--grpc", "127.0.0.1:0")
+    with ThreadPoolExecutor(1) as threads, InferenceServerClient(started.grpc) as client:
+        given = InferInput("INPUT0", [1], "FP32")
+        given.set_data_from_numpy(np.array([1.5], np.float32))
+        slow = threads.submit(client.infer, "gate", [given], parameters={"as": "slow"})
+        gate.wait_entered("slow")
+        started.process.send_signal(signal.SIGTERM)
+        while listens(started.address):
+            time.sleep(0.01)
+        gate.open()
+        assert slow.result().as_numpy("INPUT0").tolist() == [1.5]
+    assert started.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
         (("--listen", "8001"), "is not HOST:PORT"),
+        (("--grpc", "8001"), "is not HOST:PORT"),
         (("--device", "gpu"), "is none of cpu"),
         (("--models", "simple,none"), "there is no model 'none'"),
     ],

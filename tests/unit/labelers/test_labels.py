@@ -70,7 +70,7 @@ def test_what_is_yielded_is_gathered_in_order() -> None:
     assert collect(lambda _: [], Payload()) == []
 
 
-@pytest.mark.parametrize("result", [None, 7, "1125", b"7", {"7": 1}, object()], ids=repr)
+@pytest.mark.parametrize("result", [None, 7, "1125", b"7", {"7": 1}, object()], ids=range(6))
 def test_a_result_that_is_no_collection_of_labels_is_nonsense(result: object) -> None:
     """The word "1125" would otherwise be four labels, and a dict its keys."""
     with pytest.raises(BadYield):

@@ -16,6 +16,7 @@ from proxy.family.messages import Began, Begin, Broke, Counts, Edition, Ended, N
 from proxy.family.tally import counts_of
 from proxy.observe.meters import Meters
 from proxy.observe.tracing import TraceOptions
+from proxy.routing.sight import Sight
 from tests.stand_ins.log import RecordingLog
 
 COUNTS = counts_of(Meters(), {})
@@ -228,7 +229,7 @@ async def test_an_end_before_the_first_child_accepts_is_not_waited_out(bench: Be
 
 async def test_what_a_child_counted_last_is_handed_on_when_it_is_gone(bench: Bench) -> None:
     """Counters must not fall."""
-    told = Told(serial=1, counts=COUNTS, breakers={}, bars={})
+    told = Told(serial=1, counts=COUNTS, breakers={}, limits={}, sight=Sight())
     script = f"hear(); say(msgspec.msgpack.decode(bytes.fromhex('{_hex(told)}'), type=Up)); sys.exit(1)"
     keeper = bench.keeper(SERVES + script, backoff_s=3600.0, answer_s_max=20.0)
     await keeper.start()

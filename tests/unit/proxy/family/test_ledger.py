@@ -69,7 +69,9 @@ def test_however_processes_take_turns_both_limits_hold_for_all_of_them_together(
             alone.give_back()
             held[who] -= 1
         elif what == "die":
-            openers.ledgers[0].clear(who, range(1, 2))
+            moved = openers.ledgers[0].bury(who, range(1, 2))
+            assert openers.permits[who].in_flight == sum(held)
+            openers.ledgers[0].restore(moved)
             for _ in range(held[who]):
                 alone.give_back()
             held[who] = 0
@@ -97,11 +99,13 @@ def test_what_is_in_flight_without_a_limit_counts_when_there_is_one(openers: Ope
 
 def test_a_slot_with_a_new_owner_remembers_nothing(openers: Openers) -> None:
     """Neither calls nor the rate of the application that had it before."""
-    openers.permits[1].limit(concurrency=None, rate=1.0, burst=1, now=0.0)
+    openers.permits[1].limit(concurrency=None, rate=None, burst=None, now=0.0)
+    openers.permits[0].limit(concurrency=None, rate=1.0, burst=1, now=0.0)
     assert openers.permits[1].take(50.0) is None
     assert openers.permits[1].take(50.0) is Shortage.RATE
     openers.ledgers[1].count_served(1)
     openers.ledgers[0].reset(1)
+    openers.permits[0].limit(concurrency=None, rate=1.0, burst=1, now=0.0)
     assert openers.permits[1].shortage(50.0) is None
     assert openers.ledgers[2].in_flight(1) == openers.ledgers[2].served(1) == 0
 
@@ -123,6 +127,66 @@ def test_a_slot_is_held_as_long_as_somebody_could_write_to_it(openers: Openers) 
     assert ledger.held() == {1, 7}
     kept.clear()
     assert ledger.held() == {1}
+
+
+def test_a_slot_of_the_departed_is_held_until_their_permits_are_restored(openers: Openers) -> None:
+    """Another application in it would be given what was never its own. Lives may end one after the other."""
+    keeper = openers.ledgers[0]
+    lives = []
+    for _ in range(2):
+        lent = openers.ledgers[1].permits(7, application())
+        assert lent.take(0.0) is None
+        lives.append(keeper.bury(1, range(1, 9)))
+    assert keeper.held() == {1, 7}
+    keeper.restore(lives[0])
+    assert (keeper.departed(7), keeper.in_flight(7)) == (1, 1)
+    assert keeper.held() == {1, 7}
+    keeper.restore(lives[1])
+    assert (keeper.departed(7), keeper.in_flight(7)) == (0, 0)
+    assert keeper.held() == {1}
+
+
+RATES = st.sampled_from([None, *(2.0**power for power in range(-3, 12))])  # without rounding
+RELOADS = st.lists(st.tuples(RATES, st.integers(1, 10), st.integers(0, 20), st.booleans()), min_size=1)
+
+
+@given(reloads=RELOADS)
+def test_a_rate_that_is_changed_lets_no_saved_burst_through(
+    reloads: list[tuple[float | None, int, int, bool]],
+) -> None:
+    """Held against the permits of a process that is alone, whoever of the family takes."""
+    openers = Openers(rate=64.0, burst=5)
+    twin = Permits(concurrency=None, rate=64.0, burst=5)
+    now = 128.0
+    for rate, burst, wishes, rested in reloads:
+        openers.permits[0].limit(concurrency=None, rate=rate, burst=burst, now=now)
+        twin.limit(concurrency=None, rate=rate, burst=burst, now=now)
+        for number in range(wishes):
+            who = openers.permits[number % (PROCESSES + 1)]
+            assert who.shortage(now) is twin.shortage(now)
+            assert who.take(now) is twin.take(now)
+        now += 1024.0 if rested else 0.0
+    openers.close()
+
+
+def test_a_lowered_rate_counts_what_was_passed_before_in_calls(openers: Openers) -> None:
+    """A burst that is used up stays used up, for every process, from the supervisor's word on."""
+    openers.permits[0].limit(concurrency=None, rate=1_024.0, burst=10, now=5.0)
+    taker, other = openers.permits[1], openers.permits[2]
+    for each in (taker, other):
+        each.limit(concurrency=None, rate=1_024.0, burst=10, now=5.0)
+    assert [taker.take(5.0) for _ in range(11)] == [None] * 10 + [Shortage.RATE]
+    openers.permits[0].limit(concurrency=None, rate=1.0, burst=10, now=5.0)
+    assert [each.take(5.0) for each in (taker, other)] == [Shortage.RATE] * 2
+    assert other.take(5.99) is Shortage.RATE
+    assert [other.take(6.0), taker.take(6.0)] == [None, Shortage.RATE]
+
+
+def test_a_process_that_has_the_older_table_passes_by_the_rate_in_force(openers: Openers) -> None:
+    """They take tables up one after the other; the limit is the application's, not a process's."""
+    openers.permits[0].limit(concurrency=None, rate=1.0, burst=1, now=5.0)
+    openers.permits[1].limit(concurrency=None, rate=1_024.0, burst=100, now=5.0)
+    assert [openers.permits[1].take(5.0) for _ in range(2)] == [None, Shortage.RATE]
 
 
 def test_pressure_is_seen_by_all(openers: Openers) -> None:
@@ -151,14 +215,18 @@ async def kill(process: Process) -> None:
     await process.communicate()
 
 
-async def test_the_permits_of_a_killed_process_come_back_when_its_column_is_cleared(openers: Openers) -> None:
+async def test_the_permits_of_a_killed_process_come_back_once_they_are_restored(openers: Openers) -> None:
     """In-flight counters that leak on a crash would close the application for ever."""
     process = await holder(openers, 1, "hold")
     await holds(process)
     assert openers.permits[2].take(0.0) is Shortage.CONCURRENCY
     await kill(process)
     assert openers.permits[2].in_flight == 3
-    openers.ledgers[0].clear(1, range(1, 2))
+    moved = openers.ledgers[0].bury(1, range(1, 3))
+    assert moved == {1: 3}
+    assert openers.ledgers[0].departed(1) == 3
+    assert openers.permits[2].take(0.0) is Shortage.CONCURRENCY, "their servers may still be at work"
+    openers.ledgers[0].restore(moved)
     assert openers.permits[2].take(0.0) is None
     assert openers.permits[2].in_flight == 1
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from proxy.routing.explain import explain
+from proxy.routing.sight import Sight
 from proxy.routing.table import Table
 from tests.stand_ins.tables import parsed
 
@@ -36,9 +37,12 @@ def test_every_row_of_every_tier_is_shown_with_its_share(table: Table) -> None:
         "cluster_type": "http",
         "weight": 10,
         "timeout_ms": 100,
+        "ramp": 1.0,
         "share": pytest.approx(1 / 6),
         "matched": ["2", "1"],
         "out": None,
+        "out_in": 0,
+        "endpoints_out": {},
     }
     assert first["rows"][1]["share"] == pytest.approx(5 / 6)
     assert first["rows"][1]["timeout_ms"] == 70.5
@@ -47,15 +51,46 @@ def test_every_row_of_every_tier_is_shown_with_its_share(table: Table) -> None:
 
 def test_a_row_of_weight_0_is_out_for_its_weight(table: Table) -> None:
     """Whatever its application's state."""
-    row = explain(table, ("1",), lambda _: "drained")["tiers"][0]["rows"][2]
+    row = explain(table, ("1",), (Sight(bars=dict.fromkeys("abc", "drained")),))["tiers"][0]["rows"][2]
     assert (row["out"], row["share"]) == ("weight", 0)
 
 
 def test_what_bars_an_application_gives_its_share_to_the_others(table: Table) -> None:
     """As the chain does."""
-    first, second = explain(table, ("1",), {"a": None, "b": "breaker", "c": "drained"}.get)["tiers"]
+    first, second = explain(table, ("1",), (Sight(bars={"b": "breaker", "c": "drained"}),))["tiers"]
     assert [(row["share"], row["out"]) for row in first["rows"]] == [(1, None), (0, "breaker"), (0, "weight")]
     assert [(row["share"], row["out"]) for row in second["rows"]] == [(0, "drained")]
+
+
+def test_an_application_that_comes_back_is_drawn_by_a_part_of_its_weight(table: Table) -> None:
+    """The share is what callers meet now, not what the table says."""
+    first = explain(table, ("1",), (Sight(parts={"b": 0.1}),))["tiers"][0]["rows"]
+    assert [(row["share"], row["ramp"]) for row in first[:2]] == [
+        (pytest.approx(10 / 15), 1.0),
+        (pytest.approx(5 / 15), 0.1),
+    ]
+
+
+def test_an_application_that_takes_longer_than_the_class_has_is_out(table: Table) -> None:
+    """As a request would find it that comes now, with its whole deadline."""
+    slow = (Sight(medians_s={"c": 0.2}),)
+    assert explain(table, ("gold",), slow)["tiers"][0]["rows"][0]["out"] == "deadline"
+    assert explain(table, ("1",), slow)["tiers"][1]["rows"][0]["out"] is None, "its class has no deadline"
+
+
+def test_the_share_is_over_all_processes_and_the_reason_that_of_any(table: Table) -> None:
+    """One of three has its breaker open: two thirds of the callers meet the table's share."""
+    told = explain(table, ("1",), (Sight(), Sight(bars={"b": "breaker"}), Sight()))
+    first = told["tiers"][0]["rows"]
+    assert told["processes"] == 3
+    assert [row["share"] for row in first[:2]] == [pytest.approx(4 / 9), pytest.approx(5 / 9)]
+    assert (first[1]["out"], first[1]["out_in"]) == ("breaker", 1)
+
+
+def test_endpoints_that_are_not_drawn_are_told_with_their_reason(table: Table) -> None:
+    """The application serves on, with fewer."""
+    row = explain(table, ("2",), (Sight(endpoints={"a": {"http://h:1": "health"}}),))["tiers"][0]["rows"][0]
+    assert (row["out"], row["endpoints_out"]) == (None, {"http://h:1": "health"})
 
 
 def test_class_deadline_and_the_rows_that_do_not_match_are_told(table: Table) -> None:
@@ -69,5 +104,5 @@ def test_class_deadline_and_the_rows_that_do_not_match_are_told(table: Table) ->
 
 def test_the_whole_is_json(table: Table) -> None:
     """The admin side and `--json` send it as it is."""
-    told = explain(table, ("1",), lambda _: "rate")
+    told = explain(table, ("1",), (Sight(bars={"a": "rate"}),))
     assert json.loads(json.dumps(told)) == told

@@ -3,12 +3,22 @@
 import pytest
 
 from proxy.messages import Failure, Outcome
-from proxy.qos.budget import BALANCE_MAX
+from proxy.qos.budget import BALANCE_MAX, Budget
 from proxy.qos.gate import Bar
 from proxy.tiers.chain import TIMER_S_MAX
 from tests.unit.proxy.tiers.ways import OK, Ways, row
 
 REFUSED = Failure(outcome=Outcome.REFUSED, cause="x")
+
+
+class Spent(Budget):
+    """Whose last token somebody else always takes first."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def take(self, now: float) -> bool:
+        return False
 
 
 def test_a_black_hole_in_tier_0_leaves_tier_1_its_chance() -> None:
@@ -96,6 +106,31 @@ def test_falling_through_ends_where_the_budget_does() -> None:
     ways.cluster.last.end(REFUSED)
     assert asked.ended == [None]
     assert asked.chain.passed_over == [("b", Bar.BUDGET)]
+
+
+def test_a_fall_through_that_finds_no_tier_costs_nothing() -> None:
+    """Every later tier is barred: no call is made, and the token is for one that is."""
+    ways = Ways(row("a"), row("b", tier=1))
+    for gate in ways.gates.values():
+        gate.breaker.limits = type(gate.breaker.limits)(consecutive=10**6, ratio=2.0)
+    ways.gates["b"].drained = True
+    for _ in range(int(BALANCE_MAX) + 10):
+        asked = ways.ask()
+        ways.cluster.last.end(REFUSED)
+        assert asked.chain.passed_over == [("b", Bar.DRAINED)]
+    assert ways.ground.budget.affords(ways.clock.time_s)
+
+
+def test_a_token_that_another_process_took_first_ends_the_fall_through() -> None:
+    """Seen, and gone when the call was to be made: the permit goes back, and nobody is called."""
+    ways = Ways(row("a"), row("b", tier=1), row("c", tier=2))
+    asked = ways.ask()
+    ways.ground.budget = Spent()
+    ways.cluster.last.end(REFUSED)
+    assert asked.ended == [None]
+    assert asked.chain.passed_over == [("b", Bar.BUDGET), ("c", Bar.BUDGET)]
+    assert ways.gates["b"].permits.in_flight == 0
+    assert len(ways.cluster.calls) == 1
 
 
 def test_a_throttled_attempt_and_the_last_one_cost_nothing() -> None:

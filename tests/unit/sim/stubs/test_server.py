@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sim.stubs.behaviours import Drip, Latency, Never, Ok, Refuse, Reset, Sequence, Status
+from sim.stubs.behaviours import Drip, Latency, Never, Ok, Refuse, Reset, Sequence, Slots, Status
 from sim.stubs.server import StubServer
+from tests.integration.callers import eventually
+from tests.integration.processes.families import so
 
 
 class HandTimers:
@@ -204,6 +206,18 @@ async def test_a_behaviour_that_cannot_be_carried_out_changes_nothing(stub, ask)
         stub.behave(Sequence(behaviours=(Reset(), Refuse())))
     assert stub.behaviour == Ok()
     assert (await ask()).startswith(b"HTTP/1.1 200")
+
+
+async def test_what_is_at_work_for_clients_that_have_gone_counts_as_work(stub, message) -> None:
+    """A server that has no notion of its clients works on: its peak is not that of its open connections."""
+    stub.behave(Slots(slots=2, delay=30.0))
+    for gone in (1, 2, 3):
+        _, writer = await asyncio.open_connection("127.0.0.1", stub.port)
+        writer.write(message)
+        await eventually(lambda gone=gone: so(stub.received == gone), 10, "received")
+        writer.transport.abort()
+        await eventually(lambda: so(not stub.inflight), 10, "seen to be gone")
+    assert (stub.inflight_peak, stub.work_peak) == (1, 3)
 
 
 async def test_what_is_not_http_is_refused(ask) -> None:

@@ -37,6 +37,9 @@ class Transport(asyncio.Transport):
     def abort(self) -> None:
         self.aborted = True
 
+    def is_closing(self) -> bool:
+        return self.aborted
+
     def pause_reading(self) -> None:
         self.reading = False
 
@@ -255,3 +258,28 @@ def test_an_answer_not_yet_sent_is_owed(hall: Hall) -> None:
     hall.now_s += LIMITS.linger_s_max + 1
     assert not connection.overdue(hall.now_s)
     assert transport.written.endswith(b"\r\n\r\n" + b"x" * 100_000)
+
+
+def test_nothing_is_asked_of_a_transport_that_is_closing(hall: Hall) -> None:
+    """The answer comes between the close and its end: nothing is written, and nobody else is served."""
+    connection, transport = hall.open()
+    connection.data_received(WHOLE)
+    connection.data_received(WHOLE)
+    transport.abort()
+    connection.answer(Reply())
+    assert transport.written == b""
+    assert len(hall.served) == 1
+    connection.connection_lost(None)
+    assert hall.held_bytes == 0
+
+
+def test_a_connection_that_was_closed_gives_its_bytes_back_once(hall: Hall) -> None:
+    """By its end, and not by the answer that comes later."""
+    connection, transport = hall.open()
+    connection.data_received(WHOLE)
+    connection.close()
+    assert transport.aborted
+    connection.connection_lost(None)
+    connection.answer(Reply())
+    assert hall.held_bytes == 0
+    assert hall.jobs[0].cancelled

@@ -1,5 +1,7 @@
 """Classification's judgement: label and risk must tell one story."""
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
+from workers.entry import Decode, Entry
 from workers.errors import BadInput
-from workers.kinds.classification import ClassificationOptions, judge, risky_of
+from workers.kinds.classification import Classification, ClassificationOptions, judge, risky_of
+from workers.oip.rawdata import bytes_array
+from workers.oip.tensors import InferRequest, Tensor
 from workers.texts import decode_texts
 
 OPTIONS = ClassificationOptions(classes=["fine", "rude", "lewd"], risky=["rude", "lewd"], threshold=0.5)
@@ -64,3 +70,41 @@ def test_texts_that_cannot_be_used_are_refused(raws: list[bytes]) -> None:
     with pytest.raises(BadInput, match="text"):
         decode_texts(raws, 3, 2)
     assert decode_texts(["日本語".encode()], 3, 2) == ["日本語"]
+
+
+def picture(format_: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), "white").save(buffer, format_)
+    return buffer.getvalue()
+
+
+def asked(*raws: bytes) -> InferRequest:
+    return InferRequest(inputs=(Tensor.of("IMAGE", "BYTES", bytes_array(list(raws))),))
+
+
+def kind_of(decode: Decode) -> Classification:
+    options = ClassificationOptions(classes=["a"], risky=[], reads="picture", items_max=2)
+    entry = Entry(
+        name="m",
+        version="1",
+        kind="classification",
+        backend="pytorch",
+        folder=Path(),
+        options=options,
+        decode=decode,
+        backend_options={"normalise": True},
+    )
+    assert entry.takes_pixels
+    return Classification(entry)
+
+
+def test_what_a_gpu_decodes_is_ready_at_once_and_is_what_preparing_gives() -> None:
+    """A front looks at the head and sends the bytes on; what needs a processor it leaves to others."""
+    kind, raw = kind_of("gpu"), picture("JPEG")
+    made = kind.at_once(asked(raw, raw))
+    assert made is not None
+    assert made.calls[0][0].data.tolist() == [raw, raw]
+    assert kind.prepare(asked(raw, raw)).calls[0][0].data.tolist() == [raw, raw]
+    for others in ((picture("PNG"),), (raw, picture("PNG")), (raw, b"no picture"), (), (raw, raw, raw)):
+        assert kind.at_once(asked(*others)) is None
+    assert kind_of("cpu").at_once(asked(raw)) is None

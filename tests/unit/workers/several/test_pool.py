@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,6 +28,7 @@ from workers.repository import read_repository
 from workers.several.description import read_sets
 from workers.several.pool import SharingPool
 from workers.statistics import ModelStatistics
+from workers.tree.ledger import Ledger, make_ledger
 
 SIX = ("a", "b", "c", "d", "e", "f")
 MODEL = """
@@ -147,9 +150,16 @@ def here(repository: Path) -> Here:
 
 
 @pytest.fixture
-def pool(here: Here, repository: Path) -> SharingPool:
+def ledger() -> Iterator[Ledger]:
+    file = make_ledger(2)
+    yield Ledger(file, columns=2)
+    os.close(file)
+
+
+@pytest.fixture
+def pool(here: Here, repository: Path, ledger: Ledger) -> SharingPool:
     fetcher = Pictures({"http://h/1": picture(200), "http://h/2": picture(0)})
-    return SharingPool(here, read_sets(repository, tuple(here.entries.values())), fetcher)
+    return SharingPool(here, read_sets(repository, tuple(here.entries.values())), fetcher, ledger)
 
 
 def ask(
@@ -227,9 +237,9 @@ async def test_a_url_is_data_unless_the_request_says_otherwise(pool: SharingPool
     assert pool._fetcher.fetched == []  # type: ignore[attr-defined]
 
 
-async def test_nothing_is_fetched_where_no_host_is_listed(here: Here, repository: Path) -> None:
+async def test_nothing_is_fetched_where_no_host_is_listed(here: Here, ledger: Ledger) -> None:
     """And the caller is told why."""
-    pool = SharingPool(here, (), Pictures({}, hosts=()))
+    pool = SharingPool(here, (), Pictures({}, hosts=()), ledger)
     with pytest.raises(BadInput, match="without hosts"):
         await pool.infer(entry_of(pool, "a"), ask(b"http://h/1", name="IN_a", fetch=True), None)
 

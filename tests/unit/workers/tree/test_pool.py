@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,12 +15,13 @@ from workers.device import Device
 from workers.entry import Entry
 from workers.errors import Expired, ModelFailed, NotReady, Overloaded, TooBig, Unusable
 from workers.oip.datatypes import BadTensor
-from workers.oip.tensors import InferRequest, Tensor, TensorSpec
+from workers.oip.tensors import InferRequest, RequestedOutput, Tensor, TensorSpec
 from workers.pool import Key, key_of
+from workers.ports import Prepared
 from workers.tree.bell import make_bell
 from workers.tree.desk import Desk
 from workers.tree.estate import Estate, Plan, make_estate
-from workers.tree.form import read_request
+from workers.tree.form import chosen, read_prepared, read_request, wanted_of
 from workers.tree.health import FAILURES_DOUBTED, LATELY_S
 from workers.tree.intake import Intake, Job, words
 from workers.tree.ledger import FAILED, SUCCEEDED_NS, Ledger, make_ledger
@@ -155,6 +157,42 @@ async def test_a_stage_prepares_and_the_predictor_gets_what_it_made(world: World
     world.pool.stages.clear()
     world.pool.infer(entry, request_of(1), None)
     assert world.jobs()[0].ask.step == Step.INFER
+
+
+class Ready:
+    """A kind for which there is nothing to prepare in even numbers."""
+
+    def at_once(self, request: InferRequest) -> Prepared | None:
+        even = request.inputs[0].data[0] % 2 == 0
+        return Prepared(calls=((request.inputs[0],),)) if even else None
+
+
+async def test_what_is_ready_at_once_needs_no_preparing(world: World) -> None:
+    """The predictor's time is dearer than a front's."""
+    entry = world.serve(entry_of(), prepared=True)
+    world.pool.stages.add(STAGE)
+    world.served[key_of(entry)].kind = Ready()
+    world.pool.infer(entry, request_of(2), None)
+    (job,) = world.jobs()
+    assert job.ask.step == Step.PREDICT
+    (made, _), names = read_prepared(job.asked)
+    assert isinstance(made, Prepared)
+    assert (made.calls[0][0].data.tolist(), names) == ([2], ())
+    world.pool.infer(entry, request_of(3), None)
+    assert [job.ask.step for job in world.jobs(STAGE)] == [Step.PREPARE]
+
+
+async def test_the_outputs_that_are_wanted_are_told(world: World) -> None:
+    """What nobody asked for need not be copied twice."""
+    entry = world.serve(entry_of())
+    request = msgspec.structs.replace(request_of(1), outputs=(RequestedOutput(name="y"),))
+    world.pool.infer(entry, request, None)
+    (job,) = world.jobs()
+    assert wanted_of(read_request(job.asked)) == ("y",)
+    outputs = tuple(Tensor.of(name, "INT32", np.array([1], np.int32)) for name in "xyz")
+    assert [tensor.name for tensor in chosen(outputs, ("y",))] == ["y"]
+    assert chosen(outputs, ()) == outputs
+    assert chosen(outputs, ("y", "none")) == outputs  # the front says what there is
 
 
 async def test_one_above_what_runs_and_waits_is_refused_until_one_ends(world: World) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 import proxy.pipeline
+from proxy.qos.budget import Budget as Bucket
 from proxy.tiers.chain import Chain
 from sim.world.checkers.calls import Budget, Tiers
 from sim.world.plan import FaultKind, WorldPlan
@@ -68,7 +69,8 @@ def test_calls_beyond_the_budget_are_seen(monkeypatch: pytest.MonkeyPatch) -> No
     """Two calls a request are more than 1.2 and ten a second, once the reserve is used up."""
     endless = table_without_breakers()
     assert not violations_of(endless, (Budget(),))
-    monkeypatch.setattr(Chain, "_affords", lambda self, outcome, now: True)
+    for look in ("affords", "take"):
+        monkeypatch.setattr(Bucket, look, lambda self, now: True)
     assert violations_of(endless, (Budget(),))[0].rule == "I7 budget of calls"
 
 
