@@ -32,13 +32,16 @@ class Seen:
 class Eyes:
     """Several threads may look at once, each with a decoder of its own."""
 
-    def __init__(self, side: int, device: torch.device, threads: int = 2) -> None:
+    def __init__(self, side: int, device: torch.device, rows_max: int, threads: int = 2) -> None:
         self._side = side
         self._device = device
         self._resizer = Resizer(side, device, torch.float16)
         self._benches: queue.LifoQueue[tuple[Decoder, Any]] = queue.LifoQueue()
         for _ in range(threads):
-            self._benches.put((Decoder(), torch.cuda.Stream(device, priority=URGENT)))  # type: ignore[no-untyped-call]
+            decoder = Decoder()
+            decoder.warm(rows_max)
+            stream = torch.cuda.Stream(device, priority=URGENT)  # type: ignore[no-untyped-call]
+            self._benches.put((decoder, stream))
 
     def see(self, elements: list[Raw], rows: int) -> Seen:
         """Elements to pixels, made on the current stream. Rows beyond the elements are black."""

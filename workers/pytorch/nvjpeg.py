@@ -40,6 +40,11 @@ class Decoder:
         if library.nvjpegJpegStreamCreate(self._handle, ctypes.byref(self._stream)) != SUCCESS:
             raise NoHardwareDecoder("nvJPEG could not make what it reads heads with")
 
+    def warm(self, rows_max: int) -> None:
+        """Make what batches of so many will need, which takes long, before anybody waits for it."""
+        for bits in range(min(rows_max.bit_length() - 1, COUNT_BITS) + 1):
+            self._state(1 << bits)
+
     def size(self, address: int, length: int) -> tuple[int, int] | None:
         """Height and width; None for what the engines do not decode: not baseline, odd chroma subsampling."""
         return self._size(address, length) if self._supports(address, length) else None
