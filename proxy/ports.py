@@ -84,11 +84,12 @@ class Cluster(Protocol):
         request: Request,
         budget_s: float,
         done: Callable[[Answer | Failure], None],
+        rank: int = -1,
     ) -> Call:
         """Send `request` to `target` and call `done` exactly once, never from within `call`.
 
         `budget_s` is what is left for this attempt; the client tells it to the server, the caller
-        enforces it.
+        enforces it. `rank` is the request's criticality, 0 the most, and is told too; -1: it has none.
         """
         ...
 

@@ -26,6 +26,10 @@ from proxy.tiers.waiting import Waiting
 _THROTTLED: Final = Outcome.THROTTLED
 
 
+UNRANKED: Final = -1
+"""What servers are told of a question: it has no class."""
+
+
 class Chain(Runner):
     """One request on its way through its tiers.
 
@@ -207,7 +211,7 @@ class Chain(Runner):
             race.begin(budget_s)
             self._under_way = race
         else:
-            trial.begin(self._request, budget_s)
+            trial.begin(self._request, budget_s, UNRANKED if self._rank is None else self._rank)
             self._under_way = trial
 
     def _go_without(self, *barred: str) -> None:

@@ -8,6 +8,7 @@ tier is another application's share, and stays for who falls through (no row is 
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from proxy.messages import Answer, Outcome, Request
 from proxy.ports import Timer
@@ -15,6 +16,9 @@ from proxy.qos.hedge import late_after_s
 from proxy.tiers.deadline import CHANCE_S_MIN
 from proxy.tiers.ground import Ground
 from proxy.tiers.trial import Told, Trial
+
+HEDGED_RANK: Final = 0
+"""Only the first class is hedged."""
 
 
 class Runner(Told):
@@ -59,7 +63,7 @@ class Race(Told):
         """Make the first call; both have so long together."""
         first, now = self._first, self._ground.now()
         assert first is not None
-        first.begin(self._request, budget_s)
+        first.begin(self._request, budget_s, HEDGED_RANK)
         self._until_s = now + budget_s
         self._ground.hedging.called(now)
         late_s = late_after_s(first.gate.service.p95_s(now), budget_s)
@@ -108,7 +112,7 @@ class Race(Told):
             now = self._ground.now()
             second = self._enter(very_late, now)
             if second is not None:
-                second.begin(self._request, self._until_s - now)
+                second.begin(self._request, self._until_s - now, HEDGED_RANK)
                 self._second = second
         except Exception as error:  # noqa: BLE001 - nobody is on the stack who could answer the caller
             self.broke(error)

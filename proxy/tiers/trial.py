@@ -55,13 +55,13 @@ class Trial:
         """It ended, or never began."""
         return self._call is None
 
-    def begin(self, request: Request, budget_s: float) -> None:
-        """Call. A bug that shows is raised, and has kept no permit, nor a breaker's only probe."""
+    def begin(self, request: Request, budget_s: float, rank: int) -> None:
+        """Call; `rank` is what the server is told of. A bug that shows is raised, and has kept no permit, nor a breaker's only probe."""
         ground = self._ground
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:
             self._call = ground.clusters[self.row.cluster_type].call(
-                self.taken.endpoint.target, request, budget_s, self._settled
+                self.taken.endpoint.target, request, budget_s, self._settled, rank
             )
         except Exception:
             timer.cancel()

@@ -24,8 +24,14 @@ class WorldCluster:
         self.inquiries = 0  # by health checks
 
     def call(
-        self, target: Target, request: Request, budget_s: float, done: Callable[[Answer | Failure], None]
+        self,
+        target: Target,
+        request: Request,
+        budget_s: float,
+        done: Callable[[Answer | Failure], None],
+        rank: int = -1,
     ) -> Flight | Inquiry:
+        del rank  # the servers of a world serve in the order of arrival
         server = self._servers[target.url]
         if request not in self._trips:  # nobody's: the proxy itself asks
             assert request.target.endswith(b"/ready"), "a call for a request that is not under way"
