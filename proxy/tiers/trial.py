@@ -56,7 +56,10 @@ class Trial:
         return self._call is None
 
     def begin(self, request: Request, budget_s: float, rank: int) -> None:
-        """Call; `rank` is what the server is told of. A bug that shows is raised, and has kept no permit, nor a breaker's only probe."""
+        """Call; `rank` is what the server is told.
+
+        A bug that shows is raised, and has kept no permit, nor a breaker's only probe.
+        """
         ground = self._ground
         self._timer = timer = ground.timers.after(budget_s, self._timed_out)
         try:
