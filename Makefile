@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: compiled-if-possible help setup run test check bench peers soak compiled triton clean
+.PHONY: compiled-if-possible help setup run test check bench peers soak compiled triton mlserver stubs clean
 
 # Which Python builds .venv: the first that runs and is new enough. Name another with `make setup PYTHON=...`.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
@@ -112,6 +112,20 @@ $(TRITON_STAMP): constraints-triton.txt
 	@$(TRITON_VENV)/bin/python $(PIP) install --only-binary=:all: -r constraints-triton.txt
 	@touch $@
 
+MLSERVER_VENV := .venv-mlserver
+
+mlserver: $(MLSERVER_VENV)/.made ## build .venv-mlserver: MLServer, which `python -m sim.bench.servers` compares ours with
+
+$(MLSERVER_VENV)/.made: constraints-mlserver.txt
+	@test -x $(MLSERVER_VENV)/bin/python || $(PYTHON) -m venv $(MLSERVER_VENV)
+	@$(MLSERVER_VENV)/bin/python $(PIP) install -r constraints-mlserver.txt
+	@touch $@
+
+stubs: ## make oip/*_pb2.py anew from the .proto files (in an environment of its own)
+	@test -x build/stubs/bin/python || $(PYTHON) -m venv build/stubs
+	@build/stubs/bin/python $(PIP) install grpcio-tools==1.76.0
+	oip/stubs.sh $(CURDIR)/build/stubs/bin/python
+
 # Where the system's Python cannot make an environment the Triton tests are skipped, saying why.
 # PENSTOCK_REQUIRE_TRITON=1 makes that a failure.
 .PHONY: triton-if-possible
@@ -120,6 +134,6 @@ triton-if-possible:
 	  echo "make: no Triton server here: its tests will be skipped"; }
 
 clean: ## remove what was built: both environments, caches, run files
-	rm -rf $(VENV) $(TRITON_VENV) build dist htmlcov .run .coverage .coverage.* *.egg-info \
+	rm -rf $(VENV) $(TRITON_VENV) $(MLSERVER_VENV) build dist htmlcov .run .coverage .coverage.* *.egg-info \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

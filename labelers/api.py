@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from labelers.content import Content
-from labelers.errors import PayloadError
+from labelers.errors import BodyUnread, PayloadError
 from labelers.fields import Headers, block_of, headers_of
 from labelers.tensors import Tensor, read_tensors
 
@@ -21,20 +21,20 @@ class Payload:
     """One request, read-only and shared by its labelers.
 
     `model` and `version` are those of the path ('' = not named), `id` the request's id, `body` the raw
-    bytes as they came, `block` the header fields undecoded, in place of `headers`; `coded` is False where
-    no field says that the body is other than plain JSON. Treat what `json` and
-    `tensors` give as read-only: the next labeler sees it too.
+    bytes as they came (given as None: not to be asked for), `block` the header fields undecoded, in place of
+    `headers`; `coded` is False where no field says that the body is other than plain JSON. Treat what `json`
+    and `tensors` give as read-only: the next labeler sees it too.
     """
 
     __slots__ = (
         "_block",
+        "_body",
         "_coded",
         "_content",
         "_headers",
         "_json",
         "_problem",
         "_tensors",
-        "body",
         "id",
         "model",
         "version",
@@ -48,13 +48,13 @@ class Payload:
         headers: Headers = (),
         block: bytes = b"",
         coded: bool = True,
-        body: bytes = b"",
+        body: bytes | None = b"",
         id: str = "",  # noqa: A002
     ) -> None:
         self.model = model
         self.version = version
         self.id = id
-        self.body = body
+        self._body = body
         self._block = block_of(headers) if headers else block
         self._coded = coded
         self._headers: RequestHeaders | None = None
@@ -62,6 +62,14 @@ class Payload:
         self._json: dict[str, Any] | None = None
         self._tensors: dict[str, Tensor] | None = None
         self._problem = ""  # why `json` cannot be had: found once, said to every labeler
+
+    @property
+    def body(self) -> bytes:
+        """The raw bytes as they came. Raises `BodyUnread` for labelers that said they need none."""
+        body = self._body
+        if body is None:
+            raise BodyUnread("it says that it reads the head alone, and asked for the body")
+        return body
 
     @property
     def headers(self) -> "RequestHeaders":

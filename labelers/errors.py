@@ -1,6 +1,10 @@
 """What can go wrong: a payload that cannot be read, a labeler that cannot be built, a bad yield."""
 
 
+class BodyUnread(Exception):
+    """A labeler that says `reads = "head"` asked for the body: its bug, no fault of the payload."""
+
+
 class PayloadError(ValueError):
     """The payload cannot be read as what a labeler asked for; the message says why, without its content."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from labelers.api import Payload
-from labelers.labels import Labeler
+from labelers.labels import Labeler, head_only
 from labelers.values import ValueMap, compile_map, mapped, words_of
 
 
@@ -32,4 +32,4 @@ def build(options: Options, base: Path | None) -> Labeler:  # noqa: ARG001 - rea
         words = words_of(payload.headers.get(name))
         return words if labels is None else mapped(labels, words)
 
-    return header
+    return head_only(header)

@@ -29,6 +29,23 @@ _WORD = re.compile(r"[A-Za-z0-9._:/@+-]{1,64}").fullmatch
 _ITERABLES = (list, tuple, set, frozenset, GeneratorType)
 
 
+HEAD = "head"
+BODY = "body"
+READS = (HEAD, BODY)
+"""What a labeler may say in its attribute `reads`: that the head is enough for it, or (the default) not."""
+
+
+def reads_head(labeler: Labeler) -> bool:
+    """Whether the labeler says that it reads no more than the head: model, version, id and header fields."""
+    return getattr(labeler, "reads", BODY) == HEAD
+
+
+def head_only(labeler: Labeler) -> Labeler:
+    """The labeler, which now says so."""
+    labeler.reads = HEAD  # type: ignore[attr-defined]
+    return labeler
+
+
 def canonical(label: object) -> str:
     """The canonical form of a label. Raises `BadYield` where it is none."""
     kind = type(label)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from labelers.api import Payload
-from labelers.labels import Labeler
+from labelers.labels import Labeler, head_only
 from labelers.values import ValueMap, compile_map
 
 REMEMBERED_MAX = 1024
@@ -40,4 +40,4 @@ def build(options: Options, base: Path | None) -> Labeler:  # noqa: ARG001 - rea
             labels = known[name] = next((labels for glob, labels in patterns if glob.match(name)), ())
         return labels
 
-    return model
+    return head_only(model)

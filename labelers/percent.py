@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from labelers.api import Payload
-from labelers.labels import Labeler, labels_of
+from labelers.labels import Labeler, head_only, labels_of
 from labelers.places import find, parse_place
 from labelers.values import text_of
 
@@ -56,7 +56,7 @@ def build(options: Options, base: Path | None) -> Labeler:  # noqa: ARG001 - rea
                 return labels
         return ()
 
-    return percent
+    return percent if options.by.startswith("json:") else head_only(percent)
 
 
 def _ends(buckets: list[Bucket]) -> list[tuple[int, tuple[str, ...]]]:

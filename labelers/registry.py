@@ -17,7 +17,7 @@ import msgspec
 
 from labelers.errors import BadLabeler, BadYield
 from labelers.files import load_file
-from labelers.labels import Labeler
+from labelers.labels import BODY, READS, Labeler
 
 ENTRY_POINTS = "penstock.labelers"
 
@@ -100,6 +100,9 @@ def _make(attribute: object, options: Mapping[str, Any]) -> Labeler:
                 f"called with its options it gave a {type(attribute).__name__}; it must give the labeler"
             )
     _check_takes_payload(attribute)
+    reads = getattr(attribute, "reads", BODY)
+    if reads not in READS:
+        raise BadLabeler(f"it reads {reads!r}; a labeler's `reads` is one of: {', '.join(READS)}")
     _warm_up()
     return attribute
 

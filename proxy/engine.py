@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from proxy.batch import Batch
+from proxy.checkups import Checkups
 from proxy.clusters.http import HttpCluster
 from proxy.clusters.limits import ClientLimits
 from proxy.guarding import Guarding
@@ -69,6 +70,7 @@ class Engine:
             permits_of=permits_of,
             budget=budget,
         )
+        self._checkups = Checkups(clusters=self._clusters, clock=clock, timers=timers, rng=rng, log=log)
         self.meters = meters
         self._exporter: Exporter | None = None
         snapshot = self.builder.build(loaded.table, loaded.labeling, None, generation)
@@ -86,8 +88,9 @@ class Engine:
         self._guarding: Guarding | None = None
 
     def start(self, held_share: Callable[[], float] | None = None) -> None:
-        """Begin to sweep, and where callers hold memory (`held_share`) to look after its own health."""
+        """Begin to sweep, to check, and where callers hold memory (`held_share`) to look after itself."""
         self._sweep()
+        self._checkups.follow(self.pipeline.snapshot.gates)
         if held_share is not None:
             self._guarding = Guarding(
                 pipeline=self.pipeline,
@@ -99,10 +102,11 @@ class Engine:
             self._guarding.beat()
 
     def retain(self, loaded: Loaded) -> None:
-        """A new table is in service: pools of endpoints that it does not name may go."""
+        """A new table is in service: pools and checks of endpoints that it does not name may go."""
         urls = {url for each in loaded.table.applications.values() for url in each.endpoints}
         for cluster in self._clusters.values():
             cluster.retain(urls)
+        self._checkups.follow(self.pipeline.snapshot.gates)
 
     async def stop(self) -> None:
         """Close every connection to a model server, and export the traces that wait."""
@@ -110,6 +114,7 @@ class Engine:
             self._sweeper.cancel()
         if self._guarding is not None:
             self._guarding.stop()
+        self._checkups.stop()
         for cluster in self._clusters.values():
             cluster.close()
         if self._exporter is not None:

@@ -14,7 +14,7 @@ from labelers import Payload
 from labelers.bounded import Bounded
 from labelers.errors import BadYield
 from labelers.labels import Labeler as LabelerCall
-from labelers.labels import collect
+from labelers.labels import collect, reads_head
 from proxy.observe.burst import Burst
 from proxy.observe.meters import Cell
 from proxy.ports import Clock, Log
@@ -66,6 +66,7 @@ class Labeling:
         self.counts: Counts = Counter() if counts is None else counts
         self._burst = Burst(BURST_EVENT, clock=clock, log=log) if burst is None else burst
         self._never = {(labeler.use, kind): 0 for labeler in labelers for kind in KINDS}
+        self.reads_head = all(reads_head(labeler.call) for labeler in labelers)
         self._stations = tuple(
             Station(labeler, clock=clock, watchdog=watchdog, counts=self.counts, burst=self._burst)
             for labeler in labelers

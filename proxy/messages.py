@@ -2,7 +2,7 @@
 
 from labelers.fields import Headers
 from proxy.answer import Answer, Failure
-from proxy.reply import Attempt, Label, Reply
+from proxy.reply import Attempt, Label, Reply, called_s
 from proxy.request import Request, Target
 from proxy.trace import Trace
 from proxy.verdicts import Fallback, Outcome, Verdict
@@ -20,4 +20,5 @@ __all__ = [
     "Target",
     "Trace",
     "Verdict",
+    "called_s",
 ]

@@ -108,6 +108,17 @@ class Pipeline:
         exchange.begin()
         return exchange
 
+    def screen(self, request: Request) -> Reply | None:
+        """The reply to a request that is turned away now; its body has not been read.
+
+        None where it is not, and where labelers want the body: then it is labelled once that is here.
+        """
+        if not self.snapshot.labeling.reads_head:
+            return None
+        replies: list[Reply] = []
+        Exchange(self, request, replies.append).screen()
+        return replies[0] if replies else None
+
     def ask(self, request: Request, done: Done) -> "Exchange":
         """Put a question about a model to the applications, in table order, until one knows it."""
         exchange = Exchange(self, request if self.tracer is None else self.tracer.begin(request), done)
@@ -131,17 +142,8 @@ class Exchange:
 
     def begin(self) -> None:
         """Label, plan, and start down the tiers."""
-        request, snapshot = self._request, self._snapshot
-        payload = Payload(
-            model=request.model,
-            version=request.version,
-            block=request.block,
-            coded=request.coded,
-            body=request.body,
-            id=request.id,
-        )
-        self._labels = snapshot.labeling.label(payload)
-        self._plan = snapshot.table.plan(self._labels, request.drained)
+        request = self._request
+        payload = self._label()
         if not self._plan.tiers:
             self._finish(Verdict.UNROUTABLE, problem(404, _no_row(self._labels, payload.problem)))
         elif self._plan.qos.rank >= self._pipeline.turned_away_from and not request.drained:
@@ -149,8 +151,29 @@ class Exchange:
         elif request.fallback is _AT_ONCE:
             self._park()
         else:
-            snapshot.ground.budget.arrive(request.arrived_s)
+            self._snapshot.ground.budget.arrive(request.arrived_s)
             self._descend(FALLS_THROUGH, self._plan.qos.rank, self._tiers_done)
+
+    def screen(self) -> None:
+        """Turn it away, if it is of a class that is; else nothing has happened."""
+        self._label()
+        if self._plan.tiers and self._plan.qos.rank >= self._pipeline.turned_away_from:
+            self._turn_away()
+
+    def _label(self) -> Payload:
+        """Label, and plan. Labelers that say they read the head alone are shown no body at any time."""
+        request, snapshot = self._request, self._snapshot
+        payload = Payload(
+            model=request.model,
+            version=request.version,
+            block=request.block,
+            coded=request.coded,
+            body=None if snapshot.labeling.reads_head else request.body,
+            id=request.id,
+        )
+        self._labels = snapshot.labeling.label(payload)
+        self._plan = snapshot.table.plan(self._labels, request.drained)
+        return payload
 
     def _turn_away(self) -> None:
         """The proxy itself is in distress: a ticket would only add to it."""
@@ -181,9 +204,12 @@ class Exchange:
         self, falls: dict[Outcome, bool], rank: int | None, then: Callable[[Answer | None], None]
     ) -> None:
         request = self._request
-        deadline = deadline_of(request, self._plan.qos)
+        qos = self._plan.qos
+        deadline = deadline_of(request, qos)
         ground = self._snapshot.ground
-        self._chain = Chain(request, self._plan.tiers, deadline, ground, rank, falls, then, self._broke)
+        self._chain = Chain(
+            request, self._plan.tiers, deadline, ground, rank, falls, then, self._broke, qos.hedge
+        )
         self._chain.advance()
 
     def _tiers_done(self, answer: Answer | None) -> None:
@@ -283,7 +309,9 @@ class Exchange:
             if bar in SHORT and not self._request.drained:
                 pipeline.pressure.press(pipeline.now())
         for attempt in chain.attempts:
-            if attempt.outcome not in _ANSWERED:
+            if attempt.hedge:
+                pipeline.meters.hedges[attempt.application, _WON[attempt.outcome in _ANSWERED]] += 1
+            if attempt.outcome not in _NO_FAILURE:
                 pipeline.failures.tell(
                     (attempt.application, attempt.outcome),
                     application=attempt.application,
@@ -320,6 +348,8 @@ class Exchange:
 
 
 _ANSWERED: Final = (Outcome.OK, Outcome.REJECTED)
+_NO_FAILURE: Final = (*_ANSWERED, Outcome.SUPERSEDED)
+_WON: Final = {True: "true", False: "false"}
 _AT_ONCE: Final = Fallback.AT_ONCE
 _SERVED: Final = Verdict.SERVED
 _EXHAUSTED: Final = Verdict.EXHAUSTED

@@ -84,17 +84,23 @@ class Cluster(Protocol):
         request: Request,
         budget_s: float,
         done: Callable[[Answer | Failure], None],
+        rank: int = -1,
     ) -> Call:
         """Send `request` to `target` and call `done` exactly once, never from within `call`.
 
         `budget_s` is what is left for this attempt; the client tells it to the server, the caller
-        enforces it.
+        enforces it. `rank` is the request's criticality, 0 the most, and is told too; -1: it has none.
         """
         ...
 
 
 class Labels(Protocol):
-    """What puts labels on a request: the labelers of one table (`labeling.py`)."""
+    """What puts labels on a request: the labelers of one table (`labeling.py`).
+
+    `reads_head`: all of them read the head alone, and must not be shown a body.
+    """
+
+    reads_head: bool
 
     def label(self, payload: Payload) -> tuple[str, ...]:
         """The labels, canonical, each once. Never raises."""

@@ -1,5 +1,6 @@
 """What the pipeline answers, and what was tried for it. Hot: plain classes, which mypyc makes C structs."""
 
+import math
 from typing import Final, final
 
 from proxy.answer import Answer
@@ -13,7 +14,7 @@ Label = str
 class Attempt:
     """One row tried, as `Penstock-Attempts` reports it. Never changed."""
 
-    __slots__ = ("application", "began_s", "cause", "elapsed_s", "outcome", "tier")
+    __slots__ = ("application", "began_s", "cause", "elapsed_s", "hedge", "outcome", "tier")
 
     def __init__(
         self,
@@ -24,6 +25,7 @@ class Attempt:
         elapsed_s: float,
         began_s: float = 0.0,  # monotonic
         cause: str = "",  # for logs: what the network said, or the status
+        hedge: bool = False,  # the second of two calls at once
     ) -> None:
         self.application: Final = application
         self.tier: Final = tier
@@ -31,6 +33,23 @@ class Attempt:
         self.elapsed_s: Final = elapsed_s
         self.began_s: Final = began_s
         self.cause: Final = cause
+        self.hedge: Final = hedge
+
+
+def called_s(attempts: tuple[Attempt, ...]) -> float:
+    """Seconds in which a call was under way; the attempts stand in the order in which they ended.
+
+    Two calls at once count once.
+    """
+    if len(attempts) == 1:
+        return attempts[0].elapsed_s
+    total_s = 0.0
+    counted_from_s = math.inf
+    for attempt in reversed(attempts):
+        ended_s = min(attempt.began_s + attempt.elapsed_s, counted_from_s)
+        total_s += max(0.0, ended_s - attempt.began_s)
+        counted_from_s = min(attempt.began_s, counted_from_s)
+    return total_s
 
 
 @final

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from proxy.ports import Clock, Cluster, Labels, Rng, Timers
 from proxy.qos.budget import Budget, Spending
 from proxy.qos.gate import Gate
+from proxy.qos.hedge import Hedging
 from proxy.qos.permits import PermitsOf, own_permits
 from proxy.routing.catalog import Catalog
 from proxy.routing.table import Table
@@ -60,6 +61,7 @@ class SnapshotBuilder:
         self._clusters = clusters
         self._permits_of = permits_of
         self._budget: Spending = budget or Budget(clock.now())
+        self._hedging = Hedging(clock.now())
         self._leaving: dict[str, tuple[Gate, float]] = {}  # of applications that a table dropped, and when
 
     def build(
@@ -98,6 +100,7 @@ class SnapshotBuilder:
                 gates=gates,
                 clusters=self._clusters,
                 budget=self._budget,
+                hedging=self._hedging,
             ),
         )
 

@@ -18,6 +18,7 @@ class Outcome(enum.StrEnum):
     DENIED = "denied"  # 401, 403: our credentials, not the caller's fault
     GARBAGE = "garbage"  # not HTTP, a redirect, or an answer over the size limit
     REJECTED = "rejected"  # the caller's own error: goes back from where it happened
+    SUPERSEDED = "superseded"  # of two calls at once (a hedge) the other one answered first
 
 
 class Fallback(enum.StrEnum):

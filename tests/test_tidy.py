@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("proxy", "labelers", "workers", "sim")
-FOLDERS = (*PACKAGES, "tests", "routing_tables", "deploy", ".ci", "docs")
+FOLDERS = (*PACKAGES, "oip", "tests", "routing_tables", "deploy", ".ci", "docs")
 TEXTS = frozenset(
     (".py", ".md", ".yaml", ".yml", ".toml", ".txt", ".sql", ".json", ".sh", ".html", ".css", ".js", "")
 )
@@ -21,6 +21,8 @@ MARKS = tuple(mark.upper() for mark in ("todo", "fixme", "xxx"))
 NAMELESS = frozenset(("utils", "util", "helpers", "helper", "common", "manager", "misc"))
 LEFT_OUT = frozenset(("skip", "skipif", "xfail", "importorskip"))
 MAY_SKIP = frozenset(("tests/triton/conftest.py", "tests/unit/sim/shapes/conftest.py"))
+FOREIGN = "tests/triton/examples"
+"""Programs of others, kept as they are: their licence is beside them."""
 MAY_PRINT = frozenset(("proxy/cli.py", "proxy/app.py"))
 MAY_ASK_THE_MACHINE = frozenset(("proxy/clock.py", "proxy/app.py", "proxy/family/child.py"))
 CLOCKS = {"time": None, "random": None, "datetime": frozenset(("now", "utcnow", "today"))}
@@ -187,10 +189,14 @@ def _functions(tree: ast.Module) -> Iterator[Function]:
 def _sources() -> Iterator[Source]:
     paths = [path for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".coverage")]
     for folder in FOLDERS:
-        paths += (path for path in (ROOT / folder).rglob("*") if path.is_file())
+        paths += (path for path in (ROOT / folder).rglob("*") if path.is_file() and not _foreign(path))
     for path in sorted(paths):
         if path.suffix in TEXTS and not {"__pycache__", "node_modules"} & set(path.parts):
             yield Source(path=path.relative_to(ROOT).as_posix(), text=path.read_text(encoding="utf-8"))
+
+
+def _foreign(path: Path) -> bool:
+    return path.is_relative_to(ROOT / FOREIGN)
 
 
 SAMPLES: list[tuple[Rule, str, str]] = [

@@ -1,108 +1,157 @@
-"""The command `penstock worker`: reads the repository, listens, loads, serves, and ends when told to."""
+"""The command `penstock worker`: reads the repository and the options, and starts the tree of processes."""
 
 import asyncio
-import signal
+import importlib
+import os
 import sys
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
 import click
-from aiohttp import web
 
-from workers.device import Device, parse_device
-from workers.errors import BadRepository, Unusable
-from workers.pool import Pool, PoolLimits
+from workers.device import Device, Ground, parse_device
+from workers.entry import Entry
+from workers.errors import BadRepository
+from workers.fetch.limits import FetchLimits
+from workers.front.options import NAME, FrontOptions
 from workers.repository import read_repository
-from workers.server import Server
+from workers.serving import CannotListen
+from workers.several.description import read_sets
 from workers.surroundings import settle
+from workers.tree.address import Reservation
+from workers.tree.roster import prepares
+from workers.tree.supervisor import Supervisor, TreeOptions
 
-GRACE_S = 20.0  # for requests that run when the end is asked for
 BUNDLED = Path(__file__).parent / "models"
+PROCESSES_MAX = 64
 
 
-@click.command()
+class WorkerCommand(click.Command):
+    """`penstock worker REPOSITORY`, and `penstock worker bench REPOSITORY` beside it."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The one's context or the other's."""
+        if args[:1] != ["bench"]:
+            return super().make_context(info_name, args, parent, **extra)
+        command = importlib.import_module("workers.bench.command").bench
+        made: click.Context = command.make_context(f"{info_name} bench", args[1:], parent, **extra)
+        return made
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Whichever the context is of."""
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+
+@click.command(
+    cls=WorkerCommand,
+    epilog="'penstock worker bench REPOSITORY' measures the models instead of serving them.",
+)
 @click.argument("repository", type=click.Path(path_type=Path), default=BUNDLED)
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, help="HOST:PORT; port 0 takes any.")
+@click.option("--grpc", default="", help="HOST:PORT for gRPC too; port 0 takes any.")
 @click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes CUDA if there."
 )
 @click.option(
-    "--cpu-processes",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Processes that each load all models.",
+    "--fronts",
+    type=click.IntRange(1, PROCESSES_MAX),
+    default=None,
+    help="Processes that accept callers.  [default: one for every four cores]",
 )
+@click.option(
+    "--cpu-processes",
+    type=click.IntRange(0, PROCESSES_MAX),
+    default=None,
+    help="Processes that decode and pre-process; 0: the predictor does it.  [default: by cores]",
+)
+@click.option(
+    "--fetch-from",
+    multiple=True,
+    metavar="HOST",
+    help="HOST, HOST:PORT or *.DOMAIN that pictures may be fetched from; may be given again.",
+)
+@click.option("--name", default=NAME, show_default=True, help="The server's name in its metadata.")
 @click.option("--models", default="", help="Only these, by name, between commas.")
-def worker(repository: Path, listen: str, device: str, cpu_processes: int, models: str) -> None:
+def worker(
+    repository: Path,
+    listen: str,
+    grpc: str,
+    device: str,
+    fronts: int | None,
+    cpu_processes: int | None,
+    fetch_from: tuple[str, ...],
+    name: str,
+    models: str,
+) -> None:
     """Serve the models in the folder REPOSITORY, or the bundled ones.
 
     Speaks the Open Inference Protocol; prints 'penstock worker ready …' when all models are loaded.
     """
     settle()
-    host, port = _address(listen)
+    host, port = _address(listen, "--listen")
+    rpc = _address(grpc, "--grpc") if grpc else None
     only = tuple(name.strip() for name in models.split(",") if name.strip())
+    ground = Ground(device=_device(device))
     try:
-        entries = read_repository(repository, only)
+        entries = read_repository(repository, only, ground.device)
+        sets = read_sets(repository, entries)
+        reservation = Reservation(host, port)
+        grpc_reservation = None if rpc is None else Reservation(*rpc)
     except BadRepository as error:
         for problem in error.problems:
-            click.echo(f"penstock worker: {problem}", err=True)
+            _tell(problem)
         sys.exit(2)
-    pool = Pool(entries, PoolLimits(device=_device(device), processes=cpu_processes), monotonic)
-    sys.exit(asyncio.run(serve(pool, host, port)))
-
-
-async def serve(pool: Pool, host: str, port: int) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Listens before it loads, so that liveness shows."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(
-        Server(pool).application(),
-        access_log=None,
-        auto_decompress=False,  # body.py unpacks, within a limit and with errors in words
-        handler_cancellation=True,  # a caller that leaves frees its place in the queue
-        shutdown_timeout=GRACE_S,
+    except CannotListen as error:
+        _tell(str(error))
+        sys.exit(1)
+    options = TreeOptions(
+        repository=repository,
+        fronts=default_fronts(cores()) if fronts is None else fronts,
+        stages=default_stages(cores(), entries) if cpu_processes is None else cpu_processes,
+        ground=ground,
+        front=FrontOptions(name=name, sets=sets, fetching=FetchLimits(hosts=fetch_from)),
     )
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port, reuse_address=True)
-        try:
-            await site.start()
-        except OSError as error:
-            click.echo(f"penstock worker: cannot listen on {host}:{port}: {error.strerror}", err=True)
-            return 1
-        return await _load_and_wait(pool, runner, stop)
-    finally:
-        await runner.cleanup()
-        await asyncio.to_thread(pool.close)
+    sys.exit(asyncio.run(_serve(options, reservation, grpc_reservation, entries)))
 
 
-async def _load_and_wait(pool: Pool, runner: web.AppRunner, stop: asyncio.Event) -> int:
-    loading = asyncio.create_task(asyncio.to_thread(pool.load, lambda line: click.echo(line, err=True)))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set():
-        pool.stop_loading()
-    try:
-        await loading
-    except Unusable as error:
-        click.echo(f"penstock worker: {error}", err=True)
-        stopping.cancel()
-        return 1
-    if not stop.is_set():
-        host, port = runner.addresses[0][:2]
-        names = ",".join(f"{entry.name}:{entry.version}" for entry in pool.entries.values())
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def default_fronts(cores: int) -> int:
+    """One accepts some thousand requests a second; on a small machine a second takes from the models."""
+    return max(1, cores // 4)
+
+
+def default_stages(cores: int, entries: tuple[Entry, ...]) -> int:
+    """Half of the cores if they decode pictures for any model; on a small machine the predictor does."""
+    return cores // 2 if cores >= 4 and any(map(prepares, entries)) else 0
+
+
+async def _serve(
+    options: TreeOptions, reservation: Reservation, grpc: Reservation | None, entries: tuple[Entry, ...]
+) -> int:
+    def ready() -> None:
+        host, port = reservation.address
+        names = ",".join(f"{entry.name}:{entry.version}" for entry in entries)
         click.echo(f"penstock worker ready http://{_bracket(host)}:{port} models={names}")
-    await stopping
-    return 0
+        if grpc is not None:
+            click.echo(f"penstock worker grpc port {grpc.port}")
+
+    return await Supervisor(options, reservation, _tell, grpc).live(entries, ready)
 
 
-def _address(text: str) -> tuple[str, int]:
+def _tell(line: str) -> None:
+    click.echo(f"penstock worker: {line}", err=True)
+
+
+def _address(text: str, option: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise click.BadParameter(f"'{text}' is not HOST:PORT", param_hint="--listen")
+        raise click.BadParameter(f"'{text}' is not HOST:PORT", param_hint=option)
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 

@@ -1,8 +1,12 @@
 """Where models run. Parses the words; each backend decides whether it can."""
 
 import re
+from pathlib import Path
 
 import msgspec
+
+CUDA = "cuda"
+DRIVER = Path("/dev/nvidiactl")
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +19,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         return f"cuda:{self.index}" if self.type == "cuda" else self.type
 
 
+ANY = Device()
+
+
 def parse_device(text: str) -> Device:
     """`cpu`, `cuda`, `cuda:N` or `auto`. Raises ValueError with words for anything else."""
     found = re.fullmatch(r"(cpu|auto)|cuda(?::([0-9]{1,3}))?", text)
@@ -23,6 +30,11 @@ def parse_device(text: str) -> Device:
     if found[1]:
         return Device(type=found[1])
     return Device(type="cuda", index=int(found[2] or 0))
+
+
+def shared(device: Device) -> bool:
+    """Whether models take turns on it: a GPU, also where `auto` finds one."""
+    return device.type == CUDA or (device.type == "auto" and DRIVER.exists())
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):

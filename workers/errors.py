@@ -9,6 +9,10 @@ class BadInput(WorkerError):
     """The caller's content cannot be used, a broken picture say: HTTP 400."""
 
 
+class TooBig(WorkerError):
+    """The request needs more memory than a front has in all: HTTP 413."""
+
+
 class Overloaded(WorkerError):
     """The model's queue is full: HTTP 503 with `Retry-After`. Never 500, which clients retry at once."""
 

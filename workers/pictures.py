@@ -7,10 +7,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from workers.errors import BadInput
+from workers.pixels import Pixels, unpack
 
 PIXELS_MAX = 40_000_000  # 160 MB while it is unpacked
 SIDE_MAX = 30_000  # OpenCV's affine map takes sides below 32768
@@ -18,14 +18,17 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")  # what browsers show; some othe
 
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 
-Pixels = NDArray[np.uint8]
-
 
 def decode_picture(raw: bytes, pixels_max: int = PIXELS_MAX) -> Pixels:
     """Height × width × 3, blue first (OpenCV's order), upright, transparent parts on white, first frame.
 
     Raises BadInput if it is no picture, is broken, or has more than `pixels_max` pixels.
+    Pixels that were decoded elsewhere (`pixels.py`) are taken as they are.
     """
+    ready = unpack(raw, pixels_max)
+    if ready is not None:
+        _check_size((ready.shape[1], ready.shape[0]), pixels_max)
+        return ready
     try:
         with Image.open(io.BytesIO(raw), formats=FORMATS) as picture:
             _check_size(picture.size, pixels_max)
@@ -82,3 +85,17 @@ def fitted(pixels: Pixels, side: int) -> tuple[Pixels, float]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     square: Any = cv2.warpAffine(pixels, matrix, (side, side), flags=flags, borderValue=(0, 0, 0))
     return square, scale
+
+
+def squared(pixels: Pixels, side: int, *, crop: bool = False) -> Pixels:
+    """The picture as a square of `side`: stretched, or with `crop` its middle square alone.
+
+    Each pixel is the mean of what it covers (INTER_AREA), as `pytorch/resizing.py` does on a GPU.
+    """
+    if crop:
+        height, width = pixels.shape[:2]
+        edge = min(height, width)
+        top, left = (height - edge) // 2, (width - edge) // 2
+        pixels = pixels[top : top + edge, left : left + edge]
+    square: Any = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    return square  # type: ignore[no-any-return]

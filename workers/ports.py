@@ -17,6 +17,9 @@ from workers.oip.tensors import InferRequest, Tensor
 Tensors = tuple[Tensor, ...]
 Predict = Callable[[Tensors, dict[str, Any]], Tensors]
 
+PROBLEMS = "problems"
+"""An output of a backend beside the model's own: what is wrong with each row, in words; empty if nothing."""
+
 Slot = tuple[str, str, int]
 """What an input or output is for, its datatype and its rank. The name is the model's own choice."""
 
@@ -34,6 +37,7 @@ class Kind(Protocol):
     TAKES: ClassVar[tuple[Slot, ...]]  # empty = open
     GIVES: ClassVar[tuple[Slot, ...]]
     Options: ClassVar[type[msgspec.Struct]]
+    BY_ROW: ClassVar[bool]  # each row of outputs follows from that row alone, and there is no context
 
     def __init__(self, entry: Entry) -> None: ...
 

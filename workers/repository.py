@@ -1,7 +1,7 @@
 """A repository: a folder with one folder per model, each described by its `model.yaml`.
 
-It reads and checks the static configuration, and finds all problems before anything is loaded. It never
-loads a model. A new model of a known kind is its files and this file; no code.
+It reads and checks the static part, and with `deployment.py` the dynamic one, and finds all problems before
+anything is loaded. It never loads a model. A new model of a known kind is its files and these two; no code.
 """
 
 import importlib.util
@@ -12,14 +12,13 @@ import msgspec
 import yaml
 
 from workers.backends import BACKENDS
+from workers.deployment import STATIC, Deployment, read_parts
+from workers.device import ANY, Device, parse_device
 from workers.entry import Entry
 from workers.errors import BadRepository
 from workers.kinds import KINDS, load_kind
 from workers.oip.datatypes import NUMPY
 from workers.oip.tensors import TensorSpec
-
-CONFIG = "model.yaml"
-CONFIG_BYTES_MAX = 1_000_000
 
 
 class _Spec(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,7 +36,6 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: str
-    version: str
     tag: str = ""
     kind: str
     backend: str
@@ -47,12 +45,12 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     options: dict[str, Any] = {}
     backend_options: dict[str, Any] = {}
     sample: dict[str, Any] = {}
-    concurrency: int | None = None
-    queued_max: int = 64
 
 
-def read_repository(root: Path, only: tuple[str, ...] = ()) -> tuple[Entry, ...]:
+def read_repository(root: Path, only: tuple[str, ...] = (), device: Device = ANY) -> tuple[Entry, ...]:
     """The models of a repository in the order of their folders; `only` names those wanted.
+
+    `device` is the server's: where pictures are decoded follows from it.
 
     Raises BadRepository with all problems at once.
     """
@@ -60,8 +58,8 @@ def read_repository(root: Path, only: tuple[str, ...] = ()) -> tuple[Entry, ...]
         raise BadRepository((f"{root}: is not a folder",))
     problems: list[str] = []
     models: dict[tuple[str, str], Entry] = {}
-    for path in sorted(root.glob(f"*/{CONFIG}")):
-        model = _read(path, only, problems)
+    for path in sorted(root.glob(f"*/{STATIC}")):
+        model = _read(path, only, device, problems)
         if model is None:
             continue
         if (model.name, model.version) in models:
@@ -71,16 +69,17 @@ def read_repository(root: Path, only: tuple[str, ...] = ()) -> tuple[Entry, ...]
         names = {name for name, _ in models}
         problems += [f"{root}: there is no model '{name}'" for name in only if name not in names]
         if not models and not only:
-            problems.append(f"{root}: holds no model (no folder with a {CONFIG})")
+            problems.append(f"{root}: holds no model (no folder with a {STATIC})")
     if problems:
         raise BadRepository(tuple(problems))
     return tuple(models.values())
 
 
-def _read(path: Path, only: tuple[str, ...], problems: list[str]) -> Entry | None:
+def _read(path: Path, only: tuple[str, ...], device: Device, problems: list[str]) -> Entry | None:
     """One model, or None with what is wrong appended; also None if it is not among those wanted."""
     try:
-        document = _parse(path)
+        static, deployment = read_parts(path)
+        document = msgspec.convert(static, _Document)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
         problems.append(f"{path}: {' '.join(str(error).split())}")
         return None
@@ -95,29 +94,37 @@ def _read(path: Path, only: tuple[str, ...], problems: list[str]) -> Entry | Non
     problems += [f"{path}: {problem}" for problem in found]
     if found:
         return None
-    return Entry(
+    return _entry(path.parent, document, deployment, device, (files, inputs, outputs, options))
+
+
+def _entry(
+    folder: Path, document: _Document, deployment: Deployment, device: Device, checked: tuple[Any, ...]
+) -> Entry:
+    files, inputs, outputs, options = checked
+    entry = Entry(
         name=document.name,
-        version=document.version,
+        version=deployment.version,
         tag=document.tag,
         kind=document.kind,
         backend=document.backend,
-        folder=path.parent,
+        folder=folder,
         files=files,
         inputs=inputs,
         outputs=outputs,
         options=options,
         backend_options=document.backend_options,
         sample=document.sample,
-        concurrency=document.concurrency,
-        queued_max=document.queued_max,
+        concurrency=deployment.concurrency,
+        queued_max=deployment.queued_max,
+        batching=deployment.batching,
+        placement=deployment.placement,
+        device=parse_device(deployment.device) if deployment.device else None,
+        precision=deployment.precision,
+        compile=deployment.compile,
+        cuda_graphs=deployment.cuda_graphs,
     )
-
-
-def _parse(path: Path) -> _Document:
-    if path.stat().st_size > CONFIG_BYTES_MAX:
-        raise OSError(f"is over {CONFIG_BYTES_MAX} bytes")
-    document = yaml.safe_load(path.read_text("utf-8"))
-    return msgspec.convert(document, _Document)
+    decode = deployment.decodes_on(device, takes_pixels=entry.takes_pixels)
+    return msgspec.structs.replace(entry, decode=decode)
 
 
 def _find_files(folder: Path, document: _Document, problems: list[str]) -> dict[str, Path]:
@@ -162,8 +169,6 @@ def _check_choices(
     """The kind's options, checked; None with problems appended."""
     if document.backend not in BACKENDS:
         problems.append(f"backend: '{document.backend}' is none of {', '.join(BACKENDS)}")
-    if document.queued_max < 1 or (document.concurrency is not None and document.concurrency < 1):
-        problems.append("concurrency and queued_max must be 1 or more")
     if document.kind not in KINDS:
         problems.append(f"kind: '{document.kind}' is none of {', '.join(KINDS)}")
         return None

@@ -83,6 +83,7 @@ def states(gates: Mapping[str, Gate], now: float) -> dict[str, ApplicationState]
             permits_limit=gate.permits.concurrency,
             breaker=gate.breaker.state(now).value,
             drained=gate.drained,
+            endpoints_down=sum(endpoint.health.down for endpoint in gate.endpoints),
         )
         for name, gate in gates.items()
     }
@@ -103,7 +104,7 @@ def sight(gates: Mapping[str, Gate], now: float) -> Sight:
 
 
 HEALTH = "health"
-"""Why an endpoint that its calls speak against is not drawn."""
+"""Why an endpoint is not drawn that its calls speak against, or its own word."""
 
 
 def endpoints_out(endpoints: Sequence[Endpoint], now: float) -> dict[str, str]:

@@ -95,6 +95,7 @@ class Operations:
                 "endpoints": list(gates[name].application.endpoints),
                 **msgspec.to_builtins(state),
                 "breaker": State(state.breaker).name.lower(),
+                "down": [each.target.url for each in gates[name].endpoints if each.health.down],
             }
             for name, state in counted.applications.items()
             if name in gates

@@ -13,10 +13,13 @@ from proxy.messages import Request, Target
 _MODEL = re.compile(rb"^/v2/models/[^/?]+")
 
 
-def encode_head(request: Request, target: Target, host: bytes, prefix: bytes, budget_s: float) -> bytes:
+def encode_head(
+    request: Request, target: Target, host: bytes, prefix: bytes, budget_s: float, rank: int = -1
+) -> bytes:
     """The head, which the body follows as it is.
 
-    `host` is the Host field, `prefix` the base URL's path, `budget_s` what is left.
+    `host` is the Host field, `prefix` the base URL's path, `budget_s` what is left, `rank` the
+    criticality, 0 the most; -1: unknown.
     """
     path = request.target
     if target.model:
@@ -27,4 +30,4 @@ def encode_head(request: Request, target: Target, host: bytes, prefix: bytes, bu
         block = block_of(tuple(kept)) + target.block
     length = len(body) if body or request.method == b"POST" else -1
     left_ms = max(1, int(budget_s * 1000))
-    return write_request_head(request.method, prefix + path, host, request.id, left_ms, block, length)
+    return write_request_head(request.method, prefix + path, host, request.id, left_ms, rank, block, length)

@@ -36,13 +36,15 @@ class HttpCluster:
         self._pools: dict[str, Pool] = {}
         self._named: frozenset[str] | None = None  # endpoints of the table in service; None: not told yet
 
-    def call(self, target: Target, request: Request, budget_s: float, done: Done) -> PooledCall:
+    def call(
+        self, target: Target, request: Request, budget_s: float, done: Done, rank: int = -1
+    ) -> PooledCall:
         """See `ports.Cluster.call`."""
         pool = self._pools.get(target.url) or self._pool(target.url)
         if self._gateway:
             timeout = (b"tri-service-timeout", b"%d" % max(1, int(budget_s * 1000)))
             target = Target(url=target.url, model=target.model, headers=(*target.headers, timeout))
-        head = encode_head(request, target, pool.host_field, pool.prefix, budget_s)
+        head = encode_head(request, target, pool.host_field, pool.prefix, budget_s, rank)
         return pool.call(head, request.body, done)
 
     def retain(self, urls: Iterable[str]) -> None:

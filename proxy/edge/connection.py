@@ -8,14 +8,13 @@ left: its request is cancelled.
 import asyncio
 from typing import cast
 
-import httptools
-
 from proxy.batch import Batch
 from proxy.edge.ahead import Ahead
 from proxy.edge.caller import caller_of
 from proxy.edge.hold import Hold
 from proxy.edge.limits import PIECE_BYTES, EdgeLimits
 from proxy.edge.message import Message
+from proxy.edge.parser import Parser
 from proxy.edge.reply import encode_answer
 from proxy.edge.service import Serves, Serving
 from proxy.heads import RequestReader
@@ -55,7 +54,7 @@ class Connection(asyncio.Protocol):
         self._connections = connections
         self._transport: asyncio.Transport | None = None
         self._caller = ""
-        self._parser: httptools.HttpRequestParser | None = None  # for what is not plain
+        self._parser: Parser | None = None  # for what is not plain
         self._message: Message | None = None  # being read
         self._waiting: list[Message] = []  # read, not yet served
         self._served: Message | None = None
@@ -64,8 +63,6 @@ class Connection(asyncio.Protocol):
         self._stepping = False  # `_next` is on the stack: an answer given at once must not enter it again
         self._ahead = Ahead(limits.pipelined_bytes_max)  # read while busy, not parsed yet
         self._over = False  # no further message is wanted
-        self._body_follows = False  # the message offers to upgrade and has a body
-        self._resuming = False  # a new parser is being told about a message that has begun
         self._lingering = False
         self._lingered_bytes = 0
         self._write_paused_s: float | None = None
@@ -117,7 +114,9 @@ class Connection(asyncio.Protocol):
         for message in (self._message, self._served, *self._waiting):
             if message is not None:
                 message.let_go()
-        self._message = self._served = None  # the parser and this object hold each other: what is large
+        self._parser = self._message = self._served = (
+            None  # the parser and this object hold each other: what is large
+        )
         self._waiting.clear()  # must not wait for the garbage collector
         self._ahead.take()
         if serving is not None:
@@ -130,52 +129,18 @@ class Connection(asyncio.Protocol):
         self._write_paused_s = None
         self._next()
 
-    # -- httptools ----------------------------------------------------------------------------------
+    # -- Reader -------------------------------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        if self._resuming:
-            return
-        self._message = Message(self._limits, self._now(), self._hold, self._caller)
+    def began(self) -> Message:
+        return Message(self._limits, self._now(), self._hold, self._caller)
 
-    def on_url(self, piece: bytes) -> None:
-        if self._resuming:
-            return
-        assert self._message is not None
-        self._message.add_target(piece)
+    def head_read(self, message: Message) -> None:
+        if self._service.distressed and message.fault is None:
+            message.turn_away(self._service.screen(message))
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._resuming:
-            return
-        assert self._message is not None
-        self._message.add_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        message = self._message
-        assert message is not None
-        if self._resuming:
-            return
-        parser = self._parser
-        assert parser is not None
-        self._body_follows = parser.should_upgrade() and message.has_body
-        method, version = parser.get_method(), parser.get_http_version()
-        message.check_head(version)
-        # A client of HTTP/1.0 waits for the end of the connection unless told in a field that there is none.
-        keep_alive = parser.should_keep_alive() and version == "1.1" and method != b"CONNECT"
-        message.end_head(method, keep_alive=keep_alive)
-
-    def on_body(self, piece: bytes) -> None:
-        assert self._message is not None
-        self._message.add_body(piece)
-
-    def on_message_complete(self) -> None:
-        assert self._message is not None
-        if self._body_follows:  # not complete: the parser stopped at an offer to upgrade
-            self._body_follows = False
-            return
-        assert self._parser is not None
-        self._over = not self._parser.should_keep_alive()  # a trailer may say so
-        self._waiting.append(self._message)
-        self._message = None
+    def message_read(self, message: Message, last: bool) -> None:
+        self._over = last
+        self._waiting.append(message)
 
     # -- reading ------------------------------------------------------------------------------------
 
@@ -202,10 +167,12 @@ class Connection(asyncio.Protocol):
 
     def _begin_plain(self, head: RequestHead, data: bytes) -> None:
         """A head that was read without the parser, and what is there of the body."""
-        message = Message(self._limits, self._now(), self._hold, self._caller)
+        message = self.began()
         message.begin_plain(head)
         if head[5] < len(data):
             message.add_body(data[head[5] :])
+        if message.missing:
+            self.head_read(message)
         if message.missing:
             self._message = message
         else:
@@ -224,45 +191,25 @@ class Connection(asyncio.Protocol):
 
     def _parse_piece(self, data: bytes) -> None:
         fault: Answer | None = None
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = Parser(self)
         if self._message is not None:
             self._message.add_bytes(len(data))
-        try:
-            self._feed(data)
-        except httptools.HttpParserError as error:
-            fault = problem(400, f"not an HTTP request: {error}")
-        if fault is None and self._message is not None:
-            self._message.check_unread()
-            fault = self._message.fault
+        wrong = parser.feed(data)
+        message = self._message = parser.message
+        if wrong:
+            fault = problem(400, wrong)
+        elif message is not None:
+            message.check_unread()
+            fault = message.fault
         if fault is not None:
-            if self._message is not None:
-                self._message.let_go()
+            if message is not None:
+                message.let_go()
+            parser.message = None
             self._message = Message(self._limits, self._now())
             self._message.fault = fault
             self._waiting.append(self._message)
-
-    def _feed(self, data: bytes) -> None:
-        """Parse. An offer to upgrade is not taken (RFC 9110, 7.8): a new parser reads on as HTTP/1.1."""
-        while data:
-            if self._parser is None:
-                self._parser = httptools.HttpRequestParser(self)
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as offer:
-                if self._message is not None and self._message.fault is not None:
-                    return  # it is refused: its body must not be read as the next message
-                self._parser = None
-                data = data[offer.args[0] :]
-                self._resume_body()
-            else:
-                return
-
-    def _resume_body(self) -> None:
-        """Httptools ends an offering message at its head; the new parser is told how its body is framed."""
-        if self._message is not None:
-            self._resuming = True
-            self._parser = httptools.HttpRequestParser(self)
-            self._parser.feed_data(self._message.framing())
-            self._resuming = False
 
     def _read_ahead(self, data: bytes) -> None:
         self._ahead.add(data)

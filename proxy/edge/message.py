@@ -192,6 +192,12 @@ class Message:
                 self._pieces = Pieces(self._body)
             self._pieces.add(piece)
 
+    def turn_away(self, answer: Answer | None) -> None:
+        """Refuse it by its head, if there is an answer: its body is not wanted."""
+        if answer is not None:
+            self._drop_body()
+            self.fault = answer
+
     def _add_hop(self, key: bytes, value: bytes) -> None:
         if key == b"content-length":
             self._length = value

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from labelers.fields import block_of
 from proxy.heads import write_answer_head, write_attempt
-from proxy.messages import Answer, Reply
+from proxy.messages import Answer, Reply, called_s
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {
@@ -22,11 +22,10 @@ def encode_reply(
 ) -> bytes:
     """The whole answer with the proxy's fields. `total_s` is the time since the request arrived."""
     answer, attempts = reply.answer, b""
-    called_s = 0.0
     for attempt in reply.attempts:
         each = write_attempt(attempt.application, attempt.tier, attempt.outcome, attempt.elapsed_s)
         attempts = attempts + b", " + each if attempts else each
-        called_s += attempt.elapsed_s
+    upstream_s = called_s(reply.attempts)
     further = block_of(answer.headers) if answer.headers else b""
     if reply.passed_over:
         further += _passed_over(reply)
@@ -43,8 +42,8 @@ def encode_reply(
         -1 if reply.tier is None else reply.tier,
         attempts,
         further,
-        max(0.0, total_s - called_s),
-        called_s,
+        max(0.0, total_s - upstream_s),
+        upstream_s,
         -1 if status in _BODILESS else len(body),
         keep_alive,
     )

@@ -19,6 +19,7 @@ from proxy.messages import Answer, Reply, Request
 from proxy.observe.meters import Meters
 from proxy.ports import Clock, Log, OfflineQueue, Rng
 from proxy.problem import problem
+from proxy.qos.guard import ALL_SERVED
 from proxy.tickets import Ticket
 
 Answered = Callable[[bytes, bool], None]
@@ -44,9 +45,24 @@ class Serves(Protocol):
         """A message was refused before it could be served."""
         ...
 
+    @property
+    def distressed(self) -> bool:
+        """Whether some are turned away: then each head is to be screened."""
+        ...
+
+    def screen(self, message: Message) -> Answer | None:
+        """The answer to a message that is turned away by its head alone; None: its body may come."""
+        ...
+
 
 class Takes(Protocol):
     """What the service needs of the pipeline."""
+
+    turned_away_from: int
+
+    def screen(self, request: Request) -> Reply | None:
+        """The reply to a request that is turned away by its head alone."""
+        ...
 
     def take(self, request: Request, done: Callable[[Reply], None]) -> Serving:
         """Route an inference request; `done` is called once, perhaps before this returns."""
@@ -97,6 +113,28 @@ class Service:
     def report(self, error: Exception, request_id: str) -> None:
         """A bug showed while a request was served."""
         self._log.error("request_broke", error=repr(error), request_id=request_id)
+
+    @property
+    def distressed(self) -> bool:
+        """Whether some are turned away: then each head is to be screened."""
+        return self._pipeline.turned_away_from != ALL_SERVED
+
+    def screen(self, message: Message) -> Answer | None:
+        """The answer to a message that is turned away by its head alone; None: its body may come."""
+        name = request_id(message) or self._ids.next()
+        try:
+            wish = self._intake.read_wish(message, name)
+            if not isinstance(wish, Request) or wish.method != b"POST":
+                return None
+            reply = self._pipeline.screen(wish)
+        except Exception as error:  # noqa: BLE001 - as in `serve`, which will meet it again, and answer
+            self.report(error, name)
+            return None
+        if reply is None:
+            return None
+        retry_after_s = b"%d" % max(1, round(reply.retry_after_s or 0.0))
+        own = ((b"Retry-After", retry_after_s), (b"X-Request-Id", name.encode()))
+        return Answer(status=reply.answer.status, headers=reply.answer.headers + own, body=reply.answer.body)
 
     def count_fault(self, status: int) -> None:
         """A message was refused before it could be served."""

@@ -4,7 +4,9 @@ An application has a slot; in it stand GCRA's theoretical arrival time with the 
 the rate in force, and, for each process, its calls in flight and its calls served. The rate is the
 supervisor's to declare, once for all: processes take up a table one after the other, and none may pass by
 the older one's. Who takes where a limit holds locks the slot with a record lock, which the kernel drops
-when its holder dies. Giving back, and taking where nothing is limited, needs no lock.
+when its holder dies. Giving back, and taking where nothing is limited, needs no lock. Beside its counts a
+process writes the rank of the first who waits there for a permit, so that a more critical one goes first
+wherever it waits; that word holds for `AWAITS_S`, for a process that stands still must keep nobody.
 
 Each process writes its own column alone. What a process had in flight when it died is moved to the column
 of the departed, and comes back from there after a while (`bury`, `restore`): its connections were closed
@@ -23,7 +25,7 @@ import weakref
 from collections import Counter
 
 from proxy.family.purse import PURSE_WORDS, Purse
-from proxy.qos.permits import Shortage, gcra
+from proxy.qos.permits import NOBODY, Shortage, gcra
 from proxy.routing.table import Application
 
 SLOTS_MAX = 262_144
@@ -36,7 +38,14 @@ PRESSED = 0
 
 NEXT, COUNTED, INTERVAL, TOLERANCE, COLUMNS = range(5)
 """A slot's words: GCRA's next time, the interval it was counted in; the interval and tolerance in force;
-then the calls in flight of each process, and of the departed; then the calls served of each process."""
+then the calls in flight of each process, and of the departed; then the calls served of each process;
+then who waits there."""
+
+AWAITS_S = 0.02
+"""How long it is believed that somebody waits in another process; it says so again each millisecond."""
+
+RANK_BITS = 16
+"""Of a word that tells who waits: its rank in the low bits, above them the microseconds when it was said."""
 
 _lock = fcntl.lockf
 
@@ -56,7 +65,7 @@ class Ledger:
         self._column = column
         self._departed = processes + 1
         self._first = 1 + PURSE_WORDS + self._columns
-        self._stride = COLUMNS + 2 * self._columns
+        self._stride = COLUMNS + 3 * self._columns
         self._memory = mmap.mmap(file, _size(processes))
         self._ints = memoryview(self._memory).cast("q")
         self._floats = memoryview(self._memory).cast("d")
@@ -124,6 +133,7 @@ class Ledger:
         moved: Counter[int] = Counter()
         for slot in slots:
             first = self._base(slot) + COLUMNS
+            self._ints[first + 2 * self._columns + column] = 0  # nobody waits there
             count = self._ints[first + column]
             if count:
                 self._ints[first + self._departed] += count
@@ -163,14 +173,25 @@ def new_memory(processes: int) -> int:
 
 def _size(processes: int) -> int:
     columns = processes + 2
-    return WORD_BYTES * (1 + PURSE_WORDS + columns + SLOTS_MAX * (COLUMNS + 2 * columns))
+    return WORD_BYTES * (1 + PURSE_WORDS + columns + SLOTS_MAX * (COLUMNS + 3 * columns))
 
 
 class SharedPermits:
     """`qos.permits.Permitting` in a slot of the ledger."""
 
     __slots__ = (
-        *("__weakref__", "_declares", "_end", "_file", "_first", "_floats", "_ints", "_mine", "base"),
+        *(
+            "__weakref__",
+            "_awaits",
+            "_declares",
+            "_end",
+            "_file",
+            "_first",
+            "_floats",
+            "_ints",
+            "_mine",
+            "base",
+        ),
         "concurrency",
     )
 
@@ -191,6 +212,7 @@ class SharedPermits:
         self._first = base + COLUMNS
         self._end = self._first + columns
         self._mine = self._first + column
+        self._awaits = 2 * columns  # from a column's calls in flight to its word of who waits
         self._declares = column == 0
 
     @property
@@ -249,6 +271,22 @@ class SharedPermits:
     def give_back(self) -> None:
         assert self._ints[self._mine] > 0, "a permit was given back twice"
         self._ints[self._mine] -= 1
+
+    def await_as(self, rank: int, now: float) -> None:
+        told = 0 if rank >= NOBODY else int(now * 1e6) << RANK_BITS | rank
+        self._ints[self._mine + self._awaits] = told
+
+    def awaited(self, now: float) -> int:
+        first, end = self._first + self._awaits, self._end + self._awaits
+        if not sum(self._ints[first:end]):  # most of the time
+            return NOBODY
+        oldest = int((now - AWAITS_S) * 1e6) << RANK_BITS
+        found, mine = NOBODY, self._mine + self._awaits
+        for place in range(first, end):
+            told = self._ints[place]
+            if told > oldest and place != mine:
+                found = min(found, told & NOBODY - 1)
+        return found
 
     def _next_s(self, interval_s: float, now: float) -> float:
         """GCRA's next time: what was passed by another rate counts in calls, not in seconds."""

@@ -28,6 +28,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     requests: dict[tuple[str, str, str], int]
     attempts: dict[tuple[str, str], int]
     passed_over: dict[tuple[str, str], int]
+    hedges: dict[tuple[str, str], int]
     faults: dict[int, int]
     tickets: dict[str, int]
     traces: dict[str, int]

@@ -391,12 +391,12 @@ cdef Span text(object value) except *:
 
 def write_request_head(
     bytes method not None, bytes path not None, bytes host not None, str request_id not None,
-    long long left_ms, bytes block not None, long long length,
+    long long left_ms, long long rank, bytes block not None, long long length,
 ):
     """See `writing.write_request_head`."""
     cdef Span id_ = text(request_id)
     cdef Py_ssize_t most = (
-        len(method) + len(path) + len(host) + id_.size + len(block) + 3 * NUMBER_BYTES_MAX + 96
+        len(method) + len(path) + len(host) + id_.size + len(block) + 4 * NUMBER_BYTES_MAX + 112
     )
     cdef bytes head = PyBytes_FromStringAndSize(NULL, most)
     cdef char* begin = PyBytes_AS_STRING(head)
@@ -410,6 +410,10 @@ def write_request_head(
     to = put(to, b"\r\nPenstock-Deadline-Ms: ", 24)
     to = put_number(to, left_ms)
     to = put(to, b"\r\n", 2)
+    if rank >= 0:
+        to = put(to, b"Penstock-Rank: ", 15)
+        to = put_number(to, rank)
+        to = put(to, b"\r\n", 2)
     to = put_bytes(to, block)
     if length >= 0:
         to = put(to, b"Content-Length: ", 16)

@@ -7,12 +7,23 @@ from collections.abc import Sequence
 
 
 def write_request_head(
-    method: bytes, path: bytes, host: bytes, request_id: str, left_ms: int, block: bytes, length: int
+    method: bytes,
+    path: bytes,
+    host: bytes,
+    request_id: str,
+    left_ms: int,
+    rank: int,
+    block: bytes,
+    length: int,
 ) -> bytes:
-    """The head of a call. `left_ms` is what is left of the budget, `length` the body's, -1 for none."""
+    """The head of a call.
+
+    `left_ms` is what is left of the budget, `rank` the criticality, `length` the body's; -1 for none.
+    """
+    critical = b"" if rank < 0 else b"Penstock-Rank: %d\r\n" % rank
     framing = b"" if length < 0 else b"Content-Length: %d\r\n" % length
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\nX-Request-Id: %b\r\nPenstock-Deadline-Ms: %d\r\n%b%b\r\n" % (
-        *(method, path, host, request_id.encode(), left_ms, block, framing),
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\nX-Request-Id: %b\r\nPenstock-Deadline-Ms: %d\r\n%b%b%b\r\n" % (
+        *(method, path, host, request_id.encode(), left_ms, critical, block, framing),
     )
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from proxy.messages import Outcome, Reply
+from proxy.messages import Outcome, Reply, called_s
 
 SECONDS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -61,6 +61,7 @@ class Meters:
         "_requests",
         "connections",
         "faults",
+        "hedges",
         "held_bytes",
         "overhead_seconds",
         "passed_over",
@@ -79,6 +80,7 @@ class Meters:
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._attempt_cells: dict[tuple[str, str], Cell] = {}
         self.passed_over: Counter[tuple[str, str]] = Counter()  # application, reason
+        self.hedges: Counter[tuple[str, str]] = Counter()  # second calls: application, whether it won
         self.faults: Counter[int] = Counter()  # status of requests refused before routing
         self.tickets: Counter[str] = Counter()  # how parking ended
         self.traces: Counter[str] = Counter()  # traced, or left out by the limit
@@ -112,18 +114,16 @@ class Meters:
         if cell is None:
             cell = self._request_cells[key] = Cell()
         cell.count += 1
-        called_s = 0.0
         for attempt in reply.attempts:
             tried = (attempt.application, attempt.outcome)
             cell = self._attempt_cells.get(tried)
             if cell is None:
                 cell = self._attempt_cells[tried] = Cell()
             cell.count += 1
-            called_s += attempt.elapsed_s
             if self.served is not None and attempt.outcome is _OK:
                 self.served(attempt.application)
         histogram = self.request_seconds.get(name)
         if histogram is None:
             histogram = self.request_seconds[name] = Histogram()
         histogram.observe(elapsed_s)
-        self.overhead_seconds.observe(max(0.0, elapsed_s - called_s))
+        self.overhead_seconds.observe(max(0.0, elapsed_s - called_s(reply.attempts)))

@@ -23,6 +23,7 @@ class ApplicationState(msgspec.Struct, frozen=True, kw_only=True):
     breaker: int  # 0 admitting, 1 probing, 2 rejecting
     drained: bool
     departed: int = 0  # of those in flight: of processes that have ended, whose permits are not back yet
+    endpoints_down: int = 0  # by their own word
 
 
 class Readings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,7 @@ class Page:
             ("application", "reason"),
             meters.passed_over,
         )
+        yield _counter("hedges", "Late calls made a second time.", ("application", "won"), meters.hedges)
         faults = {(str(status),): count for status, count in meters.faults.items()}
         yield _counter("faults", "Requests refused before routing.", ("status",), faults)
         tickets = {(how,): count for how, count in meters.tickets.items()}
@@ -95,6 +97,8 @@ class Page:
         yield _gauge("breaker_state", "0 admitting, 1 probing, 2 rejecting.", name, breakers)
         drained = {(a,): int(s.drained) for a, s in states.items()}
         yield _gauge("drained", "1 where an operator drained the application.", name, drained)
+        down = {(a,): s.endpoints_down for a, s in states.items()}
+        yield _gauge("endpoints_down", "Endpoints that failed their health checks.", name, down)
         depth = {(status,): count for status, count in readings.queue_depth.items()}
         yield _gauge("queue_depth", "Tickets by status.", ("status",), depth)
         yield _gauge("queue_bytes", "Bytes stored in the offline queue.", (), {(): readings.queue_bytes})

@@ -268,7 +268,7 @@ def _call(attempt: Attempt, trace: Trace, options: TraceOptions, span_id: int, e
         parent_id=trace.span_id,
         began_ns=_nanoseconds(began_s),
         ended_ns=_nanoseconds(began_s + attempt.elapsed_s),
-        failed=attempt.outcome not in (Outcome.OK, Outcome.REJECTED),
+        failed=attempt.outcome not in (Outcome.OK, Outcome.REJECTED, Outcome.SUPERSEDED),
         attributes={
             "penstock.application": application,
             "penstock.tier": attempt.tier,

@@ -56,6 +56,10 @@ class Breaker:
         """May a call start now? Changes nothing."""
         return not self._rest_s or (now >= self._rested_s and not self._probing)
 
+    def steady(self) -> bool:
+        """It admits, and a call now would not be a probe."""
+        return not self._rest_s
+
     def spares(self, now: float) -> bool:
         """A call would be the probe, and there is still time for a less critical one to be it."""
         return self._rest_s > 0 and now < self._rested_s + PATIENCE_S
@@ -120,12 +124,14 @@ class Breaker:
 class Window:
     """Calls, failures and slow calls of the last `span_s` seconds, in `BUCKETS` steps."""
 
-    __slots__ = ("_buckets", "_step", "_step_s", "calls", "failures")
+    __slots__ = ("_calls", "_failures", "_slows", "_step", "_step_s", "calls", "failures")
 
     def __init__(self, span_s: float) -> None:
         self._step_s = span_s / BUCKETS
         self._step = 0
-        self._buckets = [(0, 0, 0)] * BUCKETS
+        self._calls = [0] * BUCKETS  # by step; so are the others
+        self._failures = [0] * BUCKETS
+        self._slows = [0] * BUCKETS
         self.calls = 0
         self.failures = 0
 
@@ -134,10 +140,14 @@ class Window:
         step = int(now / self._step_s)
         if step != self._step:
             self._slide(step)
-        calls, failures, slows = self._buckets[step % BUCKETS]
-        self._buckets[step % BUCKETS] = (calls + 1, failures + failed, slows + slow)
+        place = step % BUCKETS
+        self._calls[place] += 1
         self.calls += 1
-        self.failures += failed
+        if failed:
+            self._failures[place] += 1
+            self.failures += 1
+        if slow:
+            self._slows[place] += 1
 
     def lately(self, calls_min: int) -> tuple[int, int]:
         """Calls and slow calls: of `RECENT_BUCKETS`, and of older steps until there are `calls_min`."""
@@ -145,15 +155,15 @@ class Window:
         for age in range(BUCKETS):
             if age >= RECENT_BUCKETS and calls >= calls_min:
                 break
-            more, _, slower = self._buckets[(self._step - age) % BUCKETS]
-            calls += more
-            slow += slower
+            place = (self._step - age) % BUCKETS
+            calls += self._calls[place]
+            slow += self._slows[place]
         return calls, slow
 
     def _slide(self, step: int) -> None:
         for passed in range(max(self._step + 1, step - BUCKETS + 1), step + 1):
-            calls, failures, _ = self._buckets[passed % BUCKETS]
-            self.calls -= calls
-            self.failures -= failures
-            self._buckets[passed % BUCKETS] = (0, 0, 0)
+            place = passed % BUCKETS
+            self.calls -= self._calls[place]
+            self.failures -= self._failures[place]
+            self._calls[place] = self._failures[place] = self._slows[place] = 0
         self._step = step

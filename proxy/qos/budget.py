@@ -84,6 +84,11 @@ class Budget:
         self._pay_in(0.0, now)
         return self._balance >= 1.0
 
+    def holds(self, tokens: float, now: float) -> bool:
+        """Whether there are so many."""
+        self._pay_in(0.0, now)
+        return self._balance >= tokens
+
     def take(self, now: float) -> bool:
         """Take one token for one call more; False, and nothing taken, where there is none."""
         if not self.affords(now):

@@ -13,9 +13,9 @@ from typing import Final
 from proxy.messages import Outcome, Target
 from proxy.qos.adaptive import Ceiling
 from proxy.qos.breaker import Breaker
-from proxy.qos.endpoint import Endpoint, lighter_of_two
+from proxy.qos.endpoint import Endpoint, lighter_of_two, other_than
 from proxy.qos.line import Line
-from proxy.qos.permits import PermitsOf, Permitting, Shortage, own_permits
+from proxy.qos.permits import NOBODY, PermitsOf, Permitting, Shortage, own_permits
 from proxy.qos.ramp import Ramp
 from proxy.qos.service import ServiceTime
 from proxy.routing.table import Application
@@ -33,6 +33,7 @@ class Bar(enum.StrEnum):
     CONCURRENCY = "concurrency"
     RATE = "rate"
     LINE = "line"  # others wait for its permits already
+    HEALTH = "health"  # its servers say that they are not well, all of them
     HELD = "held"  # it asked for quiet with Retry-After
     DEADLINE = "deadline"  # too little time is left for it
     BUDGET = "budget"  # too many calls fell through lately
@@ -98,7 +99,7 @@ class Gate:
     def bar(self, now: float) -> Bar | None:
         """Why a request that comes now may not be sent there; None when it may. Changes nothing."""
         bar = self.closed(now)
-        if bar is None and self.line.waiting:
+        if bar is None and (self.line.waiting or self.permits.awaited(now) != NOBODY):
             return Bar.LINE
         return bar
 
@@ -112,9 +113,9 @@ class Gate:
         if shortage is not None:
             return _BAR_OF[shortage]
         for endpoint in self.endpoints:
-            if endpoint.held_until_s <= now:
+            if endpoint.held_until_s <= now and not endpoint.health.down:
                 return None
-        return Bar.HELD
+        return Bar.HEALTH if all(endpoint.health.down for endpoint in self.endpoints) else Bar.HELD
 
     def enter(self, now: float, u: float) -> Pass | Bar:
         """Take the permit and an endpoint; nothing barred it in this turn. `u` is uniform in [0, 1).
@@ -132,6 +133,22 @@ class Gate:
             endpoint_probe = endpoint.health.begin(now)
         endpoint.pending += 1
         return Pass(endpoint, self.breaker.begin(), endpoint_probe)
+
+    def other(self, taken: Pass, now: float, u: float) -> Endpoint | None:
+        """Where a second call beside `taken`'s may go now; None: nowhere. Changes nothing.
+
+        To another endpoint, and only where nobody waits, nothing bars it, and it would be no breaker's probe.
+        """
+        if len(self.endpoints) == 1 or not self.breaker.steady() or self.bar(now) is not None:
+            return None
+        return other_than(taken.endpoint, self.endpoints, now, u)
+
+    def enter_at(self, endpoint: Endpoint, now: float) -> Pass | None:
+        """Take the permit for what `other` gave in this turn; None: another process was quicker."""
+        if self.permits.take(now) is not None:
+            return None
+        endpoint.pending += 1
+        return Pass(endpoint, probe=False, endpoint_probe=False)
 
     def share(self, now: float) -> float:
         """The part of its weight that it gets: less than 1 only after it was ill."""
@@ -207,6 +224,12 @@ class Gate:
         concurrency = application.concurrency if ceiling is None else ceiling.limit
         self.permits.limit(concurrency=concurrency, rate=application.rate, burst=application.burst, now=now)
 
+    def learn_late(self, taken: Pass, elapsed_s: float, now: float) -> None:
+        """A call that nobody waited for any more was answered: late, but this is what calls take there."""
+        self.service.learn(elapsed_s, now)
+        if len(self.endpoints) > 1:
+            taken.endpoint.learn(elapsed_s, now, answered=True)
+
     def forget(self, taken: Pass) -> None:
         """How the call ended says nothing; its permit is still taken."""
         self.breaker.forget(probe=taken.probe)
@@ -220,16 +243,27 @@ class Gate:
             self.pump(now)
 
     def pump(self, now: float) -> None:
-        """Give those who wait what is free, the next one first."""
+        """Give those who wait what is free, the next one first; more critical ones of other processes before.
+
+        Those look at each tick: a permit is free for so long at most.
+        """
         if self._pumping:  # by one who was just woken: the loop below goes on
             return
         self._pumping = True
         try:
             while self.line.waiting and self.closed(now) is None:
-                if not self.line.first().wake(self.application.id, now):
+                first = self.line.first()
+                if self.permits.awaited(now) < first.rank or not first.wake(self.application.id, now):
                     break
         finally:
             self._pumping = False
+        self.permits.await_as(self._first_rank(now), now)
+
+    def _first_rank(self, now: float) -> int:
+        """Of who waits for a permit alone: others do not stand back for one whom a breaker bars here."""
+        if not self.line.waiting or self.closed(now) not in (None, Bar.CONCURRENCY, Bar.RATE):
+            return NOBODY
+        return self.line.first().rank
 
 
 def _ceiling(application: Application) -> Ceiling | None:

@@ -4,7 +4,7 @@ An endpoint whose calls fail in a row, or too often, is set aside for a rest and
 a breaker of its own (outlier detection, as Envoy calls it). Never more than half of the endpoints (of three,
 two) are set aside, for the load of those moves to the others; who returns soonest stays in use. The endpoint
 of an application that has only one is thus always fit: to refuse everything is the application's breaker's
-decision. Nobody asks the servers themselves whether they are well.
+decision. Where servers are asked themselves (`checkup.py`) one that is `down` is not called, be it the last.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,23 @@ so that one dead endpoint is gone before it speaks against all."""
 class Health:
     """The health of one endpoint. Times are monotonic seconds."""
 
-    __slots__ = ("_breaker",)
+    __slots__ = ("_breaker", "down")
 
     def __init__(self, limits: BreakerLimits) -> None:
         self._breaker = Breaker(endpoint_limits(limits))
+        self.down = False  # it said so itself, or did not answer when it was asked
 
     def limit(self, limits: BreakerLimits) -> None:
         """Take over the application's new limits; what is known of the endpoint stays."""
         self._breaker.limits = endpoint_limits(limits)
 
     def fit(self, now: float) -> bool:
-        """Whether its calls do not speak against it; also when it is time for the probe. Changes nothing."""
-        return self._breaker.admits(now)
+        """Whether nothing speaks against it; also when it is time for the probe. Changes nothing."""
+        return not self.down and self._breaker.admits(now)
+
+    def steady(self) -> bool:
+        """It is fit, and a call now would not be its probe."""
+        return not self.down and self._breaker.steady()
 
     def set_aside_s(self, now: float) -> float:
         """How long calls may still keep it set aside; 0.0 when they do not, or a probe is on its way."""
@@ -66,11 +71,11 @@ def endpoint_limits(limits: BreakerLimits) -> BreakerLimits:
 
 
 def fit_of(healths: Sequence[Health], now: float) -> list[int]:
-    """The places of the endpoints that may be drawn: half of all at least, and never none."""
+    """The places of the endpoints that may be drawn: half of all at least, but for those that are down."""
     fit = [place for place, health in enumerate(healths) if health.fit(now)]
     spared = max(1, len(healths) // 2) - len(fit)
     if spared <= 0:
         return fit
-    aside = [place for place in range(len(healths)) if place not in fit]
+    aside = [place for place in range(len(healths)) if place not in fit and not healths[place].down]
     aside.sort(key=lambda place: healths[place].set_aside_s(now))
     return sorted(fit + aside[:spared])

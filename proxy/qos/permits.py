@@ -9,12 +9,16 @@ w seconds at most `rate * w + burst` calls start.
 import enum
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.routing.table import Application
 
 BURST_SPAN_S = 0.01
 """Without a stated burst, calls worth this much time may start at once (at least one)."""
+
+
+NOBODY: Final = 1 << 16
+"""In place of the rank of a class: nobody waits. No class has it."""
 
 
 class Shortage(enum.StrEnum):
@@ -51,6 +55,14 @@ class Permitting(Protocol):
 
     def give_back(self) -> None:
         """The call has ended; its slot is free. What it used of the rate stays used."""
+        ...
+
+    def await_as(self, rank: int, now: float) -> None:
+        """Tell those who share them the rank of the first who waits here and could take one, or NOBODY."""
+        ...
+
+    def awaited(self, now: float) -> int:
+        """The rank of the most critical one who waits elsewhere and could take one, or NOBODY."""
         ...
 
 
@@ -110,6 +122,13 @@ class Permits:
         """The call has ended; its slot is free. What it used of the rate stays used."""
         assert self.in_flight > 0, "a permit was given back twice"
         self.in_flight -= 1
+
+    def await_as(self, rank: int, now: float) -> None:
+        """There are no others."""
+
+    def awaited(self, now: float) -> int:  # noqa: ARG002 - as the port has it
+        """There is no elsewhere."""
+        return NOBODY
 
 
 def own_permits(application: Application) -> Permits:

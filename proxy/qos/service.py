@@ -1,4 +1,4 @@
-"""What calls take: how long the slow ones run, how fast calls end. Of an application, or of one endpoint.
+"""What calls take: how long the slow ones run, how fast calls end; of an application (endpoints: `peak.py`).
 
 Learns from calls that ended and answers questions; never decides what is called. The 95th percentile is
 exact over the latest `SAMPLES` calls, kept in the order of their coming and in the order of size. Why not
@@ -20,9 +20,6 @@ SAMPLES_MIN: Final = 20
 STALE_S: Final = 2.0
 """After this long without a call nothing is known any more. Who avoids what was slow asks again soon."""
 
-PEAK_TAU_S: Final = 10.0
-"""Decay of the peak; the default of Finagle and of linkerd."""
-
 RATE_TAU_S: Final = 2.0
 """Memory of the rate: a step is followed to 63% in two seconds."""
 
@@ -33,7 +30,7 @@ RATE_AGE_S_MIN: Final = 0.25
 class ServiceTime:
     """What calls take lately. Times are monotonic seconds; 0.0 stands for 'not known'."""
 
-    __slots__ = ("_born_s", "_latest", "_learnt_s", "_next", "_peak_s", "_rate", "_sorted")
+    __slots__ = ("_born_s", "_latest", "_learnt_s", "_next", "_rate", "_sorted")
 
     def __init__(self) -> None:
         self._latest: list[float] = []  # a ring, the oldest at `_next` once it is full
@@ -41,7 +38,6 @@ class ServiceTime:
         self._next = 0
         self._born_s = 0.0  # of the first call
         self._learnt_s = -inf  # of the latest
-        self._peak_s = 0.0
         self._rate = 0.0
 
     def learn(self, elapsed_s: float, now: float) -> None:
@@ -49,11 +45,6 @@ class ServiceTime:
         since_s = now - self._learnt_s
         if since_s > STALE_S:
             self._forget()
-        if elapsed_s < self._peak_s:
-            share = exp(-since_s / PEAK_TAU_S)
-            self._peak_s = self._peak_s * share + elapsed_s * (1.0 - share)
-        else:
-            self._peak_s = elapsed_s
         if self._learnt_s == -inf:
             self._born_s = now  # the call that starts the count is not in it
         else:
@@ -74,14 +65,6 @@ class ServiceTime:
         if count < SAMPLES_MIN or now - self._learnt_s > STALE_S:
             return 0.0
         return self._sorted[count // 2]
-
-    def peak_s(self, now: float) -> float:
-        """Peak-EWMA: up at once with a slower call, down with `PEAK_TAU_S`, and towards 0 while none comes.
-
-        As in Finagle's `PeakEwma` and linkerd's `tower::load::PeakEwma`; what calls in flight add to an
-        endpoint's cost is the caller's to multiply.
-        """
-        return self._peak_s * exp(-(now - self._learnt_s) / PEAK_TAU_S)
 
     def rate(self, now: float) -> float:
         """Completions per second: an exponentially weighted mean, each call with the weight of its age.

@@ -23,6 +23,16 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
     slow_ratio: float = 0.5  # slow calls among the latest ones, at least `calls_min` of them
 
 
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How the servers themselves are asked whether they are well (`qos/checkup.py`)."""
+
+    path: str  # asked with GET; 200 to 299 says that all is well
+    every_s: float = 1.0
+    timeout_s: float = 1.0
+    down: int = 3  # failed checks in a row, and an endpoint is down
+    up: int = 2  # good ones in a row, and it is up again
+
+
 class Application(msgspec.Struct, frozen=True, kw_only=True):
     """What a row's traffic reaches. Limits are ceilings; None = unlimited."""
 
@@ -35,6 +45,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     burst: int | None = None  # calls that may start at once within the rate; None = worth 10 ms, at least 1
     headers: tuple[tuple[bytes, bytes], ...] = ()  # added to each call, credentials say
     breaker: BreakerLimits = BreakerLimits()
+    health: HealthCheck | None = None  # None: nobody asks
     line: int = 0
 
 

@@ -46,6 +46,24 @@ BREAKER = Section(
     needs={"slowRatio": "slow"},
 )
 
+HEALTH = Section(
+    "a health check",
+    Key(
+        name="path",
+        reader=Text(
+            r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,1023}",
+            what="a path",
+            hint="what follows the endpoint's address, from the '/' on: /v2/health/ready",
+        ),
+        meaning="what each endpoint is asked with GET; 200 to 299 says that it is well",
+        required=True,
+    ),
+    Key(name="every", reader=Milliseconds(), meaning="time from one check to the next in ms; default 1000"),
+    Key(name="timeout", reader=Milliseconds(), meaning="time that a check may take in ms; default 1000"),
+    Key(name="down", reader=Whole(least=1), meaning="failed checks in a row that take it out; default 3"),
+    Key(name="up", reader=Whole(least=1), meaning="good ones in a row that take it back; default 2"),
+)
+
 APPLICATION = Section(
     "an application",
     Key(
@@ -93,6 +111,11 @@ APPLICATION = Section(
         reader=BREAKER,
         meaning="when the application is passed over for failing, or for being slow",
     ),
+    Key(
+        name="health",
+        reader=HEALTH,
+        meaning="how its servers are asked whether they are well; default: they are not",
+    ),
     needs={"burst": "rate", "adaptive": "concurrency"},
 )
 
@@ -139,6 +162,11 @@ QOS_CLASS = Section(
         name="deadline",
         reader=Milliseconds(),
         meaning="the whole request's budget in ms; default: the rows' timeouts alone",
+    ),
+    Key(
+        name="hedge",
+        reader=Flag(),
+        meaning="true, for the first class alone: late calls are made a second time; default false",
     ),
 )
 

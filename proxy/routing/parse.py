@@ -7,10 +7,19 @@ each other, and rows that repeat each other. Never reads a file, never builds a 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from proxy.routing.definition import APPLICATION, LABELER, ROUTE, TABLE
+from proxy.routing.definition import APPLICATION, HEALTH, LABELER, ROUTE, TABLE
 from proxy.routing.document import Pairs, Scalar, builtins, compose, is_broken
 from proxy.routing.problems import Problems, Reports, nearest
-from proxy.routing.table import Application, BreakerLimits, FallThrough, LabelerSpec, QosClass, Row, Table
+from proxy.routing.table import (
+    Application,
+    BreakerLimits,
+    FallThrough,
+    HealthCheck,
+    LabelerSpec,
+    QosClass,
+    Row,
+    Table,
+)
 
 RESERVED_CLASSES = ("offline", "default", "catalog")
 """Names of classes that every table has."""
@@ -71,6 +80,7 @@ def _application(key: Scalar, values: dict[str, Any], reports: Reports) -> Appli
         burst=values.get("burst"),
         headers=values.get("headers", ()),
         breaker=breaker,
+        health=_health(values.get("health")),
         line=key.line,
     )
 
@@ -91,6 +101,13 @@ def _breaker(values: dict[str, Any], line: int, reports: Reports) -> BreakerLimi
         slow_s=values.get("slow"),
         slow_ratio=values.get("slowRatio", default.slow_ratio),
     )
+
+
+def _health(values: dict[str, Any] | None) -> HealthCheck | None:
+    if values is None or not HEALTH.suffices(values):  # without a path: reported
+        return None
+    names = {"path": "path", "every": "every_s", "timeout": "timeout_s", "down": "down", "up": "up"}
+    return HealthCheck(**{names[key]: value for key, value in values.items()})
 
 
 def _fall_through(values: dict[str, Any]) -> FallThrough:
@@ -151,9 +168,15 @@ def _classes(entries: Entries, reports: Reports) -> list[QosClass]:
         elif name in lines:
             reports.add(line, f"class '{name}' is declared twice", f"first on line {lines[name]}")
         lines.setdefault(name, line)
-        labels = frozenset(values.get("label", ()))
+        if classes and values.get("hedge"):
+            line = node.line_of("hedge")
+            reports.add(line, f"class '{name}' cannot be hedged", "only the first class, the most critical")
         classes[name] = QosClass(
-            name=name, rank=len(classes), labels=labels, deadline_s=values.get("deadline")
+            name=name,
+            rank=len(classes),
+            labels=frozenset(values.get("label", ())),
+            deadline_s=values.get("deadline"),
+            hedge=values.get("hedge", False),
         )
     return list(classes.values())
 

@@ -17,6 +17,7 @@ class QosClass:
     rank: int
     labels: frozenset[str]
     deadline_s: float | None = None  # the whole request's budget; None = the rows' timeouts alone
+    hedge: bool = False  # late calls are made a second time (`qos/hedge.py`); of rank 0 alone
 
 
 @dataclass(frozen=True, kw_only=True)

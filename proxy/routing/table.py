@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-from proxy.routing.application import Application, BreakerLimits, FallThrough, LabelerSpec
+from proxy.routing.application import Application, BreakerLimits, FallThrough, HealthCheck, LabelerSpec
 from proxy.routing.rows import ANY, Plan, QosClass, Row, Tier
 
 __all__ = (
@@ -17,6 +17,7 @@ __all__ = (
     "Application",
     "BreakerLimits",
     "FallThrough",
+    "HealthCheck",
     "LabelerSpec",
     "Plan",
     "QosClass",

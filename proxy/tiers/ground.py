@@ -1,10 +1,11 @@
-"""What every chain stands on: the ports, the gates of the applications, the clients, the budget."""
+"""What every chain stands on: the ports, the gates of the applications, the clients, the budgets."""
 
 from collections.abc import Mapping
 
 from proxy.ports import Clock, Cluster, Rng, Timers
 from proxy.qos.budget import Budget, Spending
 from proxy.qos.gate import Gate
+from proxy.qos.hedge import Hedging
 
 PULSE_S = 0.0001
 """While somebody waits it is looked whether a permit came by time, or from another process: at each tick of
@@ -14,7 +15,7 @@ the timer wheel, which is longer than this."""
 class Ground:
     """The ports, the gates by application and the clients by clusterType. One for each snapshot."""
 
-    __slots__ = ("budget", "clusters", "gates", "now", "rng", "timers")
+    __slots__ = ("budget", "clusters", "gates", "hedging", "now", "rng", "timers")
 
     def __init__(
         self,
@@ -25,6 +26,7 @@ class Ground:
         gates: Mapping[str, Gate],
         clusters: Mapping[str, Cluster],
         budget: Spending | None = None,
+        hedging: Hedging | None = None,
     ) -> None:
         self.now = clock.now
         self.timers = timers
@@ -32,6 +34,7 @@ class Ground:
         self.gates = gates
         self.clusters = clusters
         self.budget: Spending = budget or Budget(clock.now())
+        self.hedging = hedging or Hedging(clock.now())
 
     def pulse(self, gate: Gate) -> None:
         """Somebody waits at the gate: look again and again, until nobody does."""

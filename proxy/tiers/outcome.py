@@ -7,6 +7,7 @@ from proxy.messages import Answer, Outcome
 FALLS_THROUGH: dict[Outcome, bool] = {
     Outcome.OK: False,
     Outcome.REJECTED: False,
+    Outcome.SUPERSEDED: False,
     Outcome.REFUSED: True,
     Outcome.RESET: True,
     Outcome.TIMEOUT: True,
@@ -20,6 +21,7 @@ BLAMES: dict[Outcome, bool] = {
     # Does the outcome speak against the application's health? Load and the caller's errors do not.
     Outcome.OK: False,
     Outcome.REJECTED: False,
+    Outcome.SUPERSEDED: False,
     Outcome.THROTTLED: False,
     Outcome.REFUSED: True,
     Outcome.RESET: True,

@@ -6,6 +6,7 @@ when the deadline leaves none of them a chance. Decides whose line is worth join
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from proxy.messages import Request
 from proxy.ports import Timer
@@ -14,6 +15,9 @@ from proxy.qos.line import Place, Waiter
 from proxy.routing.table import Row
 from proxy.tiers.deadline import CHANCE_S_MIN
 from proxy.tiers.ground import Ground
+
+BACK_S: Final = 0.002
+"""An answer's way back to the caller, whose clock began before the proxy's."""
 
 
 class Waiting:
@@ -102,11 +106,12 @@ class Waiting:
         """The time that it must have left now: the median; the 95th percentile if its like wait behind it.
 
         Under overload whoever is next is nearly out of time. By the median half of them would then be called
-        in vain, while another one of their class could have been served.
+        in vain, or answered just after their callers' clocks ran out, while another one of their class could
+        have been served.
         """
         line, service = gate.line, gate.service
         if line.waiting > 1 and line.at(1).rank == self._rank:
-            return max(service.p95_s(now), service.median_s(now), CHANCE_S_MIN)
+            return max(service.p95_s(now), CHANCE_S_MIN) + BACK_S
         return max(service.median_s(now), CHANCE_S_MIN)
 
     def _evicted(self, application: str) -> None:

@@ -33,8 +33,8 @@ class Zombie:
     def _ended(self, answered: bool) -> None:
         self._timer.cancel()
         now = self._ground.now()
-        if answered:  # late, but this is what calls take
-            self._gate.service.learn(now - self._began_s, now)
+        if answered:
+            self._gate.learn_late(self._pass, now - self._began_s, now)
         self._gate.release(self._pass, now)
 
     def _expire(self) -> None:

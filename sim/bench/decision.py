@@ -55,9 +55,15 @@ class InstantCluster:
         self._loop = loop
 
     def call(
-        self, target: Target, request: Request, budget_s: float, done: Callable[[Answer | Failure], None]
+        self,
+        target: Target,
+        request: Request,
+        budget_s: float,
+        done: Callable[[Answer | Failure], None],
+        rank: int = -1,
     ) -> "InstantCall":
         """Answer 200."""
+        del rank
         assert target.url
         assert request.body
         assert budget_s > 0

@@ -14,6 +14,7 @@ from proxy.edge.limits import EdgeLimits
 from proxy.edge.service import Service
 from proxy.messages import Answer, Reply, Request, Verdict
 from proxy.observe.meters import Meters
+from proxy.qos.guard import ALL_SERVED
 from sim.fuzz.transport import StandInTransport
 from sim.fuzz.weight import bytes_held
 
@@ -65,6 +66,10 @@ class Echo:
         self.passed: list[Passed] = []
         self.held: list[Exchange] = []
         self.at_once = True
+        self.turned_away_from = ALL_SERVED
+
+    def screen(self, _: Request) -> None:
+        """It turns nobody away."""
 
     def take(self, request: Request, done: Callable[[Reply], None]) -> Exchange:
         body = ECHO % len(self.passed)

@@ -19,6 +19,9 @@ from sim.stubs.received import Received
 
 CALLS_KEPT = 10_000
 
+ROUNDING_S = 0.0005
+"""Work that ends now has ended: the loop's clock may count milliseconds, and their sums are not exact."""
+
 
 class LoopTimers:
     """`ports.Timers` over the running loop."""
@@ -147,7 +150,7 @@ class StubServer:
 
     def _work(self, now: float, delay_s: float) -> None:
         """A server without a notion of its clients works on when they are gone: that is counted here."""
-        while self._works_until_s and self._works_until_s[0] <= now:
+        while self._works_until_s and self._works_until_s[0] <= now + ROUNDING_S:
             heapq.heappop(self._works_until_s)
         heapq.heappush(self._works_until_s, now + delay_s)
         self.work_peak = max(self.work_peak, len(self._works_until_s))

@@ -1,9 +1,10 @@
 """Other ways to admit, to compare with: none at all, a plain semaphore, a window limiter.
 
-They hold permits of the proxy's own kind and do not inherit from them: those may be compiled.
+Only the permits are others: who waits for them stands in the proxy's own lines, in its order. They hold
+permits of the proxy's own kind and do not inherit from them: those may be compiled.
 """
 
-from proxy.qos.permits import Permits, PermitsOf, Shortage, own_permits
+from proxy.qos.permits import NOBODY, Permits, PermitsOf, Shortage, own_permits
 from proxy.routing.table import Application
 
 WINDOW_S = 1.0
@@ -34,6 +35,12 @@ class Semaphore:
 
     def give_back(self) -> None:
         self._slots.give_back()
+
+    def await_as(self, rank: int, now: float) -> None:
+        """Nobody shares them."""
+
+    def awaited(self, now: float) -> int:
+        return NOBODY
 
 
 class Unlimited(Semaphore):

@@ -56,6 +56,8 @@ class Campaign:
         for checker in world.watch.checkers:
             if isinstance(checker, Probe):
                 self._see("sheds from full lines", checker.sheds)
+        for (_, won), count in world.meters.hedges.items():
+            self._see(f"hedges, won: {won}", count)
         for event, count in world.log.counts.items():
             self._see(f"log {event}", count)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from proxy.messages import Answer, Failure, Request, Target
-from sim.world.flight import Flight
+from sim.world.flight import Flight, Inquiry
 from sim.world.loop import WorldLoop
 from sim.world.server import Server
 from sim.world.trip import Trip
@@ -21,11 +21,24 @@ class WorldCluster:
         self._loop = loop
         self._watch = watch
         self.calls = 0
+        self.inquiries = 0  # by health checks
 
     def call(
-        self, target: Target, request: Request, budget_s: float, done: Callable[[Answer | Failure], None]
-    ) -> Flight:
+        self,
+        target: Target,
+        request: Request,
+        budget_s: float,
+        done: Callable[[Answer | Failure], None],
+        rank: int = -1,
+    ) -> Flight | Inquiry:
+        del rank  # the servers of a world serve in the order of arrival
         server = self._servers[target.url]
+        if request not in self._trips:  # nobody's: the proxy itself asks
+            assert request.target.endswith(b"/ready"), "a call for a request that is not under way"
+            self.inquiries += 1
+            inquiry = Inquiry(done)
+            server.ask(inquiry)
+            return inquiry
         self.calls += 1
         flight = Flight(self.calls, self._trips[request], server, budget_s, self._loop.now_s, done)
         for each in self._watch.called:

@@ -20,6 +20,30 @@ class Stage(enum.IntEnum):
     OVER = 3
 
 
+class Inquiry:
+    """`ports.Call` that asks a server whether it is well: of no request, and counted by nobody."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, done: Callable[[Answer | Failure], None]) -> None:
+        self._done: Callable[[Answer | Failure], None] | None = done
+
+    def answer(self, result: Answer | Failure) -> None:
+        """The server's word."""
+        done, self._done = self._done, None
+        if done is not None:
+            done(result)
+
+    def abandon(self, ended: Callable[[bool], None]) -> None:
+        """As of any call."""
+        self.cancel()
+        ended(False)
+
+    def cancel(self) -> None:
+        """Nobody wants to know any more."""
+        self._done = None
+
+
 class Flight:
     """`ports.Call`. `given_up` is the proxy's view, `stage` the server's: they differ for a while.
 
@@ -32,6 +56,7 @@ class Flight:
         "done",
         "entered",
         "given_up",
+        "hedge",
         "left_behind",
         "number",
         "server",
@@ -56,6 +81,7 @@ class Flight:
         self.done: Callable[[Answer | Failure], None] | None = done
         self.entered = False  # the server took it in
         self.given_up = False
+        self.hedge = False  # the second of two at once
         self.left_behind = False
         self.stage = Stage.OUTWARD
 

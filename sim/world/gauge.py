@@ -6,7 +6,7 @@ Over time is counted in bins of 10 ms, so that a moment at which a figure settle
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from proxy.messages import Reply, Verdict
+from proxy.messages import Reply, Verdict, called_s
 from proxy.qos.breaker import State
 from sim.world.watch import Checker
 
@@ -68,7 +68,7 @@ class Gauge(Checker):
         now = self._world.loop.now_s
         if reply.verdict is not Verdict.SERVED or trip.request.drained:
             return
-        self.added_s.append(now - trip.began_s - sum(each.elapsed_s for each in reply.attempts))
+        self.added_s.append(now - trip.began_s - called_s(reply.attempts))
         if now <= trip.deadline_s:
             for counts, moment_s in ((self.good_at, trip.began_s), (self.served_at, now)):
                 place = _bin(moment_s - self._world.began_s)

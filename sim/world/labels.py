@@ -6,6 +6,8 @@ from labelers import Payload
 class BodyLabels:
     """Remembers each body that it has seen; a world has few."""
 
+    reads_head = False
+
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, ...]] = {}
 

@@ -19,6 +19,7 @@ class FaultKind(enum.Enum):
     THROTTLING = "throttling"  # `status` with Retry-After: `retry_after_s`
     FAILING = "failing"  # `status` after the work was done
     GARBAGE = "garbage"  # an answer that is not HTTP
+    UNREADY = "unready"  # it says that it is not well, and serves
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 
 LABELS = ("1", "2", "3", "4")
+HEDGED = 0.5
+"""So many tables hedge their first class."""
+
 INVALID = ("", "version: 1", "version: 1\nroutes: [", "version: 2\napplications: {}\nroutes: []")
 """Texts that no proxy must take into service."""
 
@@ -39,7 +42,28 @@ def draft(rng: random.Random) -> Draft:
         {"name": f"class-{label}", "label": [label], **_deadline(rng)}
         for label in LABELS[: rng.randint(0, 3)]
     ]
+    if classes and rng.random() < HEDGED:
+        classes[0]["hedge"] = True
     return Draft(applications=applications, classes=classes, routes=_routes(rng, sorted(applications)))
+
+
+def hedge(table: Draft) -> None:
+    """Make its first class one that is hedged: of the first label, with time, and room at two endpoints."""
+    first = table.applications["1"]
+    first.pop("rate", None)
+    first.pop("burst", None)
+    first["endpoints"] = [f"http://server-1-{place}:80" for place in range(2)]
+    first["concurrency"] = 20
+    table.classes[:1] = [{"name": "class-1", "label": ["1"], "deadline": 1000, "hedge": True}]
+    row = {
+        "application": "1",
+        "timeout": 250,
+        "weight": 10,
+        "priority": 0,
+        "clusterType": "http",
+        "label": ["1"],
+    }
+    table.routes[:] = [each for each in table.routes if each["application"] != "1"] + [row]
 
 
 def limits(rng: random.Random) -> dict[str, Any]:
@@ -51,6 +75,14 @@ def limits(rng: random.Random) -> dict[str, Any]:
         stated["rate"] = rng.choice((5, 20, 50, 100, 333.3))
         if rng.random() < 0.5:
             stated["burst"] = rng.choice((1, 2, 5, 20))
+    if rng.random() < 0.2:
+        stated["health"] = {
+            "path": "/v2/health/ready",
+            "every": rng.choice((20, 100)),
+            "timeout": rng.choice((10, 50)),
+            "down": rng.randint(1, 3),
+            "up": rng.randint(1, 2),
+        }
     if rng.random() < 0.3:
         stated["breaker"] = {"consecutive": rng.randint(1, 4), "rest": 100, "restMax": 400, "calls": 4}
     return stated

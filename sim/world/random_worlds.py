@@ -21,12 +21,21 @@ from sim.world.plan import (
     Stream,
     WorldPlan,
 )
-from sim.world.random_tables import INVALID, LABELS, Draft, changed, draft
+from sim.world.random_tables import INVALID, LABELS, Draft, changed, draft, hedge
 
 REQUESTS_LEAST, REQUESTS_MOST = 50, 300
 REST_S = 60.0
 LONG_S = 45.0
 """A disk that is away for longer than a lease: tickets are claimed again."""
+
+HEDGED = 0.05
+"""So many worlds have a first class whose calls are many enough to be hedged: one in a hundred may be."""
+
+HEDGED_SPAN_S, HEDGED_PER_S = 4.0, 150.0
+
+ALL_KINDS = tuple(FaultKind)
+UNASKED = tuple(kind for kind in FaultKind if kind is not FaultKind.UNREADY)
+"""What befalls a server that nobody asks whether it is well."""
 
 MOSTLY = 0.9
 """So many callers want what the first table has rows for."""
@@ -37,10 +46,14 @@ def random_world(seed: int) -> WorldPlan:
     rng = Chance(seed).of("plan")
     table = draft(rng)
     span_s = rng.choice((0.5, 1.0, 2.0, 4.0))
+    is_hedged = rng.random() < HEDGED
+    if is_hedged:
+        span_s = HEDGED_SPAN_S
+        hedge(table)
     return WorldPlan(
         table=table.text(),
         servers=_servers(rng, table, span_s),
-        streams=_streams(rng, table, span_s),
+        streams=_streams(rng, table, span_s) + ((_eager(span_s),) if is_hedged else ()),
         reloads=_reloads(rng, table, span_s),
         drains=_drains(rng, table, span_s),
         queue=_queue(rng, span_s),
@@ -62,7 +75,8 @@ def _servers(rng: random.Random, table: Draft, span_s: float) -> tuple[ServerPla
         )
         works_on, slots = rng.random() < 0.2, rng.choice((1, 2, 4, 16))
         for url in stated["endpoints"]:
-            faults = [_fault(rng, span_s) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
+            kinds = ALL_KINDS if "health" in stated else UNASKED
+            faults = [_fault(rng, kinds, span_s) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
             servers.append(
                 ServerPlan(
                     url=url,
@@ -77,8 +91,8 @@ def _servers(rng: random.Random, table: Draft, span_s: float) -> tuple[ServerPla
     return tuple(servers)
 
 
-def _fault(rng: random.Random, span_s: float) -> Fault:
-    kind = rng.choice(tuple(FaultKind))
+def _fault(rng: random.Random, kinds: tuple[FaultKind, ...], span_s: float) -> Fault:
+    kind = rng.choice(kinds)
     from_s = rng.choice((0.0, rng.random() * span_s))
     return Fault(
         kind=kind,
@@ -88,9 +102,15 @@ def _fault(rng: random.Random, span_s: float) -> Fault:
         factor=rng.choice((2.0, 5.0, 20.0)),
         status=rng.choice((429, 450, 503))
         if kind is FaultKind.THROTTLING
-        else rng.choice((500, 502, 503, 401)),
+        else rng.choice((500, 502, 401, 403)),
         retry_after_s=rng.choice((None, 0, 1, 2)),
     )
+
+
+def _eager(span_s: float) -> Stream:
+    """Many requests of the first class, and nothing that keeps them."""
+    phase = Phase(from_s=0.0, until_s=span_s, rate=HEDGED_PER_S)
+    return Stream(caller="eager", labels=(LABELS[0],), phases=(phase,))
 
 
 def _streams(rng: random.Random, table: Draft, span_s: float) -> tuple[Stream, ...]:

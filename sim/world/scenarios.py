@@ -3,6 +3,10 @@
 A line that does not hold is shown as failing, with its figure.
 """
 
+from collections.abc import Callable
+
+import msgspec
+
 from proxy.messages import Fallback, Verdict
 from sim.world.ground import (
     CAPACITY_PER_S,
@@ -126,6 +130,21 @@ def _drain(run: Run, beside: Run | None) -> list[Line]:
     return [at_most("goodput that tickets cost", worst, 0.01), at_least("tickets sent", answered, 1)]
 
 
+def _hedge(share: float) -> Callable[[Run, Run | None], list[Line]]:
+    """The tail that `share` of the orders lie in is half as long, for one call more in a hundred at most."""
+
+    def judge(run: Run, beside: Run | None) -> list[Line]:
+        assert beside is not None
+        tail, without = (each.of("A").latency_s(1 - share) for each in (run, beside))
+        seconds = sum(run.world.meters.hedges.values())
+        return [
+            at_most(f"A's p{100 * (1 - share):g}, share of that without hedges", tail / without, 0.5),
+            at_most("second calls for each order of A", seconds / run.of("A").orders, 0.01),
+        ]
+
+    return judge
+
+
 def _hot(run: Run, _: Run | None) -> list[Line]:
     quiet = run.world.tallies[1:]
     shares = [sum(each.good for each in tally.classes.values()) / tally.orders for tally in quiet]
@@ -139,6 +158,23 @@ def _dead_pool(name: str, kind: FaultKind) -> Scenario:
         about=f"the GPU pool is dead for 20 s ({kind.value})",
         plan=_plan(*load(for_s(0.0, 30.0, SMALL), mix=CPU_FITS), servers=servers(fault)),
         judge=_dead,
+    )
+
+
+def _one_slow(name: str, share: float, tail: float) -> Scenario:
+    """One of two endpoints takes eight times as long for a share of its requests."""
+    fault = Fault(kind=FaultKind.SLOW, from_s=0.0, until_s=1e9, share=share, factor=8.0)
+    slow, *others = servers(times=LARGER)
+    pools = (msgspec.structs.replace(slow, faults=(fault,)), *others)
+    calls = load(for_s(0.0, 20.0, 2 * GPU_PER_S), mix={"a": 0.8, "b": 0.2})
+    return Scenario(
+        name=name,
+        about=f"one of two endpoints takes eight times as long for {share:.0%} of its requests",
+        plan=_plan(
+            *calls, table=LARGE_TABLE.replace("deadline: 500", "deadline: 500, hedge: true"), servers=pools
+        ),
+        beside=_plan(*calls, table=LARGE_TABLE, servers=pools),
+        judge=_hedge(tail),
     )
 
 
@@ -268,4 +304,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         plan=_plan(*_HOT),
         judge=_hot,
     ),
+    _one_slow("hedge-rare", 0.08, 0.001),
+    _one_slow("hedge-often", 0.25, 0.01),
 )

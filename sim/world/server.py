@@ -8,7 +8,7 @@ import random
 from collections import deque
 
 from proxy.messages import Answer, Failure, Outcome
-from sim.world.flight import Flight, Stage
+from sim.world.flight import Flight, Inquiry, Stage
 from sim.world.loop import WorldLoop
 from sim.world.noise import QUANTILES, quantiles
 from sim.world.plan import Fault, FaultKind, ServerPlan
@@ -19,6 +19,8 @@ NO_CONNECTION = Failure(outcome=Outcome.REFUSED, cause="connection refused")
 CUT = Failure(outcome=Outcome.RESET, cause="connection reset")
 HALF = Failure(outcome=Outcome.RESET, cause="the answer ended half-way")
 NOT_HTTP = Failure(outcome=Outcome.GARBAGE, cause="not HTTP")
+
+NOT_WELL = Answer(status=503)
 
 Result = Answer | Failure
 
@@ -49,6 +51,17 @@ class Server:
     def send(self, flight: Flight) -> None:
         """Put a call on its way here."""
         self._loop.at(self._loop.now_s + self._latency_s, self._arrive, flight)
+
+    def ask(self, inquiry: Inquiry) -> None:
+        """Ask whether it is well; that takes no slot."""
+        self._loop.at(self._loop.now_s + self._latency_s, self._inquire, inquiry)
+
+    def _inquire(self, inquiry: Inquiry) -> None:
+        fault = None if self.fault is None else self._met()
+        kind = None if fault is None else fault.kind
+        if kind is not FaultKind.BLACK_HOLE:
+            result = OK if kind is None or kind is FaultKind.SLOW else WORD_OF.get(kind, NOT_WELL)
+            self._loop.at(self._loop.now_s + self._latency_s, inquiry.answer, result)
 
     def left_behind(self, flight: Flight) -> None:
         """Its client waits for no answer, and keeps the connection."""
@@ -170,6 +183,9 @@ class Server:
             each(flight, result)
         done(result)
 
+
+WORD_OF: dict[FaultKind, Result] = {FaultKind.REFUSING: NO_CONNECTION, FaultKind.RESETTING: CUT}
+"""What comes of asking one whether it is well; of the others it says that it is not."""
 
 AT_THE_DOOR = frozenset((FaultKind.REFUSING, FaultKind.RESETTING, FaultKind.BLACK_HOLE, FaultKind.THROTTLING))
 IN_THE_ANSWER = frozenset((FaultKind.FAILING, FaultKind.BLACK_HOLE, FaultKind.HALF, FaultKind.GARBAGE))

@@ -7,6 +7,7 @@ come to rest, or at the first violation.
 import math
 from collections.abc import Callable, Iterable
 
+from proxy.checkups import Checkups
 from proxy.messages import Reply, Request, Verdict
 from proxy.observe.meters import Meters
 from proxy.offline.drain import Drain
@@ -92,6 +93,13 @@ class World:
             clusters={"http": self.cluster, "hsf": self.cluster},
             permits_of=permits_of,
         )
+        self.checkups = Checkups(
+            clusters={"http": self.cluster},
+            clock=self.clock,
+            timers=timers,
+            rng=chance.of("health checks"),
+            log=self.log,
+        )
         self.labels = BodyLabels()
         self.pipeline = Pipeline(
             snapshot=self.builder.build(table, self.labels, None),
@@ -176,6 +184,7 @@ class World:
         return tuple(self.watch.violations)
 
     async def _live(self) -> None:
+        self.checkups.follow(self.pipeline.snapshot.gates)
         if self.plan.drained:
             self.drain.start()
         while not (self._spoilt() or self._at_rest()):
@@ -185,6 +194,7 @@ class World:
         if self.plan.drained and not self._spoilt():
             await self.drain.stop()
             await self._sleep(ZOMBIE_S_MAX + LOOK_S)  # what was given up on reaches its server, and ends
+        self.checkups.stop()
         if not self._spoilt():
             for checker in self.watch.checkers:
                 checker.closed(self)
@@ -222,6 +232,7 @@ class World:
         if not isinstance(table, Problems):
             self.pipeline.swap(self.builder.build(table, self.labels, before))
             self._narrow(self.pipeline.snapshot)
+            self.checkups.follow(self.pipeline.snapshot.gates)
         tell(self.watch.reloaded, before, self.pipeline.snapshot, isinstance(table, Table))
 
     def _drain(self, wanted: tuple[str, bool]) -> None:

@@ -175,6 +175,7 @@ async def test_applications_are_shown_with_their_limits_and_their_state_in_words
         "permits_limit": 7,
         "breaker": "admitting",
         "drained": False,
+        "departed": 0,
     }
     stub.behave(Status(code=500))
     for _ in range(10):

@@ -77,16 +77,24 @@ async def test_fields_of_a_connection_and_of_the_proxy_do_not_reach_a_model_serv
             "Proxy-Authorization: secret",
             "TE: trailers",
         ),
-        *("Penstock-Deadline-Ms: 9000", "Penstock-Odd: 1", "authorization: theirs", "X-Kept: yes"),
+        *(
+            "Penstock-Deadline-Ms: 9000",
+            "Penstock-Odd: 1",
+            "Penstock-Rank: 77",
+            "authorization: theirs",
+            "X-Kept: yes",
+        ),
         *("X-Request-Id: a b", "Expect: 100-continue"),
     )
     response = await ask(target.port, infer(b"{}", *fields))
     assert response.status == 200
     (call,) = target.one.calls
     assert set(call.headers) == {
-        *("host", "x-request-id", "penstock-deadline-ms", "authorization", "x-kept", "content-length")
+        *("host", "x-request-id", "penstock-deadline-ms", "penstock-rank", "authorization", "x-kept"),
+        "content-length",
     }
     assert call.headers["authorization"] == "ours"
+    assert call.headers["penstock-rank"] != "77"
     assert call.headers["x-request-id"] == response.headers["x-request-id"] != "a b"
 
 

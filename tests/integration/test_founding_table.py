@@ -251,6 +251,7 @@ async def test_ids_and_trace_context_travel_with_the_request(founding: Founding)
     assert call.headers["x-request-id"] == response.headers["x-request-id"]
     assert call.headers["traceparent"] == parent
     assert 0 < int(call.headers["penstock-deadline-ms"]) <= 100
+    assert call.headers["penstock-rank"].isdecimal()
     assert "tri-service-timeout" not in call.headers
 
 

@@ -40,11 +40,15 @@ class ManualCluster:
 
     def __init__(self) -> None:
         self.calls: list[ManualCall] = []
+        self.ranks: list[int] = []
         self.breaks = False
 
-    def call(self, target: Target, request: Request, budget_s: float, done: Done) -> ManualCall:
+    def call(
+        self, target: Target, request: Request, budget_s: float, done: Done, rank: int = -1
+    ) -> ManualCall:
         if self.breaks:
             raise ZeroDivisionError
+        self.ranks.append(rank)
         call = ManualCall(target, request, budget_s, done)
         self.calls.append(call)
         return call

@@ -1,6 +1,6 @@
 """Permits that somebody else takes first, as often as the test says."""
 
-from proxy.qos.permits import Shortage
+from proxy.qos.permits import NOBODY, Shortage
 
 
 class ScriptedPermits:
@@ -26,3 +26,9 @@ class ScriptedPermits:
 
     def give_back(self) -> None:
         self.in_flight -= 1
+
+    def await_as(self, rank: int, now: float) -> None:
+        """Nobody listens."""
+
+    def awaited(self, now: float) -> int:
+        return NOBODY

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from proxy.messages import Answer, Attempt, Outcome, Reply, Request, Verdict
+from proxy.qos.guard import ALL_SERVED
 
 Done = Callable[[Reply], None]
 
@@ -50,12 +51,16 @@ class ManualPipeline:
     """`Pipeline.take`, and what was asked of it."""
 
     def __init__(self) -> None:
+        self.turned_away_from = ALL_SERVED
         self.behave: Callable[[Request], Reply | None] = lambda _: served()
         self.latency_s = 0.01
         self.exchanges: list[ManualExchange] = []
         self.sent_s: list[float] = []
         self.in_flight = 0
         self.in_flight_max = 0
+
+    def screen(self, request: Request) -> Reply | None:
+        return None
 
     def take(self, request: Request, done: Done) -> ManualExchange:
         self.sent_s.append(asyncio.get_running_loop().time())

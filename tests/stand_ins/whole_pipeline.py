@@ -34,6 +34,7 @@ class GivenLabels:
 
     def __init__(self) -> None:
         self.labels: tuple[str, ...] = ("8",)
+        self.reads_head = False
         self.counts: dict[tuple[str, str], int] = {}
 
     def label(self, payload: Payload) -> tuple[str, ...]:
@@ -70,6 +71,10 @@ class PipelineBench:
             id="r-1", method=b"POST", target=b"/v2/models/m/infer", model="m", arrived_s=1000.0, **fields
         )
         return self.pipeline.take(request, self.replies.append)
+
+    def screen(self) -> Reply | None:
+        request = Request(id="r-1", method=b"POST", target=b"/v2/models/m/infer", model="m", arrived_s=1000.0)
+        return self.pipeline.screen(request)
 
     def ask(self, model: str) -> None:
         request = Request(id="r-1", method=b"GET", target=b"/v2/models/m", model=model, arrived_s=1000.0)

@@ -9,7 +9,7 @@ from sim.world.plan import Fault, FaultKind, Phase, ServerPlan, Service, Stream,
 from sim.world.watch import Checker, Violation
 from sim.world.world import World
 
-FIRST, SECOND = "http://first:1", "http://second:1"
+FIRST, SECOND, THIRD = "http://first:1", "http://second:1", "http://third:1"
 
 TABLE = """
 version: 1
@@ -31,7 +31,7 @@ def table(first: str = "concurrency: 4", second: str = "concurrency: 4") -> str:
 
 def server(url: str = FIRST, *faults: Fault, **fields: Any) -> ServerPlan:
     """A model server that takes 10 ms."""
-    application = "1" if url == FIRST else "2"
+    application = "2" if url == SECOND else "1"
     plan = ServerPlan(url=url, application=application, service=Service(base_s=0.01), faults=faults)
     return msgspec.structs.replace(plan, **fields)
 

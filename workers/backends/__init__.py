@@ -1,15 +1,16 @@
-"""One file per runtime. Imported by name, for some of their libraries take seconds to import."""
+"""One file per runtime: a module here that has a BACKEND is one, under the module's name.
+
+They are found by their files, so that a new one touches nothing else, and imported by name only when a model
+asks, for some of their libraries take seconds to import.
+"""
 
 import importlib
+import pkgutil
 
 from workers.ports import Backend
 
 BACKENDS = {
-    "onnx": "workers.backends.onnx",
-    "python": "workers.backends.python",
-    "rapidocr": "workers.backends.rapidocr",
-    "sklearn": "workers.backends.sklearn",
-    "transformers": "workers.backends.transformers",
+    module.name: f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__) if not module.ispkg
 }
 
 

@@ -2,18 +2,21 @@
 
 from typing import Any, ClassVar, Literal
 
-import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.entry import Entry
-from workers.errors import ModelFailed
+from workers.errors import BadInput, ModelFailed
+from workers.jpeg import read_head
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
-from workers.pictures import PIXELS_MAX, decode_pictures
+from workers.pictures import PIXELS_MAX, decode_picture, decode_pictures, squared
+from workers.pixels import Pixels, pack
 from workers.ports import Predict, Prepared, Slot, Tensors
 from workers.texts import CHARACTERS_MAX, TEXTS_MAX, decode_texts
+
+ENGINE_PIXELS_MAX = 4_000_000  # larger pictures are decoded on the CPU: each takes three bytes a pixel there
 
 
 class ClassificationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,7 +28,8 @@ class ClassificationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     reads: Literal["text", "picture"] = "text"
     characters_max: int = CHARACTERS_MAX
     items_max: int = TEXTS_MAX
-    side: int = 224  # pictures are stretched to this square
+    side: int = 224  # of the square that pictures become
+    crop: bool = False  # the middle square of a picture, not the whole one stretched
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # red, green, blue
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     pixels_max: int = PIXELS_MAX
@@ -46,22 +50,45 @@ class Classification:
         ("risk of each", "FP32", 1),
     )
     Options: ClassVar[type[msgspec.Struct]] = ClassificationOptions
+    BY_ROW: ClassVar[bool] = True
 
     def __init__(self, entry: Entry) -> None:
         self._options: ClassificationOptions = entry.options
         self._entry = entry
+        self._labels = bytes_array([name.encode() for name in self._options.classes])
+        self._risky = risky_of(self._options)
 
     def learn(self, predict: Predict) -> None:
         """There is nothing to learn."""
 
     def prepare(self, request: InferRequest) -> Prepared:
         raws = request.inputs[0].data.tolist()
-        if self._options.reads == "picture":
+        if self._options.reads == "picture" and self._entry.takes_pixels:
+            tensor = self._unfinished(raws)
+        elif self._options.reads == "picture":
             tensor = Tensor.of("pictures", "FP32", normalised(raws, self._options))
         else:
             texts = decode_texts(raws, self._options.characters_max, self._options.items_max)
             tensor = Tensor.of("texts", "BYTES", bytes_array([text.encode() for text in texts]))
         return Prepared(calls=((tensor,),))
+
+    def at_once(self, request: InferRequest) -> Prepared | None:
+        """What `prepare` gives, where that costs next to nothing: a front does it then. Else None."""
+        if self._options.reads != "picture" or not self._entry.takes_pixels or self._entry.decode != "gpu":
+            return None
+        raws = request.inputs[0].data.tolist()
+        if not 0 < len(raws) <= self._options.items_max:
+            return None
+        if not all(engine_takes(raw, self._options) for raw in raws):
+            return None
+        return Prepared(calls=((Tensor.of("pictures", "BYTES", bytes_array(raws)),),))
+
+    def _unfinished(self, raws: list[bytes]) -> Tensor:
+        """For a backend that normalises by itself, and if it decodes too, that gets JPEGs as they came."""
+        if self._entry.decode == "gpu":
+            return Tensor.of("pictures", "BYTES", bytes_array(encoded(raws, self._options)))
+        squares = [pixels[:, :, ::-1] for pixels in _squares(raws, self._options)]
+        return Tensor.of("pictures", "UINT8", np.stack(squares))
 
     def finish(self, results: tuple[Tensors, ...], context: Any) -> Tensors:
         del context
@@ -71,35 +98,65 @@ class Classification:
             raise ModelFailed(
                 f"the model gives scores of shape {list(scores.shape)}, not of {wanted} classes"
             )
-        labels, risks = judge(scores, self._options)
-        return self._entry.give(
-            bytes_array(labels),
-            scores,
-            risks,
-        )
+        best, risks = judge(scores, self._risky, self._options.threshold)
+        return self._entry.give(self._labels[best], scores, risks)
 
 
 def normalised(raws: list[bytes], options: ClassificationOptions) -> NDArray[np.float32]:
     """Pictures as batch × colour × height × width, red first, around 0."""
-    pictures = decode_pictures(raws, options.pixels_max, options.items_max)
-    size = (options.side, options.side)
-    squares = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
-    bright = np.stack(squares)[:, :, :, ::-1].astype(np.float32) / np.float32(255)
+    bright = np.stack(_squares(raws, options))[:, :, :, ::-1].astype(np.float32) / np.float32(255)
     spread: NDArray[Any] = (bright - np.array(options.mean)) / np.array(options.deviation)
     return np.ascontiguousarray(spread.transpose(0, 3, 1, 2), np.float32)
 
 
+def encoded(raws: list[bytes], options: ClassificationOptions) -> list[bytes]:
+    """What a GPU's engine is to decode, as it is; all else as the pixels of its square. Raises BadInput.
+
+    What an engine would show in another way goes the safe way: turned by Exif, progressive, in odd colours,
+    cut off, huge.
+    """
+    if not 0 < len(raws) <= options.items_max:
+        raise BadInput(f"a request holds 1 to {options.items_max} pictures, not {len(raws)}")
+    found = []
+    for number, raw in enumerate(raws):
+        if engine_takes(raw, options):
+            found.append(raw)
+            continue
+        try:
+            pixels = decode_picture(bytes(raw), options.pixels_max)
+        except BadInput as error:
+            raise BadInput(f"picture {number}: {error}") from error
+        found.append(pack(squared(pixels, options.side, crop=options.crop)))
+    return found
+
+
+def engine_takes(raw: bytes, options: ClassificationOptions) -> bool:
+    """Whether a GPU's engine is to decode a picture as it is; told from its head."""
+    head = None if options.crop else read_head(raw)
+    return head is not None and head.plain and head.width * head.height <= ENGINE_PIXELS_MAX
+
+
+def _squares(raws: list[bytes], options: ClassificationOptions) -> list[Pixels]:
+    pictures = decode_pictures(raws, options.pixels_max, options.items_max)
+    return [squared(picture, options.side, crop=options.crop) for picture in pictures]
+
+
+def risky_of(options: ClassificationOptions) -> NDArray[np.bool_]:
+    """Which of the classes are risky."""
+    return np.array([name in options.risky for name in options.classes], np.bool_)
+
+
 def judge(
-    scores: NDArray[np.float32], options: ClassificationOptions
-) -> tuple[list[bytes], NDArray[np.float32]]:
-    """A label and a risk for each row of scores."""
-    risky = np.array([name in options.risky for name in options.classes])
-    risks = scores[:, risky].sum(axis=1)
+    scores: NDArray[np.float32], risky: NDArray[np.bool_], threshold: float
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The class and the risk of each row of scores. `risky` says of each class whether it counts."""
+    # In this layout a row's sum has the same bits alone and in company.
+    risks = np.ascontiguousarray(scores[:, risky]).sum(axis=1)
     # Only one side of the threshold is in the running, so that label and risk never contradict each other.
-    sides = np.where((risks >= options.threshold)[:, None], risky, ~risky)
+    sides = np.where((risks >= threshold)[:, None], risky, ~risky)
     sides |= ~sides.any(axis=1, keepdims=True)
     best = np.where(sides, scores, -np.inf).argmax(axis=1)
-    return [options.classes[index].encode() for index in best], risks.astype(np.float32)
+    return best, risks.astype(np.float32)
 
 
 KIND = Classification

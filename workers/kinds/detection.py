@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from workers.entry import Entry
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
-from workers.pictures import PIXELS_MAX, Pixels, decode_pictures, fitted
+from workers.pictures import PIXELS_MAX, decode_pictures, fitted
+from workers.pixels import Pixels
 from workers.ports import Predict, Prepared, Slot, Tensors
 
 
@@ -63,6 +64,7 @@ class Detection:
         ("risk per picture", "FP32", 1),
     )
     Options: ClassVar[type[msgspec.Struct]] = DetectionOptions
+    BY_ROW: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         self._options: DetectionOptions = entry.options

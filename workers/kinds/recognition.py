@@ -32,6 +32,7 @@ class Recognition:
         ("lines per picture", "INT32", 1),
     )
     Options: ClassVar[type[msgspec.Struct]] = RecognitionOptions
+    BY_ROW: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         self._options: RecognitionOptions = entry.options

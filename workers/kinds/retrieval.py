@@ -43,6 +43,7 @@ class Retrieval:
         ("whether the nearest is a match, for each", "BOOL", 1),
     )
     Options: ClassVar[type[msgspec.Struct]] = RetrievalOptions
+    BY_ROW: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         self._options: RetrievalOptions = entry.options

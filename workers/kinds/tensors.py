@@ -19,6 +19,7 @@ class AsTheyAre:
     TAKES: ClassVar[tuple[Slot, ...]] = ()
     GIVES: ClassVar[tuple[Slot, ...]] = ()
     Options: ClassVar[type[msgspec.Struct]] = TensorOptions
+    BY_ROW: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         del entry

@@ -1,5 +1,6 @@
 """Tensors as JSON: numbers, true and false, and for BYTES strings in UTF-8; flat, or nested as the shape."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from workers.oip.shapes import element_count
 def array_from_json(name: str, datatype: str, shape: tuple[int, ...], data: list[Any]) -> Array:
     """The array that a JSON list gives. Raises BadTensor where types, ranges or the shape do not agree."""
     count = element_count(name, shape)
-    flat = _flat(name, shape, data)
+    types = set(map(type, data))
+    flat = data
+    if list in types:
+        flat = _flattened(name, shape, data)
+        types = set(map(type, flat))
     if len(flat) != count:
         raise BadTensor(
             f"tensor '{name}' holds {len(flat)} values, but its shape {list(shape)} takes {count}"
         )
-    types = set(map(type, flat))
     if datatype == "BYTES":
         return _strings(name, flat, types).reshape(shape)
     if datatype == "BF16":
@@ -34,16 +38,15 @@ def json_from_array(name: str, datatype: str, array: Array) -> list[Any]:
             return [element.decode() for element in array.ravel().tolist()]
         except UnicodeDecodeError as error:
             raise BadTensor(f"output '{name}' is not UTF-8: ask for it as binary data") from error
-    if datatype in FLOATING and not np.isfinite(array).all():
-        raise BadTensor(f"output '{name}' holds NaN or infinity: ask for it as binary data")
     values: list[Any] = array.ravel().tolist()
+    # A sum is finite only if all are: the quick answer. It may overflow where none is infinite.
+    if datatype in FLOATING and not math.isfinite(sum(values)) and not np.isfinite(array).all():
+        raise BadTensor(f"output '{name}' holds NaN or infinity: ask for it as binary data")
     return values
 
 
-def _flat(name: str, shape: tuple[int, ...], data: list[Any]) -> list[Any]:
-    """The values of a list that is flat already, or nested exactly as the shape says."""
-    if not any(type(value) is list for value in data):
-        return data
+def _flattened(name: str, shape: tuple[int, ...], data: list[Any]) -> list[Any]:
+    """The values of a list that is nested exactly as the shape says."""
     level = data
     for depth, side in enumerate(shape):
         if depth:
@@ -66,11 +69,13 @@ def _strings(name: str, flat: list[Any], types: set[type]) -> Array:
 
 
 def _numbers(name: str, datatype: str, flat: list[Any], types: set[type]) -> Array:
-    odd = types - _TYPES[datatype]
-    if odd:
-        raise BadTensor(f"tensor '{name}': {_odd(odd)} is no value of {datatype}")
+    if not types <= _TYPES[datatype]:
+        raise BadTensor(f"tensor '{name}': {_odd(types - _TYPES[datatype])} is no value of {datatype}")
     try:
         if datatype not in FLOATING:
+            return np.array(flat, NUMPY[datatype])
+        most = _MOST[datatype]
+        if flat and -most <= min(flat) and max(flat) <= most:
             return np.array(flat, NUMPY[datatype])
         with np.errstate(over="raise"):
             return np.array(flat, np.float64).astype(NUMPY[datatype])
@@ -87,3 +92,5 @@ _TYPES: dict[str, frozenset[type]] = {
     **dict.fromkeys(WHOLE, frozenset((int,))),
     **dict.fromkeys(FLOATING, frozenset((int, float))),
 }
+_MOST = {datatype: float(np.finfo(NUMPY[datatype]).max) for datatype in FLOATING}
+"""What certainly fits; just beyond, rounding decides."""

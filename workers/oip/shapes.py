@@ -1,6 +1,5 @@
 """What shapes are allowed, and how many elements they hold."""
 
-import math
 from collections.abc import Sequence
 
 from workers.oip.datatypes import BadTensor
@@ -16,9 +15,12 @@ def element_count(name: str, shape: Sequence[int]) -> int:
     """
     if len(shape) > RANK_MAX:
         raise BadTensor(f"tensor '{name}' has {len(shape)} dimensions; the limit is {RANK_MAX}")
-    if any(side < 0 for side in shape):
-        raise BadTensor(f"tensor '{name}' has a negative dimension in its shape {list(shape)}")
-    # Zeros are left out, so that [0, 2**70] does not slip through as "no elements".
-    if math.prod(side for side in shape if side) > ELEMENTS_MAX:
+    count = whole = 1
+    for side in shape:
+        if side < 0:
+            raise BadTensor(f"tensor '{name}' has a negative dimension in its shape {list(shape)}")
+        count *= side
+        whole *= side or 1  # zeros are left out, so that [0, 2**70] does not slip through as "no elements"
+    if whole > ELEMENTS_MAX:
         raise BadTensor(f"tensor '{name}' has more than {ELEMENTS_MAX} elements: its shape is {list(shape)}")
-    return math.prod(shape)
+    return count

@@ -127,10 +127,10 @@ def encode_response(
     `outputs` are all that the model gave; those the request names go out, under its `id`. Raises BadTensor
     for an output that is unknown or cannot be put into JSON.
     """
-    chosen = _chosen(outputs, request)
+    wanted = chosen(outputs, request)
     described: list[dict[str, Any]] = []
     pieces: list[bytes] = []
-    for tensor, binary in chosen:
+    for tensor, binary in wanted:
         entry: dict[str, Any] = {
             "name": tensor.name,
             "datatype": tensor.datatype,
@@ -148,22 +148,23 @@ def encode_response(
         answer["id"] = request.id
     answer["outputs"] = described
     head = msgspec.json.encode(answer)
-    if not any(binary for _, binary in chosen):
+    if not any(binary for _, binary in wanted):
         return head, None
     return b"".join((head, *pieces)), len(head)
 
 
-def _chosen(outputs: tuple[Tensor, ...], request: InferRequest) -> list[tuple[Tensor, bool]]:
+def chosen(outputs: tuple[Tensor, ...], request: InferRequest) -> list[tuple[Tensor, bool]]:
+    """The outputs that a request wants, and whether as binary data. Raises BadTensor for an unknown one."""
     if not request.outputs:
         return [(tensor, request.binary_output_default) for tensor in outputs]
     by_name = {tensor.name: tensor for tensor in outputs}
-    chosen: list[tuple[Tensor, bool]] = []
+    found: list[tuple[Tensor, bool]] = []
     for wanted in request.outputs:
         if wanted.name not in by_name:
             raise BadTensor(f"the model has no output '{wanted.name}'; it has {', '.join(by_name)}")
         binary = request.binary_output_default if wanted.binary is None else wanted.binary
-        chosen.append((by_name[wanted.name], binary))
-    return chosen
+        found.append((by_name[wanted.name], binary))
+    return found
 
 
 def _inputs(described: list[_InputJson], rest: memoryview) -> tuple[Tensor, ...]:
@@ -176,7 +177,7 @@ def _inputs(described: list[_InputJson], rest: memoryview) -> tuple[Tensor, ...]
             raise BadTensor(f"input '{entry.name}' is given twice")
         seen.add(entry.name)
         parameters = entry.parameters or {}
-        _refuse_extensions(entry.name, parameters)
+        refuse_extensions(entry.name, parameters)
         size = _binary_size(entry, parameters, len(rest) - offset)
         raw = None if size is None else rest[offset : offset + size]
         offset += size or 0
@@ -215,7 +216,7 @@ def _binary_size(entry: _InputJson, parameters: dict[str, Any], left: int) -> in
 
 def _output(entry: _OutputJson) -> RequestedOutput:
     parameters = entry.parameters or {}
-    _refuse_extensions(entry.name, parameters)
+    refuse_extensions(entry.name, parameters)
     return RequestedOutput(name=entry.name, binary=_flag(parameters, "binary_data"))
 
 
@@ -226,7 +227,8 @@ def _flag(parameters: dict[str, Any], key: str) -> bool | None:
     return value
 
 
-def _refuse_extensions(name: str, parameters: dict[str, Any]) -> None:
+def refuse_extensions(name: str, parameters: dict[str, Any]) -> None:
+    """Raise BadTensor for what is not offered here."""
     for key, words in NOT_OFFERED.items():
         if parameters.get(key):
             raise BadTensor(f"'{name}': {words}")

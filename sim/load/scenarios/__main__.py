@@ -59,15 +59,17 @@ def _show_beside(scenario: Scenario, options: argparse.Namespace, console: Conso
 
 
 def _beside(scenario: Scenario, seed: int, console: Console) -> Beside:
-    """The hops measured, the live run, the same in virtual time."""
+    """The hops measured before and after the live run, and the same run in virtual time."""
     assert scenario.simulated_load is not None
     console.print(f"\n{scenario.name}: {scenario.about}; seed {seed}", style="bold", highlight=False)
     alone = msgspec.structs.replace(scenario, compared=False, callers=None)  # the proxied run is what counts
     said: deque[str] = deque(maxlen=SAID_LINES_MAX)
     with _telling(said, console):
-        hops = uvloop.run(Stage(alone, seed, said.append).calibrate())
+        before = uvloop.run(Stage(alone, seed, said.append).calibrate())
         stage = Stage(alone, seed, said.append)
         result = uvloop.run(stage.play()).result
+        after = uvloop.run(Stage(alone, seed, said.append).calibrate())
+    hops = before.lesser(after)
     simulated = played(scenario, stage.plan(), hops)
     beside = Beside(
         scenario=scenario.name,

@@ -17,6 +17,9 @@ from sim.load.scenarios.scenario import Kills
 
 LOOK_S = 0.2
 BACK_S_MAX = 30.0
+NOTICED_S_MAX = 1.0
+"""From a kill until the proxy has noticed it: before, no permit counts as missing."""
+
 PROGRAM = b"proxy.family.child"
 
 
@@ -42,14 +45,16 @@ class Killing:
         self.held_peak = 0  # calls in flight by the proxy's page
         self.departed_peak = 0  # of these, of processes that had been killed
         self.back_s: float | None = None  # from the last kill until none of its permits was missing
+        self._killed_s = 0.0
+        self._missing_s = 0.0  # when permits of the dead were last seen to be missing
 
     async def run(self, began_s: float) -> None:
         """Kill again and again, until cancelled."""
-        watching = asyncio.create_task(self._watch())
+        watching, turn = asyncio.create_task(self._watch()), 0
         try:
             while True:
-                self._killed_s = began_s + (self.killed + 1) * self._kills.every_s
-                await asyncio.sleep(max(0.0, self._killed_s - time.monotonic()))
+                turn += 1
+                await asyncio.sleep(max(0.0, began_s + turn * self._kills.every_s - time.monotonic()))
                 await self._kill()
         finally:
             watching.cancel()
@@ -57,13 +62,13 @@ class Killing:
                 await watching
 
     async def rest(self) -> None:
-        """One kill more, and wait until its permits are back and all tickets have ended."""
-        await self._kill()
-        killed_s = time.monotonic()
+        """Wait until the permits of the last one killed are back, and all tickets have ended."""
         await asyncio.gather(*self._asking)
-        while time.monotonic() < killed_s + BACK_S_MAX:
-            if await self._look() == 0:
-                self.back_s = time.monotonic() - killed_s
+        ends_s = time.monotonic() + BACK_S_MAX
+        while time.monotonic() < ends_s:
+            departed = await self._look()
+            if not departed and time.monotonic() > self._killed_s + NOTICED_S_MAX:
+                self.back_s = max(0.0, self._missing_s - self._killed_s)
                 break
             await asyncio.sleep(LOOK_S)
         await self._promises.keep()
@@ -78,6 +83,7 @@ class Killing:
         if children:
             with suppress(ProcessLookupError):
                 os.kill(self._rng.choice(children), signal.SIGKILL)
+                self._killed_s = time.monotonic()
                 self.killed += 1
         await asyncio.wait(asked)
         self._asking -= set(asked)
@@ -94,6 +100,8 @@ class Killing:
         departed = read(page, "penstock_permits_departed{")
         self.held_peak = max(self.held_peak, read(page, "penstock_inflight{"))
         self.departed_peak = max(self.departed_peak, departed)
+        if departed:
+            self._missing_s = time.monotonic()
         return departed
 
 

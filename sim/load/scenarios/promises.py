@@ -4,6 +4,7 @@ Decides nothing of the proxy's; a request whose connection ends before its answe
 """
 
 import asyncio
+from collections.abc import Mapping
 
 import aiohttp
 import msgspec
@@ -80,7 +81,7 @@ class Promises:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), timeout=timeout)
 
     def _post(
-        self, session: aiohttp.ClientSession, request: dict[str, object]
+        self, session: aiohttp.ClientSession, request: Mapping[str, object]
     ) -> "aiohttp.client._RequestContextManager":
         return session.post(
             f"{self._url}/v2/models/{self._model}/infer",

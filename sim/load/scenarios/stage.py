@@ -30,7 +30,7 @@ from sim.stubs.director import draw_s
 from sim.stubs.server import StubServer
 from sim.stubs.timers import AlarmTimers
 
-CALIBRATION = Constant(rate=25, seconds=6)
+CALIBRATION = Constant(rate=25, seconds=4)
 WATCH_S = 0.05
 REJECTING = 2
 BAD_TABLE = "version: 1\nroutes: nonsense\n"

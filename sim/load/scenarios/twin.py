@@ -37,6 +37,10 @@ class Hops(msgspec.Struct, frozen=True, kw_only=True):
     server_s: float
     edge_s: float
 
+    def lesser(self, other: "Hops") -> "Hops":
+        """Of two measurements: what else the machine does only ever adds."""
+        return Hops(server_s=min(self.server_s, other.server_s), edge_s=min(self.edge_s, other.edge_s))
+
 
 def world_of(scenario: Scenario, plan: Plan, hops: Hops) -> WorldPlan:
     """The plan of the world that this live run takes place in."""

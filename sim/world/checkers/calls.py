@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from proxy.messages import Answer, Failure, Outcome, Reply
 from proxy.tiers.outcome import outcome_of
+from sim.world.checkers.hedges import is_hedge
 from sim.world.watch import Checker
 
 if TYPE_CHECKING:
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Tiers(Checker):
-    """A request's calls go down its plan, a tier at a time, each to a row of it that may be drawn."""
+    """A request's calls go down its plan, a tier at a time, each to a row of it that may be drawn.
+
+    But for a hedge: a second call beside the one of its tier that is still open (`hedges.py`).
+    """
 
     rule = "I7 tiers"
 
@@ -22,6 +26,11 @@ class Tiers(Checker):
         trip.calls += 1
         if trip.verdict is not None:
             self.broken(f"#{trip.number} was {trip.verdict}, and application {application} is called for it")
+        if is_hedge(flight):
+            flight.hedge = trip.seconded = True
+            trip.hedges += 1
+            return
+        trip.flight, trip.seconded = flight, False
         for tier in trip.plan.tiers:
             if trip.tier is not None and tier.priority <= trip.tier:
                 continue
@@ -33,7 +42,7 @@ class Tiers(Checker):
 
     def replied(self, trip: "Trip", reply: Reply) -> None:
         tried = [attempt.tier for attempt in reply.attempts]
-        if tried != sorted(set(tried)):
+        if tried != sorted(tried) or len(tried) - len(set(tried)) != trip.hedges:
             self.broken(f"#{trip.number} went through the tiers {tried}")
         if len(tried) != trip.calls:
             self.broken(f"#{trip.number}: {trip.calls} calls, and {len(tried)} attempts are told")

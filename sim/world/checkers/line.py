@@ -4,26 +4,12 @@ Checkers of what a `Line` is told, so that they hold for any waiting line; `prob
 An eligible waiter is one whose deadline has not passed. Ranks are the classes': 0 is the most critical.
 """
 
-from typing import Protocol
-
 from proxy.routing.table import Table
 from proxy.timers import TICK_S
 from sim.world.watch import Checker
 
 SLACK_S = 1.5 * TICK_S
 """A permit of the rate falls free at a moment that only a timer tells, and that has ticks."""
-
-
-class LineObserver(Protocol):
-    """What a waiting line tells. `now` in seconds; `deadline_s` is a moment."""
-
-    def on_wait(
-        self, application: str, rank: int, request_id: str, now: float, deadline_s: float
-    ) -> None: ...
-    def on_dispatch(self, application: str, rank: int, request_id: str, now: float) -> None: ...
-    def on_shed(self, application: str, rank: int, request_id: str, now: float) -> None: ...
-    def on_leave(self, application: str, request_id: str) -> None: ...
-    def on_rest(self, application: str, free: bool, now: float) -> None: ...
 
 
 class Waiter:
@@ -39,11 +25,14 @@ class Waiter:
 
 
 class Line(Checker):
-    """Keeps the lines of all applications as they were told; a subclass judges."""
+    """Keeps the lines of all applications as they were told; a subclass judges.
 
-    def __init__(self) -> None:
+    With `book` it reads the lines that another one keeps, which alone is told then who came and who left.
+    """
+
+    def __init__(self, book: "Line | None" = None) -> None:
         super().__init__()
-        self.lines: dict[str, dict[str, Waiter]] = {}
+        self.lines: dict[str, dict[str, Waiter]] = {} if book is None else book.lines
 
     def on_wait(self, application: str, rank: int, request_id: str, now: float, deadline_s: float) -> None:
         self.lines.setdefault(application, {})[request_id] = Waiter(rank, now, deadline_s)
@@ -108,8 +97,8 @@ class WorkConserving(Line):
 
     rule = "I4 work-conserving"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, book: Line | None = None) -> None:
+        super().__init__(book)
         self._idle_s: dict[str, float] = {}  # since when
 
     def on_rest(self, application: str, free: bool, now: float) -> None:

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.qos.gate import Gate
-from proxy.qos.line import Line, Waiter
-from sim.world.checkers.line import LineObserver
+from proxy.qos.line import Line as RealLine
+from proxy.qos.line import Waiter
+from sim.world.checkers.line import Line
 from sim.world.watch import Checker
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Seen:
     def __init__(self, application: str, gate: Gate) -> None:
         self.application = application
         self.gate = gate
-        self.line: Line = gate.line
+        self.line: RealLine = gate.line
         self.changes = 0
         self.free = False  # at the last rest that was told
         self.waiters: list[Waiter] = []
@@ -61,9 +62,10 @@ class Probe(Checker):
 
     rule = "lines"
 
-    def __init__(self, observers: Iterable[LineObserver]) -> None:
+    def __init__(self, observers: Iterable[Line]) -> None:
         super().__init__()
         self._observers = tuple(observers)
+        self._books = tuple({id(each.lines): each for each in reversed(self._observers)}.values())
         self._all: dict[Gate, Seen] = {}  # of all tables so far
         self._seen: dict[str, Seen] = {}  # of the one in service
         self._in_order: tuple[Seen, ...] = ()
@@ -152,11 +154,11 @@ class Probe(Checker):
         self._count += 1
         name = seen.names[waiter] = f"waiter {self._count}"
         seen.ranks[waiter.rank] = seen.ranks.get(waiter.rank, 0) + 1
-        for each in self._observers:
+        for each in self._books:
             each.on_wait(seen.application, waiter.rank, name, waiter.since_s, waiter.deadline)
 
     def _left(self, seen: Seen, waiter: Waiter) -> None:
         name = seen.names.pop(waiter)
         seen.ranks[waiter.rank] -= 1
-        for each in self._observers:
+        for each in self._books:
             each.on_leave(seen.application, name)

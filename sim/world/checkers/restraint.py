@@ -1,7 +1,7 @@
 """Who is not to be called: a drained application, one that is probed or rests after a probe, a held endpoint.
 
-Whether a call is a probe is the breaker's word; how it ended, and what a server asked for with Retry-After,
-is read from the calls.
+Nor an endpoint that is down by its own word. Whether a call is a probe is the breaker's word; how it ended,
+and what a server asked for with Retry-After, is read from the calls.
 """
 
 from typing import TYPE_CHECKING
@@ -44,6 +44,8 @@ class Restraint(Checker):
     def called(self, flight: "Flight") -> None:
         plan, now = flight.server.plan, self._loop.now_s
         gate = flight.trip.snapshot.gates[plan.application]
+        if any(each.health.down for each in gate.endpoints if each.target.url == plan.url):
+            self.broken(f"{plan.url} said that it is not well and is called")
         if gate.drained:
             self.broken(f"application {plan.application} is drained and is called")
         if gate.breaker.state(now) is not State.ADMITTING:

@@ -4,6 +4,7 @@ from sim.world.checkers.calls import Budget, Tiers
 from sim.world.checkers.concurrency import Concurrency, ConcurrencyOfAll
 from sim.world.checkers.conservation import Conservation
 from sim.world.checkers.deadlines import Deadlines, Predictions
+from sim.world.checkers.hedges import Hedges
 from sim.world.checkers.line import CriticalFirst, OneSlot, TicketsLast, WorkConserving
 from sim.world.checkers.liveness import Liveness
 from sim.world.checkers.probe import Probe
@@ -23,6 +24,7 @@ def checkers_of(plan: WorldPlan) -> list[Checker]:
         Conservation(),
         Liveness(),
         Tiers(),
+        Hedges(),
         Budget(),
         Deadlines(),
         Predictions(),
@@ -36,5 +38,6 @@ def checkers_of(plan: WorldPlan) -> list[Checker]:
 
 def _of_lines() -> list[Checker]:
     """Of waiting lines."""
-    lines = [CriticalFirst(), OneSlot(), WorkConserving(), TicketsLast()]
+    book = CriticalFirst()
+    lines = [book, OneSlot(book), WorkConserving(book), TicketsLast(book)]
     return [*lines, Probe(lines)]

@@ -78,7 +78,7 @@ async def test_a_compared_scenario_plays_the_same_load_without_the_proxy_too() -
     assert msgspec.json.encode(seen)
 
 
-KILLED = msgspec.structs.replace(KILL, arrivals=Constant(rate=120, seconds=5), kills=Kills(every_s=1.2))
+KILLED = msgspec.structs.replace(KILL, arrivals=Constant(rate=60, seconds=5), kills=Kills(every_s=1.2))
 
 
 async def test_processes_that_are_killed_exceed_no_limit_and_lose_no_acknowledged_ticket() -> None:

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.workers.wire import Wire
+
 ROOT = Path(__file__).parents[3]
 LIGHT = ROOT / "tests" / "models"
+TRITON = ROOT / "tests" / "triton" / "repository"
 READY = re.compile(r"^penstock worker ready http://([^ ]+) models=(\S+)$")
 START_S_MAX = 120
 
 
 class Started:
-    """A running worker. `address` is HOST:PORT."""
+    """A running worker. `address` and, where it was asked for, `grpc` are HOST:PORT."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -42,6 +45,9 @@ class Started:
             self.stop()
             pytest.fail(f"the worker did not start: {self.line!r} {self.errors}")
         self.address, self.models = found.groups()
+        self.grpc = ""
+        if "--grpc" in arguments:
+            self.grpc = f"127.0.0.1:{self.process.stdout.readline().rpartition(' ')[2].strip()}"
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it, and wait; its exit code."""
@@ -53,8 +59,8 @@ class Started:
             self.process.stdout.close()
         return code
 
-    def children(self) -> list[int]:
-        """Process ids of its children that run its models."""
+    def children(self, role: str = "") -> list[int]:
+        """Process ids of its children, all or of one role: front, stage, predictor."""
         pids = []
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
@@ -62,20 +68,21 @@ class Started:
                 command = (status.parent / "cmdline").read_text()
             except OSError:  # it ended meanwhile
                 continue
-            if f"\nPPid:\t{self.process.pid}\n" in text and "spawn_main" in command:
+            if f"\nPPid:\t{self.process.pid}\n" in text and f"workers.tree.{role}" in command:
                 pids.append(int(status.parent.name))
         return pids
 
     def _read_errors(self) -> None:
         assert self.process.stderr is not None
         with self.process.stderr as stream:
-            self.errors += [line.rstrip() for line in stream]
+            for line in stream:
+                self.errors.append(line.rstrip())
 
 
 @pytest.fixture(scope="module")
 def light() -> Iterator[Started]:
     """A worker with the light models."""
-    started = Started(str(LIGHT))
+    started = Started(str(LIGHT), "--grpc", "127.0.0.1:0")
     yield started
     assert started.stop() == 0
 
@@ -84,6 +91,14 @@ def light() -> Iterator[Started]:
 def bundled() -> Iterator[Started]:
     """A worker with the four bundled models: loading takes seconds."""
     started = Started("--device", "cpu")
+    yield started
+    assert started.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def triton() -> Iterator[Started]:
+    """A worker with Triton's example models, under the name that two example programs look for."""
+    started = Started(str(TRITON), "--name", "triton", "--grpc", "127.0.0.1:0")
     yield started
     assert started.stop() == 0
 
@@ -153,3 +168,22 @@ def infer(inputs, parameters):
 def gate(tmp_path: Path) -> Gate:
     """The repository of the gated model."""
     return Gate(tmp_path)
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], Wire]]:
+    """Opens connections that end with the test."""
+    opened: list[Wire] = []
+
+    def begin(address: str) -> Wire:
+        opened.append(Wire(address))
+        return opened[-1]
+
+    yield begin
+    for wire in opened:
+        wire.socket.close()
+
+
+@pytest.fixture
+def wire(light: Started, connect: Callable[[str], Wire]) -> Wire:
+    return connect(light.address)

@@ -1,6 +1,5 @@
-"""How a worker starts and ends: the lines, the exit codes, and children that die."""
+"""How a worker starts and ends: the lines, the exit codes. Processes that die: `test_kills.py`."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from tritonclient.grpc import InferenceServerClient, InferInput
 
 ROOT = Path(__file__).parents[3]
 LIGHT = str(ROOT / "tests" / "models")
@@ -60,10 +61,37 @@ def test_a_port_in_use_is_told() -> None:
     assert "ready" not in ended.stdout
 
 
+def test_a_port_in_use_for_grpc_is_told_too() -> None:
+    """A server that speaks half of what it was told to would be taken for whole."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(LIGHT, "--listen", "127.0.0.1:0", "--grpc", f"127.0.0.1:{port}")
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "ready" not in ended.stdout
+
+
+def test_what_runs_over_grpc_is_answered_before_the_end(start: Callable[..., Any], gate: Any) -> None:
+    """As over HTTP."""
+    started = start(str(gate.folder), "--grpc", "127.0.0.1:0")
+    with ThreadPoolExecutor(1) as threads, InferenceServerClient(started.grpc) as client:
+        given = InferInput("INPUT0", [1], "FP32")
+        given.set_data_from_numpy(np.array([1.5], np.float32))
+        slow = threads.submit(client.infer, "gate", [given], parameters={"as": "slow"})
+        gate.wait_entered("slow")
+        started.process.send_signal(signal.SIGTERM)
+        while listens(started.address):
+            time.sleep(0.01)
+        gate.open()
+        assert slow.result().as_numpy("INPUT0").tolist() == [1.5]
+    assert started.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
         (("--listen", "8001"), "is not HOST:PORT"),
+        (("--grpc", "8001"), "is not HOST:PORT"),
         (("--device", "gpu"), "is none of cpu"),
         (("--models", "simple,none"), "there is no model 'none'"),
     ],
@@ -75,7 +103,7 @@ def test_a_wrong_option_is_told(arguments: tuple[str, ...], part: str) -> None:
     assert part in ended.stderr
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", ["0", "2"])
 def test_a_model_that_cannot_load_ends_the_worker(tmp_path: Path, processes: str) -> None:
     """Exit 1 and the model's name; a server that is never ready would hang a deployment."""
     (tmp_path / "n").mkdir()
@@ -143,45 +171,3 @@ def test_waiting_is_bounded_in_number_and_by_the_deadline(start: Callable[..., A
         assert sorted(future.result().status_code for future in two) == [200, 503]
     assert len(gate.entered()) == 2
     assert "late" not in gate.entered()
-
-
-def test_children_answer_and_a_dead_one_is_replaced(start: Callable[..., Any]) -> None:
-    """One crash costs one request at most, and the server tells the truth about itself meanwhile."""
-    started = start(LIGHT, "--cpu-processes", "2")
-    first = sorted(started.children())
-    assert len(first) == 2
-    with httpx.Client(base_url=f"http://{started.address}", timeout=30) as http:
-        assert http.post("/v2/models/identity/infer", json=ONE).status_code == 200
-        assert http.post("/v2/models/simple/infer", json=ONE).status_code == 400
-        os.kill(first[0], signal.SIGKILL)
-        statuses = [http.post("/v2/models/identity/infer", json=ONE).status_code for _ in range(4)]
-        assert statuses.count(503) == 1
-        assert statuses.count(200) == 3
-        began = time.monotonic()
-        while len(started.children()) < 2 and time.monotonic() - began < WAIT_S_MAX:
-            time.sleep(0.05)
-        second = set(started.children())
-        assert len(second) == 2
-        assert first[0] not in second
-        assert http.get("/v2/health/ready").status_code == 200
-    assert started.stop() == 0
-    assert any("a process died" in line for line in started.errors)
-
-
-def test_children_end_with_a_killed_parent(start: Callable[..., Any]) -> None:
-    """An orphan would hold a GPU's memory against the next server."""
-    started = start(LIGHT, "--cpu-processes", "2")
-    children = started.children()
-    assert len(children) == 2
-    started.stop(signal.SIGKILL)
-    began = time.monotonic()
-    while any(_alive(pid) for pid in children) and time.monotonic() - began < WAIT_S_MAX:
-        time.sleep(0.05)
-    assert not any(_alive(pid) for pid in children)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False

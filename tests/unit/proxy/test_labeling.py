@@ -25,6 +25,7 @@ from proxy.labeling import (
 from proxy.watchdog import NoWatchdog, Overrun
 from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.log import RecordingLog
+from tests.stand_ins.whole_pipeline import PipelineBench
 
 Call = Callable[[Payload], Any]
 
@@ -325,3 +326,36 @@ def _with_clock(clock: ManualClock, call: Call, watchdog: Any = None) -> Bench:
         watchdog=watchdog or NoWatchdog(),
     )
     return bench
+
+
+def headed(payload: Payload) -> list[str]:
+    """Says that it reads the head alone."""
+    return [payload.model]
+
+
+def cheating(payload: Payload) -> list[str]:
+    """Says so too, and reads the body."""
+    return [payload.body.decode()]
+
+
+headed.reads = cheating.reads = "head"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("calls", "reads_head"), [((), True), ((headed,), True), ((headed, lambda _: [1]), False)]
+)
+def test_the_head_is_enough_where_it_is_for_all_labelers(calls: tuple[Call, ...], reads_head: bool) -> None:
+    """One that wants the body makes the others wait for it."""
+    assert Bench(*calls).labeling.reads_head is reads_head
+
+
+def test_a_labeler_that_says_it_reads_the_head_and_reads_the_body_is_told_off() -> None:
+    """At any time, not only under distress: it would give other labels then, and nobody would know why."""
+    bench = Bench(cheating)
+    whole = PipelineBench()
+    whole.pipeline.snapshot.labeling = bench.labeling
+    whole.take(body=b"8")
+    assert bench.counted() == {"raised": 1}
+    assert "reads the head alone" in bench.log.events[0][2]["error"]
+    assert whole.pipeline.snapshot.table.plan(("44",), drained=False).tiers == ()
+    assert whole.replies[0].labels == ("44",)

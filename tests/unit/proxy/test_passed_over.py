@@ -49,6 +49,10 @@ def held(gate: Gate, now: float) -> None:
     gate.endpoints[0].held_until_s = now + 1
 
 
+def health(gate: Gate, _: float) -> None:
+    gate.endpoints[0].health.down = True
+
+
 CAUSES: dict[Bar, Callable[[Gate, float], object]] = {
     Bar.DRAINED: drained,
     Bar.BREAKER: breaker,
@@ -56,6 +60,7 @@ CAUSES: dict[Bar, Callable[[Gate, float], object]] = {
     Bar.RATE: rate,
     Bar.LINE: line,
     Bar.HELD: held,
+    Bar.HEALTH: health,
 }
 """Of the reasons that lie in an application's gate."""
 

@@ -34,6 +34,13 @@ def test_body_and_end_to_end_fields_pass_untouched() -> None:
     ]
 
 
+def test_a_model_server_is_told_how_critical_a_request_is() -> None:
+    """So that it serves the critical first; a question has no class and tells nothing."""
+    told = encode_head(REQUEST, Target(url="http://h:1"), b"h:1", b"", 0.1, 3)
+    assert b"\r\nPenstock-Deadline-Ms: 100\r\nPenstock-Rank: 3\r\n" in told
+    assert b"Rank" not in encode(REQUEST)
+
+
 def test_an_applications_own_name_for_the_model_replaces_the_callers() -> None:
     """One model may be served under several names; the rest of the target stays."""
     message = encode(REQUEST, model="image-risk")

@@ -48,6 +48,13 @@ class ManualService:
         self.servings: list[OneServing] = []
         self.faults: list[int] = []
         self.at_once = False
+        self.distressed = False
+        self.screened: list[Message] = []
+        self.turned_away: Answer | None = None
+
+    def screen(self, message: Message) -> Answer | None:
+        self.screened.append(message)
+        return self.turned_away
 
     def serve(self, message: Message, answered: Callable[[bytes, bool], None]) -> OneServing:
         serving = OneServing(message, answered)

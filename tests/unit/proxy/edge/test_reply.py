@@ -2,7 +2,7 @@
 
 from proxy.edge.reply import encode_answer, encode_reply
 from proxy.edge.ticketing import cancel_answer, ticket_answer
-from proxy.messages import Answer, Attempt, Outcome, Reply, Verdict
+from proxy.messages import Answer, Attempt, Outcome, Reply, Verdict, called_s
 from proxy.tickets import Ticket, TicketStatus
 
 
@@ -18,8 +18,8 @@ SERVED = Reply(
     application="2",
     tier=1,
     attempts=(
-        Attempt(application="4", tier=0, outcome=Outcome.TIMEOUT, elapsed_s=0.1002),
-        Attempt(application="2", tier=1, outcome=Outcome.OK, elapsed_s=0.0129),
+        Attempt(application="4", tier=0, outcome=Outcome.TIMEOUT, elapsed_s=0.1002, began_s=5.0),
+        Attempt(application="2", tier=1, outcome=Outcome.OK, elapsed_s=0.0129, began_s=5.2),
     ),
     generation=7,
 )
@@ -126,3 +126,19 @@ def test_cancelling_says_whether_it_did() -> None:
 def test_an_unknown_ticket_is_404() -> None:
     """Never given, or forgotten."""
     assert ticket_answer(None, "t", 100.0).status == 404
+
+
+def test_two_calls_at_once_count_once() -> None:
+    """The proxy's own time would come out too small, where a hedge raced, or even below nothing."""
+
+    def attempt(began_s: float, ended_s: float) -> Attempt:
+        return Attempt(
+            application="a", tier=0, outcome=Outcome.OK, elapsed_s=ended_s - began_s, began_s=began_s
+        )
+
+    assert called_s(()) == 0.0
+    assert called_s((attempt(1.0, 2.0),)) == 1.0
+    assert called_s((attempt(1.0, 2.0), attempt(3.0, 5.0))) == 3.0
+    assert called_s((attempt(1.0, 3.0), attempt(2.0, 3.0))) == 2.0
+    assert called_s((attempt(2.0, 3.0), attempt(1.0, 3.0))) == 2.0
+    assert called_s((attempt(2.0, 3.0), attempt(1.0, 4.0), attempt(5.0, 6.0))) == 4.0

@@ -10,6 +10,7 @@ from proxy.edge.service import Service
 from proxy.messages import Answer, Reply, Request, Verdict
 from proxy.observe.meters import Meters
 from proxy.offline.memory import MemoryQueue
+from proxy.qos.guard import ALL_SERVED
 from tests.stand_ins.clock import ManualClock
 from tests.stand_ins.log import RecordingLog
 
@@ -23,6 +24,11 @@ class OnePipeline:
     def __init__(self) -> None:
         self.raises = False
         self.done: Callable[[Reply], None] | None = None
+
+    turned_away_from = ALL_SERVED
+
+    def screen(self, request: Request) -> None:
+        return None
 
     def take(self, request: Request, done: Callable[[Reply], None]) -> Any:
         if self.raises:

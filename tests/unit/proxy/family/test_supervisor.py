@@ -1,19 +1,27 @@
 """The supervisor before any child is started: what it would tell one, and what it refuses."""
 
+import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proxy.clock import LiveClock
 from proxy.family import slots
-from proxy.family.supervisor import Supervisor
+from proxy.family.keeper import Keeper
+from proxy.family.ledger import Ledger
+from proxy.family.messages import Told
+from proxy.family.supervisor import DEPARTED_S, Supervisor
 from proxy.loading import Loaded, Loader
 from proxy.messages import Answer, Attempt, Outcome, Reply, Verdict
+from proxy.observe.page import ApplicationState
 from proxy.offline.memory import MemoryQueue
 from proxy.options import ServeOptions
 from proxy.reload import Reload
+from proxy.routing.sight import Sight
+from proxy.routing.table import Application
 from proxy.watchdog import NoWatchdog
 from tests.stand_ins.log import RecordingLog
 
@@ -99,3 +107,51 @@ async def test_counts_of_a_process_that_is_gone_stay_in_the_sum(bench: Bench) ->
     assert counted.processes == {"serving": 0, "starting": 2, "silent": 0}
     assert supervisor.served("a") == 1
     assert supervisor.served("gone") == 0
+
+
+async def test_the_page_shows_the_worst_of_all_processes_and_what_the_departed_hold(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lowest ceiling, the worst breaker; and where permits are that nobody alive has."""
+    supervisor = bench.supervisor
+    told = Told(
+        serial=1,
+        counts=supervisor.counts(),
+        breakers={"a": 2},
+        limits={"a": 3},
+        sight=Sight(bars={"a": "breaker"}),
+    )
+
+    async def ask(self: Keeper, *, states: bool) -> Told:
+        return told
+
+    monkeypatch.setattr(Keeper, "ask", ask)
+    ledger = Ledger(supervisor.memory, processes=2, column=1)
+    lent = ledger.permits(1, Application(id="a", endpoints=("http://a:1",)))
+    assert lent.take(0.0) is None
+    supervisor.ended(1, None)
+    counted = await supervisor.take()
+    assert counted.applications["a"] == ApplicationState(
+        in_flight=1, permits_limit=3, breaker=2, drained=False, departed=1
+    )
+    assert counted.sights == [told.sight] * 2
+
+
+async def test_the_permits_of_the_departed_come_back_after_a_while(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each life after its own time: one that ends later keeps nobody else's."""
+    supervisor = bench.supervisor
+    ledger = Ledger(supervisor.memory, processes=2, column=1)
+    lent = ledger.permits(1, Application(id="a", endpoints=("http://a:1",)))
+    waits: list[tuple[float, Callable[..., None], tuple[Any, ...]]] = []
+    monkeypatch.setattr(
+        asyncio.get_running_loop(), "call_later", lambda after, act, *given: waits.append((after, act, given))
+    )
+    for _ in range(2):
+        assert lent.take(0.0) is None
+        supervisor.ended(1, None)
+    assert [after for after, _, _ in waits] == [DEPARTED_S] * 2
+    for left, (_, act, given) in zip((1, 0), waits, strict=True):
+        act(*given)
+        assert ledger.departed(1) == ledger.in_flight(1) == left

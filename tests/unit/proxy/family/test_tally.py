@@ -23,6 +23,7 @@ def meters() -> Meters:
     meters = Meters()
     meters.settle(reply(Outcome.TIMEOUT, Outcome.OK), 0.03)
     meters.passed_over["b", "rate"] = 4
+    meters.hedges["a", "true"] = 6
     meters.faults[413] = 2
     meters.tickets["accepted"] = 3
     meters.traces["traced"] = 7
@@ -45,6 +46,7 @@ def test_the_sum_of_two_is_twice_each() -> None:
     assert total.meters.requests == {("urgent", "1", "served"): 2}
     assert total.meters.attempts == {("a", "timeout"): 2, ("a", "ok"): 2}
     assert total.meters.passed_over == {("b", "rate"): 8}
+    assert total.meters.hedges == {("a", "true"): 12}
     assert total.meters.faults == {413: 4}
     assert total.meters.tickets == {"accepted": 6}
     assert total.meters.traces == {"traced": 14}

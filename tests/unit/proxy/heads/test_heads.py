@@ -187,7 +187,7 @@ def test_both_twins_write_the_same(
     block = block_of(((b"A", b"1"), (b"B", text.encode())))
     calls, attempts, answers = set(), set(), set()
     for heads in TWINS:
-        calls.add(heads.write_request_head(b"POST", text.encode(), b"h", text, number, block, tier))
+        calls.add(heads.write_request_head(b"POST", text.encode(), b"h", text, number, tier, block, tier))
         attempt = heads.write_attempt(text, max(0, tier), Outcome.TIMEOUT, called_s)
         attempts.add(attempt)
         answers.add(

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.qos.service import (
-    PEAK_TAU_S,
     RATE_AGE_S_MIN,
     RATE_TAU_S,
     SAMPLES,
@@ -89,29 +88,7 @@ def test_what_was_slow_is_unknown_again_after_a_silence() -> None:
     assert service.p95_s(0.99 + STALE_S) == 5.0
     assert service.p95_s(0.99 + STALE_S + 0.01) == 0.0
     service.learn(0.1, 50.0)
-    assert service.peak_s(50.0) < 0.2  # it fades by itself
     assert service.p95_s(50.0) == 0.0
-
-
-def test_the_peak_rises_at_once_and_decays_with_its_tau() -> None:
-    """One slow answer is reason enough to prefer another endpoint for a while."""
-    service = steady(0.1, 10)
-    service.learn(2.0, 1.0)
-    assert service.peak_s(1.0) == 2.0
-    assert service.peak_s(1.0 + PEAK_TAU_S) == pytest.approx(2.0 / math.e)
-    service.learn(0.0, 1.0 + PEAK_TAU_S)
-    assert service.peak_s(1.0 + PEAK_TAU_S) == pytest.approx(2.0 / math.e)
-
-
-@given(CALLS)
-def test_the_peak_lies_between_the_latest_and_the_slowest(calls: list[tuple[float, float]]) -> None:
-    """It is a mean that only ever leans upwards."""
-    service, now = ServiceTime(), 0.0
-    assert service.peak_s(0.0) == 0.0
-    for gap_s, elapsed_s in calls:
-        now += gap_s
-        service.learn(elapsed_s, now)
-        assert elapsed_s <= service.peak_s(now) <= max(each for _, each in calls)
 
 
 @given(st.floats(1, 2000), st.floats(RATE_AGE_S_MIN + 0.1, 20))

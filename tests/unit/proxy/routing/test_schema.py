@@ -37,6 +37,8 @@ TAKEN = [
     MINIMAL.replace('"http://h:1"', '["http://h:1", "http://[::1]:2/prefix/"]'),
     MINIMAL + "labelers: [{use: x, default: [], budget: 5, anything: {goes: [1]}}]",
     MINIMAL + "classes: [{name: a, label: '1,2', deadline: 5}]",
+    MINIMAL + "classes: [{name: a, label: 1, hedge: true}, {name: b, label: 2, hedge: false}]",
+    with_application("health: {path: /v2/health/ready, every: 1, timeout: 1, down: 1, up: 1}"),
     MINIMAL + "labelers: []\nclasses: []",
 ]
 

@@ -3,19 +3,25 @@
 import pytest
 
 from proxy.messages import Failure, Outcome
-from proxy.qos.budget import BALANCE_MAX, Budget
+from proxy.qos.budget import BALANCE_MAX
 from proxy.qos.gate import Bar
-from proxy.tiers.chain import TIMER_S_MAX
+from proxy.tiers.reserve import TIMER_S_MAX
 from tests.unit.proxy.tiers.ways import OK, Ways, row
 
 REFUSED = Failure(outcome=Outcome.REFUSED, cause="x")
 
 
-class Spent(Budget):
-    """Whose last token somebody else always takes first."""
+class Spent:
+    """`qos.budget.Spending` whose last token somebody else always takes first."""
 
-    def __init__(self) -> None:
-        super().__init__(0.0)
+    def limit(self, share: float, per_second: float, now: float) -> None:
+        """It has none."""
+
+    def arrive(self, now: float) -> None:
+        """Nothing is paid in."""
+
+    def affords(self, now: float) -> bool:
+        return True
 
     def take(self, now: float) -> bool:
         return False

@@ -23,7 +23,9 @@ REQUEST = Request(id="r", method=b"POST", target=b"/v2/models/m/infer", arrived_
 class Way:
     """A chain over the given rows, with all that it stands on."""
 
-    def __init__(self, *rows: Row, deadline_s: float = math.inf, **limits: Application) -> None:
+    def __init__(
+        self, *rows: Row, deadline_s: float = math.inf, rank: int | None = 0, **limits: Application
+    ) -> None:
         self.clock = ManualClock()
         self.timers = ManualTimers(self.clock)
         self.cluster = ManualCluster()
@@ -45,7 +47,7 @@ class Way:
         )
         self.broke: list[Exception] = []
         self.chain = Chain(
-            *(REQUEST, tiers_of(rows), 1000.0 + deadline_s, ground, 0, FALLS_THROUGH),
+            *(REQUEST, tiers_of(rows), 1000.0 + deadline_s, ground, rank, FALLS_THROUGH),
             done=self.ended.append,
             broke=self.broke.append,
         )
@@ -367,3 +369,11 @@ def test_a_request_whose_every_permit_is_lost_ends_without_an_attempt() -> None:
     assert way.ended == [None]
     assert way.chain.attempts == ()
     assert way.chain.passed_over == [("a", Bar.CONCURRENCY)]
+
+
+@pytest.mark.parametrize(("rank", "told"), [(0, 0), (3, 3), (None, -1)])
+def test_the_model_server_is_told_the_rank(rank: int | None, told: int) -> None:
+    """It serves the critical first too; a question has no class."""
+    way = Way(row("a"), rank=rank)
+    way.chain.advance()
+    assert way.cluster.ranks == [told]

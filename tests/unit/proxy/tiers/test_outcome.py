@@ -46,6 +46,7 @@ def test_load_and_the_callers_errors_do_not_speak_against_an_application() -> No
     assert {each for each, blamed in BLAMES.items() if not blamed} == {
         Outcome.OK,
         Outcome.REJECTED,
+        Outcome.SUPERSEDED,
         Outcome.THROTTLED,
     }
 

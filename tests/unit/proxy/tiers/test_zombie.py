@@ -31,13 +31,23 @@ def test_what_a_zombie_took_is_learnt() -> None:
     assert 0.19 < ways.gates["a"].service.median_s(ways.clock.time_s) < 0.21
 
 
+def test_what_a_zombie_took_is_learnt_of_its_endpoint_too() -> None:
+    """Else the endpoint whose calls are given up would look like one that is quick."""
+    ways = Ways(row("a"), concurrency=100, endpoints=("http://one", "http://two"))
+    ways.ask()
+    ways.timers.advance(0.2)
+    ways.cluster.last.end(OK)
+    peaks_s = [each.peak.peak_s(ways.clock.time_s) for each in ways.gates["a"].endpoints]
+    assert sorted(round(each, 3) for each in peaks_s) == [0.0, 0.2]
+
+
 def test_a_zombie_that_fails_teaches_nothing_and_gives_its_permit_back() -> None:
     """A lost connection is no service."""
     ways = Ways(row("a"), concurrency=1)
     ways.ask()
     ways.timers.advance(0.11)
     ways.cluster.last.end(Failure(outcome=Outcome.RESET, cause="x"))
-    assert ways.gates["a"].service.peak_s(ways.clock.time_s) == 0.0
+    assert not ways.gates["a"].service._latest
     assert ways.at_rest()
 
 

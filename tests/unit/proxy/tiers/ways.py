@@ -39,7 +39,7 @@ def tiers_of(rows: Sequence[Row]) -> tuple[Tier, ...]:
 class Asked:
     """One request on its chain."""
 
-    def __init__(self, ways: "Ways", rank: int, deadline_s: float, *, drained: bool) -> None:
+    def __init__(self, ways: "Ways", rank: int, deadline_s: float, *, drained: bool, hedged: bool) -> None:
         self.ended: list[Answer | None] = []
         self.broke: list[Exception] = []
         request = Request(id="r", method=b"POST", target=b"/", arrived_s=ways.clock.time_s, drained=drained)
@@ -47,6 +47,7 @@ class Asked:
             *(request, ways.tiers, ways.clock.time_s + deadline_s, ways.ground, rank, FALLS_THROUGH),
             done=self.ended.append,
             broke=self.broke.append,
+            hedged=hedged,
         )
         self.chain.advance()
 
@@ -64,7 +65,7 @@ class Ways:
         self.cluster = ManualCluster()
         names = sorted({each.application for each in rows})
         self.gates = {
-            name: Gate(Application(id=name, endpoints=(f"http://{name}",), **limits))  # type: ignore[arg-type]
+            name: Gate(Application(**{"id": name, "endpoints": (f"http://{name}",), **limits}))  # type: ignore[arg-type]
             for name in names
         }
         self.ground = Ground(
@@ -76,8 +77,10 @@ class Ways:
         )
         self.tiers = tiers_of(rows)
 
-    def ask(self, rank: int = 0, deadline_s: float = math.inf, *, drained: bool = False) -> Asked:
-        return Asked(self, rank, deadline_s, drained=drained)
+    def ask(
+        self, rank: int = 0, deadline_s: float = math.inf, *, drained: bool = False, hedged: bool = False
+    ) -> Asked:
+        return Asked(self, rank, deadline_s, drained=drained, hedged=hedged)
 
     def learn(self, application: str, elapsed_s: float) -> None:
         """It has taken so long, twenty times and more, just now."""

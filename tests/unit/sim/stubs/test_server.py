@@ -220,6 +220,15 @@ async def test_what_is_at_work_for_clients_that_have_gone_counts_as_work(stub, m
     assert (stub.inflight_peak, stub.work_peak) == (1, 3)
 
 
+@pytest.mark.parametrize(("later_s", "at_once"), [(0.019, 2), (0.02, 1)])
+async def test_work_that_ends_now_has_ended(later_s: float, at_once: int) -> None:
+    """By clocks that count milliseconds: their sums and differences are not exact."""
+    stub = StubServer()
+    stub._work(4282.448, 0.020000000001346052)  # as it came out
+    stub._work(4282.448 + later_s, 0.02)
+    assert stub.work_peak == at_once
+
+
 async def test_what_is_not_http_is_refused(ask) -> None:
     """The stub is a server like others: the proxy's own bytes are looked at too."""
     assert (await ask(b"\x00\x01\x02\r\n\r\n")).startswith(b"HTTP/1.1 400")

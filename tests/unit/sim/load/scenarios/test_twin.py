@@ -117,3 +117,10 @@ def test_the_live_figures_have_all_classes_together_too() -> None:
     assert found[ALL].arrivals == sum(found[name].arrivals for name in "ABC")
     assert found[ALL].tickets == 7
     assert found[ALL].p50_ms == pytest.approx(25, abs=0.1)
+
+
+def test_of_two_measurements_of_the_hops_the_lesser_counts() -> None:
+    """A busy moment is no property of the machine."""
+    assert Hops(server_s=0.004, edge_s=0.001).lesser(Hops(server_s=0.001, edge_s=0.002)) == Hops(
+        server_s=0.001, edge_s=0.001
+    )

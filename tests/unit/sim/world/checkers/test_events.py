@@ -24,7 +24,16 @@ def told(checker: Any, **parts: Any) -> list[str]:
 
 def trip(**fields: Any) -> Any:
     """A request; by default nothing has become of it."""
-    plain = {"number": 1, "verdict": None, "calls": 0, "tier": None, "deadline_s": 10.0}
+    plain = {
+        "number": 1,
+        "verdict": None,
+        "calls": 0,
+        "tier": None,
+        "deadline_s": 10.0,
+        "flight": None,
+        "seconded": False,
+        "hedges": 0,
+    }
     return SimpleNamespace(**{**plain, "plan": SimpleNamespace(tiers=()), **fields})
 
 

@@ -98,3 +98,17 @@ def test_a_ticket_before_an_online_waiter_is_seen(waiting: int, seen: bool) -> N
     waits(line, "w", waiting)
     line.on_dispatch("pool", TICKET, "t", 2.0)
     assert bool(found) is seen
+
+
+def test_who_reads_the_lines_that_another_keeps_judges_by_them() -> None:
+    """One book for all rules: each waiter is written down once."""
+    book = CriticalFirst()
+    line = OneSlot(book)
+    found = told(line)
+    waits(book, "a", A)
+    line.on_dispatch("pool", B, "b", 2.0)
+    line.on_dispatch("pool", C, "c", 2.1)
+    assert found == ["pool: 2 have gone before a of rank 0"]
+    book.on_leave("pool", "a")
+    line.on_dispatch("pool", C, "c2", 2.2)
+    assert len(found) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from proxy.qos.line import Line as RealLine
 from proxy.qos.line import Place, Waiter
-from sim.world.checkers.line import CriticalFirst, Line, WorkConserving
+from sim.world.checkers.line import CriticalFirst, Line, OneSlot, WorkConserving
 from sim.world.checkers.probe import Probe
 from sim.world.plan import ReloadPlan
 from sim.world.watch import Checker
@@ -39,8 +39,8 @@ class Bench:
         self.loop = SimpleNamespace(now_s=1.0)
         self.probe = Probe((line,))
         snapshot = SimpleNamespace(gates={"1": self.gate})
-        world: Any = SimpleNamespace(pipeline=SimpleNamespace(snapshot=snapshot), loop=self.loop)
-        self.probe.opened(world)
+        self.world: Any = SimpleNamespace(pipeline=SimpleNamespace(snapshot=snapshot), loop=self.loop)
+        self.probe.opened(self.world)
 
     def reload(self, gates: dict[str, StandInGate]) -> None:
         after: Any = SimpleNamespace(gates=gates)
@@ -198,3 +198,23 @@ def test_lines_of_applications_that_a_reload_brings_are_listened_to() -> None:
     probe = checkers[-1]
     assert isinstance(probe, Probe)
     assert probe.sheds > 400, "the line that was there before sheds 301"
+
+
+def test_lines_that_share_a_book_are_told_of_each_waiter_once() -> None:
+    """And both judge."""
+    book = CriticalFirst()
+    bench = Bench(book)
+    sharing = OneSlot(book)
+    sharing.report = book.report
+    probe = Probe((book, sharing))
+    probe.opened(bench.world)
+    place = bench.wait(0)
+    waited: list[str] = []
+    told = book.on_wait
+    book.on_wait = lambda *all_: (waited.append("book"), told(*all_))  # type: ignore[method-assign,assignment]
+    sharing.on_wait = lambda *all_: waited.append("sharing")  # type: ignore[method-assign]
+    probe.called(bench.flight(1))
+    probe.called(bench.flight(1))
+    assert waited == ["book"]
+    assert len(bench.found) == 3, "two went before it, by the one rule, and the second by the other"
+    bench.waiting.leave(place)

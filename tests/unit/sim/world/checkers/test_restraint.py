@@ -4,7 +4,7 @@ import pytest
 
 from proxy.qos.breaker import Breaker
 from proxy.qos.gate import Gate
-from proxy.tiers import chain
+from proxy.tiers import trial
 from sim.world.checkers.restraint import Restraint
 from sim.world.plan import DrainPlan, FaultKind, WorldPlan
 from tests.stand_ins.world import FIRST, SECOND, fault, server, stream, table, violations_of, world_plan
@@ -42,7 +42,7 @@ def test_a_second_probe_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_endpoint_that_asked_for_quiet_and_is_called_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """It said when it will have time."""
-    monkeypatch.setattr(chain, "retry_after_of", lambda answer: None)
+    monkeypatch.setattr(trial, "retry_after_of", lambda answer: None)
     assert any("asked for quiet" in each.what for each in violations_of(THROTTLED, (Restraint(),)))
 
 
@@ -58,3 +58,16 @@ def test_a_drained_application_that_is_called_is_seen(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Gate, "bar", undrained)
     assert any("is drained" in each.what for each in violations_of(DRAINED, (Restraint(),)))
+
+
+def test_an_endpoint_that_is_down_by_its_own_word_and_is_called_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is asked so that it need not be called."""
+    unready = world_plan(
+        table=table("concurrency: 4, health: {path: /v2/health/ready, every: 20, timeout: 10}"),
+        servers=(server(FIRST, fault(FaultKind.UNREADY)), server(SECOND)),
+    )
+    assert not violations_of(unready, (Restraint(),))
+    monkeypatch.setattr(Gate, "closed", lambda self, now: None)
+    assert any("is not well" in each.what for each in violations_of(unready, (Restraint(),)))

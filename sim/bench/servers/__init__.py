@@ -1,0 +1,1 @@
+"""Our worker beside other model servers, on the same model and inputs."""

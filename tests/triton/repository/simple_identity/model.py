@@ -1,0 +1,10 @@
+"""The texts that come in go out."""
+
+from typing import Any
+
+from workers.oip.tensors import Tensor
+
+
+def infer(inputs: tuple[Tensor, ...], parameters: dict[str, Any]) -> tuple[Tensor, ...]:
+    """INPUT0 comes back as OUTPUT0."""
+    return (Tensor.of("OUTPUT0", "BYTES", inputs[0].data),)

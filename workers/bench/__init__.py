@@ -1,0 +1,1 @@
+"""What measures models and writes some to measure with."""

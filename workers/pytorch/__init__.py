@@ -1,0 +1,1 @@
+"""What the PyTorch backend is made of: networks, their precision and graphs, pictures on the device."""

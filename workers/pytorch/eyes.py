@@ -1,0 +1,136 @@
+"""Pictures to squares of pixels on the GPU: JPEGs through its engines, the rest as it was prepared.
+
+A picture that cannot be decoded fails alone: what the engines refuse is tried on the CPU, one by one.
+"""
+
+import queue
+from typing import Any
+
+import numpy as np
+import torch
+
+from workers.errors import BadInput
+from workers.pictures import decode_picture, squared
+from workers.pixels import MAGIC, unpack
+from workers.pytorch.nvjpeg import BadBatch, Decoder
+from workers.pytorch.resizing import Resizer
+
+CANVAS_STEP = 512  # pictures whose sides are in the same step share a canvas
+URGENT = -5  # a stream's priority: decoding is short, and the network waits for it
+
+Raw = bytes | memoryview
+
+
+class Seen:
+    """What became of a request's pictures: pixels n x 3 x side x side, and a word for each broken one."""
+
+    def __init__(self, pixels: torch.Tensor, broken: dict[int, str]) -> None:
+        self.pixels = pixels
+        self.broken = broken
+
+
+class Eyes:
+    """Several threads may look at once, each with a decoder of its own."""
+
+    def __init__(self, side: int, device: torch.device, rows_max: int, threads: int = 2) -> None:
+        self._side = side
+        self._device = device
+        self._resizer = Resizer(side, device, torch.float16)
+        self._benches: queue.LifoQueue[tuple[Decoder, Any]] = queue.LifoQueue()
+        for _ in range(threads):
+            decoder = Decoder()
+            decoder.warm(rows_max)
+            stream = torch.cuda.Stream(device, priority=URGENT)  # type: ignore[no-untyped-call]
+            self._benches.put((decoder, stream))
+
+    def see(self, elements: list[Raw], rows: int) -> Seen:
+        """Elements to pixels, made on the current stream. Rows beyond the elements are black."""
+        bench = self._benches.get()
+        try:
+            with torch.cuda.stream(bench[1]), torch.inference_mode():
+                seen = self._see(bench[0], bench[1], elements, rows)
+                made = torch.cuda.Event()  # type: ignore[no-untyped-call]
+                made.record()
+                made.synchronize()  # the elements are the caller's again
+        finally:
+            self._benches.put(bench)
+        return seen
+
+    def release(self) -> None:
+        """Give the decoders' memory back."""
+        while not self._benches.empty():
+            self._benches.get()[0].close()
+
+    def _see(self, decoder: Decoder, stream: Any, elements: list[Raw], rows: int) -> Seen:
+        broken: dict[int, str] = {}
+        ready: dict[int, Any] = {}
+        groups: dict[Any, list[_Source]] = {}
+        for place, raw in enumerate(elements):
+            source = None if bytes(raw[:8]) == MAGIC else _Source.of(place, raw, decoder)
+            if source is None:
+                self._alone(place, raw, ready, broken)
+            else:
+                groups.setdefault(source.step, []).append(source)
+        pixels = torch.zeros((rows, 3, self._side, self._side), dtype=torch.uint8, device=self._device)
+        for group in groups.values():
+            try:
+                squares = self._decode(decoder, stream, group)
+            except BadBatch:
+                for source in group:
+                    self._alone(source.place, source.raw, ready, broken)
+                continue
+            if len(group) == len(elements):
+                pixels[: len(group)] = squares
+            else:
+                pixels[torch.tensor([source.place for source in group], device=self._device)] = squares
+        if ready:
+            stack = torch.from_numpy(
+                np.stack(list(ready.values()))[:, :, :, ::-1].transpose(0, 3, 1, 2).copy()
+            )
+            pixels[torch.tensor(list(ready), device=self._device)] = stack.to(self._device)
+        return Seen(pixels, broken)
+
+    def _decode(self, decoder: Decoder, stream: Any, group: list["_Source"]) -> torch.Tensor:
+        tall = max(source.height for source in group)
+        wide = max(source.width for source in group)
+        canvas = torch.empty((len(group), 3, tall, wide), dtype=torch.uint8, device=self._device)
+        start, plane = canvas.data_ptr(), tall * wide
+        planes = [
+            (start + 3 * n * plane, start + (3 * n + 1) * plane, start + (3 * n + 2) * plane)
+            for n in range(len(group))
+        ]
+        decoder.decode(
+            [(source.address, source.length) for source in group], planes, wide, stream.cuda_stream
+        )
+        return self._resizer.squares(canvas, [(source.height, source.width) for source in group])
+
+    def _alone(self, place: int, raw: Raw, ready: dict[int, Any], broken: dict[int, str]) -> None:
+        """On the CPU."""
+        try:
+            pixels = unpack(bytes(raw), self._side * self._side)
+            ready[place] = squared(decode_picture(bytes(raw)), self._side) if pixels is None else pixels
+        except BadInput as error:
+            broken[place] = str(error)
+
+
+class _Source:
+    """A JPEG that the engines decode."""
+
+    __slots__ = ("address", "array", "height", "length", "place", "raw", "step", "width")
+
+    def __init__(self, place: int, raw: Raw, array: Any, size: tuple[int, int]) -> None:
+        self.place = place
+        self.raw = raw
+        self.array = array  # keeps the address good
+        self.address = array.ctypes.data
+        self.length = len(array)
+        self.height, self.width = size
+        self.step = (self.height // CANVAS_STEP, self.width // CANVAS_STEP)
+
+    @classmethod
+    def of(cls, place: int, raw: Raw, decoder: Decoder) -> "_Source | None":
+        """None if the engines do not decode it."""
+        array = np.frombuffer(raw, np.uint8)
+        address = array.ctypes.data
+        size = decoder.size(address, len(array))
+        return None if size is None else cls(place, raw, array, size)

@@ -1,0 +1,120 @@
+"""gRPC messages to tensors and back. Pure: no model, no I/O.
+
+Inputs are raw, all of them or none, or typed contents; outputs are always raw, one per output, in order.
+FP16 and BF16 have no typed form; INT8 and INT16 travel in `int_contents`, their unsigned twins in
+`uint_contents`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from oip import grpc_service_pb2 as pb
+from workers.oip.datatypes import NUMPY, Array, BadTensor
+from workers.oip.rawdata import array_from_raw, bytes_array, raw_from_array
+from workers.oip.shapes import element_count
+from workers.oip.tensors import TENSORS_MAX, InferRequest, RequestedOutput, Tensor, chosen, refuse_extensions
+from workers.ports import Tensors
+
+CONTENTS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+}
+"""The field of each datatype's typed form."""
+
+
+def decode_request(message: pb.ModelInferRequest) -> InferRequest:
+    """The request in a message. Raises BadTensor, with words for the caller."""
+    if len(message.inputs) > TENSORS_MAX:
+        raise BadTensor(f"the request has {len(message.inputs)} inputs; the limit is {TENSORS_MAX}")
+    raws = message.raw_input_contents
+    if raws and len(raws) != len(message.inputs):
+        raise BadTensor(f"{len(raws)} raw_input_contents come with {len(message.inputs)} inputs")
+    names = [given.name for given in message.inputs]
+    if len(set(names)) != len(names):
+        raise BadTensor(f"an input is given twice: {', '.join(names)}")
+    return InferRequest(
+        id=message.id,
+        parameters=_parameters(message.parameters),
+        inputs=tuple(
+            _input(given, raws[place] if raws else None) for place, given in enumerate(message.inputs)
+        ),
+        outputs=tuple(_output(wanted) for wanted in message.outputs),
+    )
+
+
+def encode_response(
+    model: str, version: str, outputs: Tensors, request: InferRequest
+) -> pb.ModelInferResponse:
+    """The outputs that the request names, under its id. Raises BadTensor for one that is unknown."""
+    tensors = [tensor for tensor, _ in chosen(outputs, request)]
+    return pb.ModelInferResponse(
+        model_name=model,
+        model_version=version,
+        id=request.id,
+        outputs=[
+            pb.ModelInferResponse.InferOutputTensor(name=each.name, datatype=each.datatype, shape=each.shape)
+            for each in tensors
+        ],
+        raw_output_contents=[raw_from_array(each.datatype, each.data) for each in tensors],
+    )
+
+
+def _input(given: Any, raw: bytes | None) -> Tensor:
+    name, datatype, shape = given.name, given.datatype, tuple(given.shape)
+    if datatype not in NUMPY:
+        raise BadTensor(f"input '{name}' has the unknown datatype '{datatype}'")
+    parameters = _parameters(given.parameters)
+    refuse_extensions(name, parameters)
+    if raw is None:
+        data = _typed(name, datatype, shape, given.contents)
+    elif given.contents.ListFields():
+        raise BadTensor(f"input '{name}' has contents beside raw_input_contents")
+    else:
+        data = array_from_raw(name, datatype, shape, memoryview(raw))
+    return Tensor(name=name, datatype=datatype, shape=shape, data=data, parameters=parameters)
+
+
+def _typed(name: str, datatype: str, shape: tuple[int, ...], contents: Any) -> Array:
+    field = CONTENTS.get(datatype)
+    if field is None:
+        raise BadTensor(f"input '{name}': {datatype} travels in raw_input_contents only")
+    strange = [each.name for each, _ in contents.ListFields() if each.name != field]
+    if strange:
+        raise BadTensor(f"input '{name}': {datatype} travels in {field}, not in {', '.join(strange)}")
+    values = getattr(contents, field)
+    count = element_count(name, shape)
+    if len(values) != count:
+        raise BadTensor(
+            f"tensor '{name}' holds {len(values)} values, but its shape {list(shape)} takes {count}"
+        )
+    if datatype == "BYTES":
+        return bytes_array(list(values)).reshape(shape)
+    try:
+        return np.array(list(values), NUMPY[datatype]).reshape(shape)
+    except OverflowError as error:
+        raise BadTensor(f"tensor '{name}' holds a value out of the range of {datatype}") from error
+
+
+def _output(wanted: Any) -> RequestedOutput:
+    refuse_extensions(wanted.name, _parameters(wanted.parameters))
+    return RequestedOutput(name=wanted.name, binary=True)
+
+
+def _parameters(given: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, parameter in given.items():
+        which = parameter.WhichOneof("parameter_choice")
+        if which is not None:
+            found[key] = getattr(parameter, which)
+    return found

@@ -1,0 +1,1 @@
+"""One request for several models: the picture is fetched and decoded once."""

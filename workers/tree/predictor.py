@@ -1,0 +1,235 @@
+"""The predictor: the process that holds the models of one device, and predicts in batches.
+
+Its first thread does the books (rings, batchers, answers); a crew waits for the device, so that the next
+batch is collected while one runs. An error that the device does not recover from ends the process, and its
+supervisor starts another.
+"""
+
+import queue
+import sys
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+
+from workers.batching.device import Turn
+from workers.errors import Unusable
+from workers.model import Model
+from workers.surroundings import settle_memory
+from workers.tree.batch import Ended, prove, run
+from workers.tree.bell import ring
+from workers.tree.health import Health
+from workers.tree.intake import Job, words
+from workers.tree.ledger import FAILED, SUCCEEDED_NS
+from workers.tree.loading import Loading
+from workers.tree.measure import item_of
+from workers.tree.messages import Failed, Load, Loaded, Release
+from workers.tree.slot import Answer, Status
+from workers.tree.turns import Group, Ran, Turns
+from workers.tree.worker import Worker, open_worker
+
+DEVICE_BROKEN = 3
+"""The exit status after an error that the device does not recover from."""
+
+TICK_S = 0.5
+"""The longest wait: models that nobody asks may have to prove themselves."""
+
+REFUSALS = {"full": Status.OVERLOADED, "too-large": Status.BAD_INPUT, "hopeless": Status.EXPIRED}
+
+
+class Held:
+    """A model here."""
+
+    def __init__(self, model: Model, row: int, now_s: float) -> None:
+        self.model = model
+        self.row = row  # in the ledger
+        self.health = Health(now_s)
+        self.running = 0  # batches
+        self.leaves = False
+
+
+class Predictor:
+    """One life of a predictor. `settle` is called when something was loaded."""
+
+    def __init__(self, worker: Worker, settle: Callable[[], None]) -> None:
+        self._worker = worker
+        self._settle_process = settle
+        self._ledger = worker.ledger
+        self._turns = Turns(worker.begin.ground.device)
+        self._held: dict[int, Held] = {}
+        self._jobs: dict[int, Job] = {}  # by handle: what waits or runs
+        self._ended: queue.SimpleQueue[tuple[Held, Group, Turn[int], Ended]] = queue.SimpleQueue()
+        self._proved: queue.SimpleQueue[tuple[Held, bool]] = queue.SimpleQueue()
+        self._loading = Loading(worker.begin.ground, worker.bell)
+        self._broken = ""
+
+    def live(self) -> int:
+        """Work until the end; the exit status."""
+        while not self._worker.ended and not self._broken:
+            self.turn()
+        self._worker.channel.flush()
+        if self._broken:
+            print(f"penstock worker: the device failed: {self._broken}", file=sys.stderr, flush=True)  # noqa: T201
+            return DEVICE_BROKEN
+        return 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits or runs here, or proves itself."""
+        return bool(self._jobs) or any(held.health.proving for held in self._held.values())
+
+    def turn(self) -> None:
+        """Wait until there is something to do, and do all of it."""
+        worker, now_s = self._worker, monotonic()
+        due_s = self._turns.due_s(now_s)
+        if worker.wait(TICK_S if due_s is None else min(TICK_S, max(0.0, due_s - now_s))):
+            worker.hear(self._told, self._lost)
+        self._take_loaded()
+        while not self._ended.empty():
+            self._settle(*self._ended.get())
+        self._take()
+        self._start()
+        self._prove()
+        worker.intake.flush()
+
+    # -- models -------------------------------------------------------------------------------------
+
+    def _told(self, message: object) -> None:
+        match message:
+            case Load(numbers):
+                for number in numbers:
+                    self._loading.begin(number, self._worker.known[number].entry)
+            case Release(numbers):
+                for number in numbers:
+                    self._leave(number)
+
+    def _take_loaded(self) -> None:
+        for number, model, line in self._loading.take():
+            if isinstance(model, Unusable):
+                self._worker.channel.send(Failed(number, str(model)))
+                continue
+            held = self._held[number] = Held(model, self._worker.known[number].row, monotonic())
+            self._turns.add(number, model.entry)
+            self._write(held)
+            self._worker.channel.send(Loaded(number, line))
+            self._settle_process()
+
+    def _leave(self, number: int) -> None:
+        held = self._held.pop(number, None)
+        if held is None:
+            return
+        for handle in self._turns.remove(number):
+            self._say(self._jobs[handle], Status.NOT_READY, "the model was unloaded")
+        held.leaves = True
+        if not held.running:
+            held.model.release()
+
+    # -- jobs ---------------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        new, left = self._worker.intake.take()
+        now_s = monotonic()
+        for job in new:
+            self._jobs[job.handle] = job
+            self._wait(job, now_s)
+        for job in left:
+            if self._turns.drop(job.handle):
+                self._answer(job, Answer(Status.DROPPED))
+        for handle in self._turns.expired(now_s):
+            self._answer(self._jobs[handle], Answer(Status.EXPIRED))
+
+    def _wait(self, job: Job, now_s: float) -> None:
+        held = self._held.get(job.ask.model)
+        unwanted = job.unwanted(now_s)
+        if unwanted is not None:
+            self._answer(job, Answer(unwanted))
+        elif held is None:
+            self._say(job, Status.NOT_READY, "the model is not loaded here")
+        else:
+            refusal = self._turns.wait(job.ask.model, item_of(job, held.model.entry), now_s)
+            if refusal is not None:
+                self._say(job, REFUSALS[refusal.reason], refusal.words)
+
+    def _start(self) -> None:
+        for group, turn in self._turns.take(monotonic()):
+            held = self._held[turn.name]
+            held.running += 1
+            jobs = [self._jobs[handle] for handle in turn.batch.handles]
+            group.crew.do(partial(self._run, held, group, turn, jobs))
+
+    def _run(self, held: Held, group: Group, turn: Turn[int], jobs: list[Job]) -> None:
+        """In a thread of the crew."""
+        self._ended.put((held, group, turn, run(held.model, jobs)))
+        ring(self._worker.bell)
+
+    def _settle(self, held: Held, group: Group, turn: Turn[int], ended: Ended) -> None:
+        """Take up what became of a batch."""
+        held.running -= 1
+        now_s = monotonic()
+        if ended.rows and not ended.again:
+            # Before the answers: whoever has one may ask at once whether the model is well.
+            self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)
+            held.health.ran(now_s, succeeded=ended.succeeded, failed=ended.failed)
+            self._write(held)
+        for job, answer in ended.answers:
+            self._answer(job, answer)
+        waits = {job.handle: job for job in ended.again}
+        for item in self._turns.ended(group, turn, _ran(ended, len(turn.batch.handles))):
+            if item.handle in waits and not held.leaves:
+                self._wait(waits.pop(item.handle), now_s)
+        for job in waits.values():
+            self._say(job, Status.OVERLOADED, "the device's memory is full")
+        self._broken = self._broken or ended.broken
+        if held.leaves and not held.running:
+            held.model.release()
+
+    def _lost(self, jobs: list[Job]) -> None:
+        """Their front has died: those that wait are forgotten, those that run end for nobody."""
+        for job in jobs:
+            if self._turns.drop(job.handle):
+                del self._jobs[job.handle]
+
+    def _say(self, job: Job, status: Status, said: str) -> None:
+        self._answer(job, words(job, status, said))
+
+    def _answer(self, job: Job, answer: Answer) -> None:
+        del self._jobs[job.handle]
+        self._worker.intake.answer(job, answer)
+
+    # -- health -------------------------------------------------------------------------------------
+
+    def _prove(self) -> None:
+        """Let models prove themselves that must."""
+        while not self._proved.empty():
+            held, succeeded = self._proved.get()
+            held.health.proved(monotonic(), succeeded=succeeded)
+            self._write(held)
+        now_s = monotonic()
+        for number, held in self._held.items():
+            group = self._turns.group(number)
+            if group is not None and held.health.must_prove(now_s):
+                group.crew.do(partial(self._run_proof, held))
+
+    def _run_proof(self, held: Held) -> None:
+        """In a thread of the crew."""
+        self._proved.put((held, prove(held.model)))
+        ring(self._worker.bell)
+
+    def _write(self, held: Held) -> None:
+        self._ledger.set(held.row, FAILED, held.health.failed)
+        self._ledger.set(held.row, SUCCEEDED_NS, int(held.health.succeeded_s * 1e9))
+
+
+def _ran(ended: Ended, asked: int) -> Ran | None:
+    """What the batcher may learn from: how long a batch took of which some were left out says nothing."""
+    if ended.rows != asked and not ended.again:
+        return None
+    return Ran(began_s=ended.began_s, ended_s=ended.ended_s, tight=bool(ended.again))
+
+
+def main() -> None:
+    """Run one predictor to its end."""
+    sys.exit(Predictor(open_worker(), settle_memory).live())
+
+
+if __name__ == "__main__":
+    main()
