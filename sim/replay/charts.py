@@ -32,7 +32,7 @@ _STYLE: dict[Any, Any] = {
     "text.color": COLOURS["ink"], "xtick.color": COLOURS["faint"], "ytick.color": COLOURS["faint"],
     "axes.grid": True, "grid.color": COLOURS["grid"], "grid.linewidth": 0.6, "axes.facecolor": "none",
     "axes.titlesize": 11, "axes.titlelocation": "left", "axes.titleweight": "bold", "legend.frameon": False,
-    "lines.linewidth": 1.5, "axes.axisbelow": True, "svg.hashsalt": "penstock",
+    "lines.linewidth": 1.5, "axes.axisbelow": True, "svg.hashsalt": "penstock", "text.parse_math": False,
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from sim.load.report import generator_line
 from sim.replay.charts import SERIES, Chart
@@ -170,9 +170,7 @@ def _fates(outcome: Outcome) -> Chart:
     """Where nothing was due, what became of the requests before."""
     course = outcome.classes[ALL].course
     chart = Chart("What became of the requests due at each time", "% of arrivals")
-    filled = list(
-        accumulate(range(len(course.arrivals)), lambda last, at: at if course.arrivals[at] else last)
-    )
+    filled = _filled(course)
     layers = {
         fate: [100 * getattr(course, fate)[at] / max(course.arrivals[at], 1) for at in filled]
         for fate in FATES
@@ -180,6 +178,15 @@ def _fates(outcome: Outcome) -> Chart:
     chart.stack(times(course), layers, FATES)
     chart.axes.set_ylim(0, 100)
     return chart
+
+
+def _filled(course: Course) -> list[int]:
+    """For each bin itself, or the last one before it in which anything was due."""
+    found, last = [], 0
+    for at, count in enumerate(course.arrivals):
+        last = at if count else last
+        found.append(last)
+    return found
 
 
 def _latency(outcome: Outcome) -> Chart:
