@@ -32,7 +32,7 @@ _STYLE: dict[Any, Any] = {
     "text.color": COLOURS["ink"], "xtick.color": COLOURS["faint"], "ytick.color": COLOURS["faint"],
     "axes.grid": True, "grid.color": COLOURS["grid"], "grid.linewidth": 0.6, "axes.facecolor": "none",
     "axes.titlesize": 11, "axes.titlelocation": "left", "axes.titleweight": "bold", "legend.frameon": False,
-    "lines.linewidth": 1.5, "axes.axisbelow": True, "svg.hashsalt": "penstock", "text.parse_math": False,
+    "lines.linewidth": 1.5, "axes.axisbelow": True, "svg.hashsalt": "penstock",
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ class Chart:
         self.axes.axvline(at, color=COLOURS["ink"], linewidth=0.9, linestyle=(0, (2, 2)))
         self.axes.annotate(
             text, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2 - 11 * row),
-            textcoords="offset points", va="top", fontsize=8, color=COLOURS["ink"],
+            textcoords="offset points", va="top", fontsize=8, color=COLOURS["ink"], parse_math=False,
         )  # fmt: skip
 
     def level(self, value: float, text: str) -> None:
