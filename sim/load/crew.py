@@ -80,6 +80,7 @@ async def run(
         finally:
             if stopping is not None:
                 stopping.cancel()
+                await asyncio.wait((stopping,))
     except TimeoutError as error:
         raise GeneratorFailed("it did not come to its end in time") from error
     finally:

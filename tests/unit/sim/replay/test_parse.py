@@ -73,6 +73,7 @@ def test_the_scale_and_the_target_may_be_given_beside_the_plan() -> None:
         ("127.0.0.1:9090/v1", "10.0.0.1:9090/v1", "plan.yaml:16: 10.0.0.1 is not this machine"),
         ("run: [kill, -STOP, \"123\"]", "run: kill", "plan.yaml:15: run: a list of words is wanted here"),
         (", run: [kill, -STOP, \"123\"]", "", "plan.yaml:15: a fault is either run or http"),
+        ("name: night", "name: ../up", "plan.yaml:2: name: ../up is not a name"),
         ("version: 1", "version: 2", "plan.yaml:1: version: 2 is out of range"),
     ],
 )  # fmt: skip
