@@ -23,6 +23,7 @@ LEAD_S = 0.2
 
 READY_S_MAX = 60.0
 SUM_UP_S_MAX = 120.0
+END_S_MAX = 5.0
 LINE_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -101,6 +102,7 @@ class Member:
     def __init__(self, number: int) -> None:
         self.number = number
         self.told = Told()
+        self._told_all = False
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, job: Job) -> None:
@@ -126,6 +128,7 @@ class Member:
         while line := await self._line():
             kind, _, rest = line.partition(" ")
             if kind == PART:
+                self._told_all = True
                 return msgspec.json.decode(rest, type=Part)
             if kind == AT:
                 self.told = Told(*(int(each) for each in rest.split()))
@@ -142,6 +145,9 @@ class Member:
         """It is gone afterwards."""
         if self._process is None:
             return
+        if self._told_all:  # it ends by itself; to kill it in that very moment confuses asyncio's watcher
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), END_S_MAX)
         if self._process.returncode is None:
             with suppress(ProcessLookupError):  # it may just have ended by itself
                 self._process.kill()
