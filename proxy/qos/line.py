@@ -105,8 +105,8 @@ class Line:
         self._serial += 1
         place = Place(waiter, self._turn_of(waiter), self._serial)
         if self.waiting >= self.waiters_max:
-            last = self._places[-1]
-            if not place < last:
+            last = self._places[-1] if self._places else None
+            if last is None or not place < last:
                 self.shed(waiter)
                 return None
             self.leave(last)

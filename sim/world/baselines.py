@@ -1,13 +1,19 @@
 """Other ways to admit, to compare with: none at all, a plain semaphore, a window limiter.
 
-Only the permits are others: who waits for them stands in the proxy's own lines, in its order. They hold
+A limiter of the usual kind has no line: who finds no permit is passed over at once, whoever it is. They hold
 permits of the proxy's own kind and do not inherit from them: those may be compiled.
 """
 
+import msgspec
+
 from proxy.qos.permits import NOBODY, Permits, PermitsOf, Shortage, own_permits
 from proxy.routing.table import Application
+from sim.world.plan import WorldPlan
 
 WINDOW_S = 1.0
+
+OWN = "penstock"
+"""The proxy's own limits."""
 
 
 class Semaphore:
@@ -98,8 +104,13 @@ def window_permits(application: Application) -> WindowPermits:
     return WindowPermits(concurrency=application.concurrency, rate=application.rate)
 
 
+def under(limiter: str, plan: WorldPlan) -> WorldPlan:
+    """The plan as it is played under a limiter: nobody waits but under the proxy's own."""
+    return plan if limiter == OWN else msgspec.structs.replace(plan, waiters_max=0)
+
+
 BASELINES: dict[str, PermitsOf] = {
-    "penstock": own_permits,
+    OWN: own_permits,
     "no control": no_permits,
     "semaphore": semaphore_permits,
     "window": window_permits,

@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from sim.world.baselines import BASELINES
+from sim.world.baselines import BASELINES, under
 from sim.world.scenario import Line, Run, Scenario
 from sim.world.scenarios import SCENARIOS
 
@@ -58,8 +58,10 @@ def play(turn: Turn) -> Played:
     began_s = time.monotonic()
     scenario, permits_of = named(turn.scenario), BASELINES[turn.limiter]
     plan = scenario.full if turn.full and scenario.full is not None else scenario.plan
-    run = Run(plan, turn.seed, permits_of)
-    beside = None if scenario.beside is None else Run(scenario.beside, turn.seed, permits_of)
+    run = Run(under(turn.limiter, plan), turn.seed, permits_of)
+    beside = None
+    if scenario.beside is not None:
+        beside = Run(under(turn.limiter, scenario.beside), turn.seed, permits_of)
     return Played(
         turn=turn,
         lines=scenario.judge(run, beside),

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sim.world.baselines import OWN
 from sim.world.estimate import Estimate
 from sim.world.play import Played
-
-OWN = "penstock"
 
 
 class LineReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from sim.world.baselines import BASELINES
+from sim.world.baselines import BASELINES, OWN
 from sim.world.markdown import markdown
 from sim.world.play import Played, Turn, named, play
-from sim.world.report import OWN, Report, ScenarioReport, limiter_report
+from sim.world.report import Report, ScenarioReport, limiter_report
 from sim.world.scenarios import SCENARIOS
 
 PASSED, FAILED, UNKNOWN = 0, 1, 2

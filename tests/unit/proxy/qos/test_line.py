@@ -65,6 +65,14 @@ def test_a_full_line_sends_the_least_critical_away(monkeypatch: pytest.MonkeyPat
     assert [each.request_id for each in waits.line.waiters] == ["first", "middle"]
 
 
+def test_a_line_of_none_lets_nobody_wait() -> None:
+    """As limiters have it that know no line; the simulation compares with them."""
+    waits = Waits()
+    waits.line.waiters_max = 0
+    assert waits.line.join(waits.waiter(0)) is None
+    assert waits.line.waiters == []
+
+
 def served(line: Line) -> str:
     """Take the first one out."""
     (place, *_) = line._places

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 import sim.world.__main__ as command
-from sim.world.baselines import BASELINES, no_permits
+from sim.world.baselines import BASELINES, no_permits, under
 from sim.world.plan import WorldPlan
 from sim.world.scenario import Run, at_least, at_most
 from sim.world.scenarios import SCENARIOS
@@ -75,3 +75,13 @@ def test_an_unknown_scenario_is_told_with_the_known_ones(
     monkeypatch.setattr("sys.argv", ["sim.world", "scenarios", "--only", "grey"])
     assert command.main() == 2
     assert "there are: steady, step" in capsys.readouterr().out
+
+
+def test_limiters_without_a_line_let_the_urgent_down() -> None:
+    """A plain semaphore holds its limit, and gives its slots to whoever comes: that is what lines are for."""
+    plan = brief(next(each for each in SCENARIOS if each.name == "step").plan, 12.0)
+    own, plain = (
+        Run(under(name, plan), 1, BASELINES[name]).goodput("A") for name in ("penstock", "semaphore")
+    )
+    assert own > 0.999
+    assert plain < 0.9
