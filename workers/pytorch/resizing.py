@@ -29,10 +29,13 @@ def _covered(length: int, side: int) -> NDArray[np.float32]:
 
 
 def _mixed(length: int, side: int) -> NDArray[np.float32]:
-    scale, growth = length / side, side / length
+    growth = side / length
+    scale = (
+        1 / growth
+    )  # not length / side: where a target begins just at a source pixel, the last bit decides
     targets = np.arange(side)
     left = np.floor(targets * scale).astype(int)
-    part = (targets + 1) - (left + 1) * growth
+    part = ((targets + 1) - (left + 1) * growth).astype(np.float32)  # as there: just below 1 is 1, and then 0
     part = np.where(part <= 0, 0.0, part - np.floor(part))
     found = np.zeros((side, length), np.float32)
     np.add.at(found, (targets, np.minimum(left, length - 1)), 1 - part)
