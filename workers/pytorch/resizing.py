@@ -30,9 +30,7 @@ def _covered(length: int, side: int) -> NDArray[np.float32]:
 
 def _mixed(length: int, side: int) -> NDArray[np.float32]:
     growth = side / length
-    scale = (
-        1 / growth
-    )  # not length / side: where a target begins at a source pixel, the last bit decides
+    scale = 1 / growth  # not length / side: where a target begins at a source pixel, the last bit decides
     targets = np.arange(side)
     left = np.floor(targets * scale).astype(int)
     part = ((targets + 1) - (left + 1) * growth).astype(np.float32)  # as there: just below 1 is 1, and then 0
