@@ -23,11 +23,6 @@ def pack(pixels: Pixels) -> bytes:
     return _HEAD.pack(MAGIC, height, width) + pixels.tobytes()
 
 
-def packed_bytes(pixels: Pixels) -> int:
-    """How long they are when packed."""
-    return _HEAD.size + pixels.nbytes
-
-
 def unpack(raw: bytes, pixels_max: int) -> Pixels | None:
     """The pixels, read-only and not copied; None if these bytes are of another form. Raises BadInput."""
     if raw[:8] != MAGIC:
