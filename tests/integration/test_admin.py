@@ -176,6 +176,8 @@ async def test_applications_are_shown_with_their_limits_and_their_state_in_words
         "breaker": "admitting",
         "drained": False,
         "departed": 0,
+        "endpoints_down": 0,
+        "down": [],
     }
     stub.behave(Status(code=500))
     for _ in range(10):
