@@ -270,7 +270,12 @@ class Servers:
         return self
 
     def call(
-        self, target: Target, request: Request, budget_s: float, done: Callable[[Answer | Failure], None]
+        self,
+        target: Target,
+        request: Request,
+        budget_s: float,
+        done: Callable[[Answer | Failure], None],
+        rank: int = -1,
     ) -> "Called":
         assert budget_s == self._delay_s
         self._call = (target.url.removeprefix("http://of-").split(":")[0], budget_s, done)
