@@ -3,18 +3,17 @@
 import json
 import sys
 
-from proxy.routing.document import Items, Node, Pairs, kind
+from proxy.routing.document import Items, Node, kind
 from proxy.routing.problems import Reports
-from proxy.routing.readers import Choice, Flag, Number, Schema, Text, Whole
+from proxy.routing.readers import Choice, Flag, Number, Schema, Whole
 from proxy.routing.section import Key, ListOf, MapOf, Section
-from sim.replay.readers import NAME, WORDS
+from sim.replay.readers import NAME, WORDS, Identifier
 
 VERSION = 1
 POOLS_MAX, LEVELS_MAX, TIMES_MAX = 1_000, 64, 1_024
 MACHINES_MAX, SLOTS_MAX, PROXIES_MAX = 10_000_000, 100_000, 100_000
 TIME_MS = Number(above=0, most=600_000)
 COUNT = Number(above=0, most=MACHINES_MAX)
-_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
 class Times:
@@ -35,17 +34,6 @@ class Times:
 
     def schema(self) -> Schema:
         return {"type": "array", "items": TIME_MS.schema(), "minItems": 1, "maxItems": TIMES_MAX}
-
-
-class Id(Text):
-    """The key of a pool: an application of the table, a number or a word."""
-
-    def read(self, node: Node, reports: Reports) -> str | None:
-        text = getattr(node, "text", None)
-        if not isinstance(node, Items | Pairs) and text is not None and self._pattern.fullmatch(text):
-            return str(text)
-        reports.add(node.line, f"{kind(node)} is not {self._what}", self._hint)
-        return None
 
 
 LEVEL = Section(
@@ -94,8 +82,7 @@ FLEET = Section(
         "default 0"),
     Key(name="proxies", reader=Whole(least=1, most=PROXIES_MAX), meaning="that share load and machines evenly, "
         "each with the whole table; one is simulated; default 1"),
-    Key(name="pools", reader=MapOf(POOL, Id(_ID, what="an application", hint="as the table names it"),
-        pattern=_ID, most=POOLS_MAX), meaning="by the application of the table", required=True),
+    Key(name="pools", reader=MapOf(POOL, Identifier(), pattern=Identifier.pattern, most=POOLS_MAX), meaning="by the application of the table", required=True),
 )  # fmt: skip
 
 

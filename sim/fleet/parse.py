@@ -53,15 +53,16 @@ def parse_fleet(text: bytes, environ: Mapping[str, str]) -> Fleet | Problems:
     )
 
 
-def unmatched(fleet: Fleet, table: Table) -> Problems | None:
+def unmatched(fleet: Fleet, table: Table, *, later: bool = False) -> Problems | None:
     """What of a fleet and a table does not fit together; lines are the fleet's. None: all fits.
 
-    An application needs a pool, unless all of its endpoints are those of another that has one.
+    An application needs a pool, unless all of its endpoints are those of another that has one; and a pool its
+    application, unless the table comes `later`.
     """
     reports = Reports()
     known = table.applications
     for pool in fleet.pools:
-        if pool.application not in known:
+        if pool.application not in known and not later:
             hint = nearest(pool.application, known)
             reports.add(pool.line, f"the table has no application {pool.application}", hint)
     there = {url for pool in fleet.pools if pool.application in known for url in known[pool.application].endpoints}

@@ -5,7 +5,8 @@ from html import escape
 from sim.replay.charts import Chart
 from sim.replay.figures import Figures
 from sim.replay.outcome import Outcome
-from sim.replay.page import document, rates, table, times
+from sim.replay.page import document, rates, times
+from sim.replay.tables import table
 from sim.replay.threshold import ALL
 
 FIGURES = ("goodput", "late", "deferred", "refused", "lost", "p50", "p99", "p99.9", "max")
@@ -67,8 +68,8 @@ def _charts(name: str, first: Outcome, second: Outcome) -> list[Chart]:
     for key, outcome, colour in (("A", first, "first"), ("B", second, "second")):
         course = outcome.classes[name].course
         if name == ALL:
-            good.line(times(course), rates(course, course.arrivals), f"{key}, planned", colour, ":")
-        good.line(times(course), rates(course, course.good), f"{key}, good", colour)
+            good.line(times(course), rates(course, course.arrivals, outcome.weight), f"{key}, planned", colour, ":")
+        good.line(times(course), rates(course, course.good, outcome.weight), f"{key}, good", colour)
         seen = [place for place, value in enumerate(course.p99_ms) if value > 0]
         slow.line([times(course)[each] for each in seen], [course.p99_ms[each] for each in seen], key, colour)
     return [good, slow]

@@ -63,7 +63,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         doubt = "" if each.believed else f"  (of {each.sample:,} answers only)"
         console.print(f"  {word} {each.of}: {each.text}, was {each.shown}{doubt}", highlight=False)
     console.print(_classes(outcome))
-    console.print(generator_line(outcome.generator), highlight=False)
+    if outcome.generator is not None:
+        console.print(generator_line(outcome.generator), highlight=False)
 
 
 def _classes(outcome: Outcome) -> Table:
