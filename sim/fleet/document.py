@@ -46,12 +46,12 @@ LEVEL = Section(
 SERVICE = Section(
     "a service time",
     Key(name="base", reader=TIME_MS, meaning="ms that a request takes in any case"),
-    Key(name="each", reader=Number(least=0, most=600_000), meaning="ms more for each request in service on the "
-        "machine, itself included; default 0"),
+    Key(name="each", reader=Number(least=0, most=600_000), meaning="ms more for each request in service "
+        "on the machine, itself included; default 0"),
     Key(name="knee", reader=Number(least=0, most=SLOTS_MAX), meaning="in service on a machine; beyond it the "
         "time grows by slope; default none"),
-    Key(name="slope", reader=Number(least=0, most=1_000), meaning="share of the time more for each request past "
-        "the knee; default 0"),
+    Key(name="slope", reader=Number(least=0, most=1_000), meaning="share of the time more for each "
+        "request past the knee; default 0"),
     Key(name="spread", reader=Choice("constant", "exponential", "lognormal", what="a spread"),
         meaning="of the times around their mean: constant (default), exponential or lognormal"),
     Key(name="sigma", reader=Number(above=0, most=5), meaning="of the lognormal's logarithm; default 0.5"),
@@ -61,11 +61,12 @@ SERVICE = Section(
 )  # fmt: skip
 POOL = Section(
     "a pool",
+    Key(name="name", reader=NAME, meaning="for people; default the application's"),
     Key(name="machines", reader=COUNT, meaning="how many", required=True),
-    Key(name="slots", reader=Whole(least=1, most=SLOTS_MAX), meaning="requests in service on a machine at once; "
-        "beyond, they wait in its queue", required=True),
+    Key(name="slots", reader=Whole(least=1, most=SLOTS_MAX), meaning="requests in service on a machine at "
+        "once; beyond, they wait in its queue", required=True),
     Key(name="service", reader=SERVICE, meaning="how long a request takes", required=True),
-    Key(name="network", reader=Number(least=0, most=60_000), meaning="ms to the machine and back; default 0.4"),
+    Key(name="network", reader=Number(least=0, most=60_000), meaning="ms there and back; default 0.4"),
     Key(name="cost", reader=Number(least=0, most=1e9), meaning="of a machine hour; default 0"),
     Key(name="worksOn", reader=Flag(), meaning="true: on requests whose caller has gone; default false"),
 )  # fmt: skip
@@ -76,13 +77,14 @@ FLEET = Section(
     Key(name="says", reader=WORDS, meaning="what it is, in a sentence"),
     Key(name="assumed", reader=WORDS, meaning="what of it was not measured, in a sentence"),
     Key(name="currency", reader=WORDS, meaning="the word behind costs"),
-    Key(name="hours", reader=Number(above=0, most=100_000), meaning="that the machines are paid for; default as "
-        "long as the plan lasts"),
-    Key(name="edge", reader=Number(least=0, most=60_000), meaning="ms between caller and proxy and inside it; "
-        "default 0"),
-    Key(name="proxies", reader=Whole(least=1, most=PROXIES_MAX), meaning="that share load and machines evenly, "
-        "each with the whole table; one is simulated; default 1"),
-    Key(name="pools", reader=MapOf(POOL, Identifier(), pattern=Identifier.pattern, most=POOLS_MAX), meaning="by the application of the table", required=True),
+    Key(name="hours", reader=Number(above=0, most=100_000), meaning="that the machines are paid for; default "
+        "as long as the plan lasts"),
+    Key(name="edge", reader=Number(least=0, most=60_000), meaning="ms between caller and proxy and inside "
+        "it; default 0"),
+    Key(name="proxies", reader=Whole(least=1, most=PROXIES_MAX), meaning="that share load and machines "
+        "evenly, each with the whole table; one is simulated; default 1"),
+    Key(name="pools", reader=MapOf(POOL, Identifier(), pattern=Identifier.pattern, most=POOLS_MAX),
+        meaning="by the application of the table", required=True),
 )  # fmt: skip
 
 

@@ -22,8 +22,8 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceTime(msgspec.Struct, frozen=True, kw_only=True):
     """How long a machine works on a request while n are in service on it: by formula, or as `measured`.
 
-    By formula: `base_s` + `each_s` × n, times 1 + `slope` for each one past the `knee`, times a draw of mean 1.
-    `measured`: levels by ascending load; between two the times are interpolated, beyond the last it holds.
+    By formula: `base_s` + `each_s` × n, times 1 + `slope` for each one past the `knee`, times a draw of mean
+    1. `measured`: levels by ascending load; between two the times are interpolated, beyond the last it holds.
     """
 
     base_s: float = 0.0
@@ -45,8 +45,9 @@ class ServiceTime(msgspec.Struct, frozen=True, kw_only=True):
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
     """The machines behind one application, spread evenly over its endpoints.
 
-    `slots`: requests in service on one machine at once; what comes beyond waits in its own queue. `network_s`:
-    to the machine and back. `cost`: of a machine hour. `works_on`: on a request whose caller has gone.
+    `slots`: requests in service on one machine at once; what comes beyond waits in its own queue.
+    `network_s`: to the machine and back. `cost`: of a machine hour. `works_on`: on a request whose caller has
+    gone.
     """
 
     application: str
@@ -55,8 +56,14 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     service: ServiceTime
     network_s: float = 0.0004
     cost: float = 0.0
+    name: str = ""  # for people; empty: the application's
     works_on: bool = False
     line: int = 0
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.name or f"pool {self.application}"
 
     @property
     def full_rate(self) -> float:
@@ -67,8 +74,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     """`proxies` share load and machines evenly, each with the whole table; one of them is simulated.
 
-    `edge_s`: between caller and proxy and inside it, a request. `hours`: that the machines are paid for; 0: as
-    long as the plan lasts. `assumed`: what of all this was not measured, in words.
+    `edge_s`: between caller and proxy and inside it, a request. `hours`: that the machines are paid for; 0:
+    as long as the plan lasts. `assumed`: what of all this was not measured, in words.
     """
 
     name: str

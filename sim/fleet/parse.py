@@ -1,4 +1,4 @@
-"""From the text of a fleet description to a `Fleet`, or to every problem with it at once, each with its line."""
+"""From the text of a fleet description to a `Fleet`, or to every problem with it, each with its line."""
 
 import os
 from collections.abc import Mapping
@@ -65,7 +65,9 @@ def unmatched(fleet: Fleet, table: Table, *, later: bool = False) -> Problems | 
         if pool.application not in known and not later:
             hint = nearest(pool.application, known)
             reports.add(pool.line, f"the table has no application {pool.application}", hint)
-    there = {url for pool in fleet.pools if pool.application in known for url in known[pool.application].endpoints}
+    there = {
+        url for pool in fleet.pools if pool.application in known for url in known[pool.application].endpoints
+    }
     for name, application in known.items():
         if not there.issuperset(application.endpoints):
             reports.add(1, f"application {name} of the table has no pool", "pools: {ID: {machines: ...}}")
@@ -78,8 +80,12 @@ def _pool(key: Scalar, values: Values | None, reports: Reports) -> Pool | None:
     service = _service(values["service"], key.line, reports)
     if service is None:
         return None
-    found = {"network": "network_s", "worksOn": "works_on", "cost": "cost"}
-    rest = {name: values[key] / MS if key == "network" else values[key] for key, name in found.items() if key in values}
+    found = {"network": "network_s", "worksOn": "works_on", "cost": "cost", "name": "name"}
+    rest = {
+        name: values[key] / MS if key == "network" else values[key]
+        for key, name in found.items()
+        if key in values
+    }
     return Pool(
         application=key.text, machines=values["machines"], slots=values["slots"], service=service,
         line=key.line, **rest,
@@ -96,9 +102,14 @@ def _service(values: Values, line: int, reports: Reports) -> ServiceTime | None:
     if "base" not in values:
         reports.add(line, "a service time has neither base nor measured", "service: {base: 40}, in ms")
         return None
-    spread = {"spread": Shape(values["spread"])} if "spread" in values else {}
-    plain = {key: values[key] for key in ("knee", "slope", "sigma") if key in values}
-    return ServiceTime(base_s=values["base"] / MS, each_s=values.get("each", 0.0) / MS, **plain, **spread)
+    return ServiceTime(
+        base_s=values["base"] / MS,
+        each_s=values.get("each", 0.0) / MS,
+        knee=values.get("knee"),
+        slope=values.get("slope", 0.0),
+        spread=Shape(values.get("spread", Shape.CONSTANT.value)),
+        sigma=values.get("sigma", 0.5),
+    )
 
 
 def _measured(entries: list[tuple[Pairs, Values]], reports: Reports) -> ServiceTime | None:
@@ -110,6 +121,10 @@ def _measured(entries: list[tuple[Pairs, Values]], reports: Reports) -> ServiceT
         if levels and level.in_service <= levels[-1].in_service:
             reports.add(node.line, "the levels do not ascend", "the lowest inService first")
         if levels and len(level.times_s) != len(levels[0].times_s):
-            reports.add(node.line, f"{len(level.times_s)} times, and {len(levels[0].times_s)} before", "as many for each level")
+            reports.add(
+                node.line,
+                f"{len(level.times_s)} times, and {len(levels[0].times_s)} before",
+                "as many for each level",
+            )
         levels.append(level)
     return ServiceTime(measured=tuple(levels))

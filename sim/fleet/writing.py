@@ -14,7 +14,9 @@ MS, DIGITS = 1e3, 6
 def written(fleet: Fleet) -> str:
     """The YAML; what is as by default is left out."""
     found: dict[str, Any] = {"version": VERSION, "name": fleet.name}
-    found |= {key: getattr(fleet, key) for key in ("says", "assumed", "currency", "hours") if getattr(fleet, key)}
+    found |= {
+        key: getattr(fleet, key) for key in ("says", "assumed", "currency", "hours") if getattr(fleet, key)
+    }
     if fleet.edge_s:
         found["edge"] = _ms(fleet.edge_s)
     if fleet.proxies != 1:
@@ -24,7 +26,8 @@ def written(fleet: Fleet) -> str:
 
 
 def _pool(pool: Pool) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    found: dict[str, Any] = {"name": pool.name} if pool.name else {}
+    found |= {
         "machines": pool.machines, "slots": pool.slots, "network": _ms(pool.network_s),
     }  # fmt: skip
     if pool.cost:
@@ -36,7 +39,9 @@ def _pool(pool: Pool) -> dict[str, Any]:
 
 def _service(service: ServiceTime) -> dict[str, Any]:
     if service.measured:
-        levels = ({"inService": each.in_service, "times": list(map(_ms, each.times_s))} for each in service.measured)
+        levels = (
+            {"inService": each.in_service, "times": list(map(_ms, each.times_s))} for each in service.measured
+        )
         return {"measured": list(levels)}
     found: dict[str, Any] = {"base": _ms(service.base_s)}
     if service.each_s:

@@ -150,8 +150,8 @@ HTTP = Section(
 )
 VIRTUAL = Section(
     "a virtual fault",
-    Key(name="kind", reader=Choice(*VIRTUAL_KINDS, what="a kind of fault"), meaning="slow, refusing, resetting, "
-        "black-hole, half, throttling, failing, garbage, unready; well ends it; none does nothing", required=True),
+    Key(name="kind", reader=Choice(*VIRTUAL_KINDS, what="a kind of fault"), required=True,
+        meaning="as in the simulation: slow, refusing, black-hole...; well ends it; none does nothing"),
     Key(name="pool", reader=Identifier(), meaning="the application whose machines it befalls"),
     Key(name="factor", reader=POSITIVE, meaning="slow: so many times; default 1"),
     Key(name="share", reader=Number(above=0, most=1), meaning="of the requests that meet it; default 1"),
@@ -164,14 +164,14 @@ FAULT = Section(
     Key(name="at", reader=TIME, meaning="s from the start", required=True),
     Key(name="run", reader=Command(), meaning="a command as a list of words; exit 0 is wanted"),
     Key(name="http", reader=HTTP, meaning="a request; a status below 300 is wanted"),
-    Key(name="virtual", reader=VIRTUAL, meaning="what it does in `penstock simulate`; a drain, an undrain and a "
-        "table that is put do what they do, all else needs it"),
+    Key(name="virtual", reader=VIRTUAL, meaning="what it does in `penstock simulate`; a drain, an undrain "
+        "and a table that is put do what they do, all else needs it"),
 )  # fmt: skip
 SIMULATION = Section(
     "a simulation",
-    Key(name="table", reader=WORDS, meaning="the routing table, from the plan's folder; --table goes before it"),
+    Key(name="table", reader=WORDS, meaning="routing table, from the plan's folder; --table goes before it"),
     Key(name="fleet", reader=WORDS, meaning="the fleet, from the plan's folder; --fleet goes before it"),
-    Key(name="scale", reader=POSITIVE, meaning="of all rates, in place of the plan's; --scale goes before it"),
+    Key(name="scale", reader=POSITIVE, meaning="of all rates, instead of the plan's; --scale goes before it"),
 )  # fmt: skip
 ABORT = Section(
     "an abort rule",

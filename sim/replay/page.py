@@ -250,7 +250,7 @@ def _proxy(outcome: Outcome) -> list[Chart]:
             status,
             colour,
         )
-    return [chart, _marked(outcome, queue), *(_marked(outcome, each) for each in busy_charts(samples))]
+    return [chart, _marked(outcome, queue), *(_marked(outcome, each) for each in busy_charts(outcome))]
 
 
 def _colour(name: str, place: int) -> str:
@@ -276,15 +276,14 @@ def _faults(outcome: Outcome) -> str:
 
 
 def _details(outcome: Outcome) -> str:
-    told = outcome.simulated
+    simulated = outcome.simulated
+    title = "What this stands on" if simulated else "The generator"
     lines = [generator_line(outcome.generator)] if outcome.generator else []
-    lines += told.notes if told else []
+    lines += simulated.notes if simulated else []
     if outcome.samples_missed:
         lines.append(f"{outcome.samples_missed} readings of the proxy's metrics failed")
     for name, told in outcome.classes.items():
         lines.append(f"{name}: " + ", ".join(f"{end} {count:,}" for end, count in told.figures.ends.items()))
     return (
-        f"<h2>{'What this stands on' if told else 'The generator'}, and how requests ended</h2><p class=faint>"
-        + "<br>".join(map(escape, lines))
-        + "</p>"
+        f"<h2>{title}, and how requests ended</h2><p class=faint>" + "<br>".join(map(escape, lines)) + "</p>"
     )

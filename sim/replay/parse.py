@@ -14,7 +14,17 @@ from sim.load.errors import PlanRefused
 from sim.load.limits import Punctuality
 from sim.load.target import Target, read_target
 from sim.replay.document import CLASS, FAULT, HTTP, PLAN, STAGE, VIRTUAL
-from sim.replay.plan import AbortRule, Fault, Payload, ReplayLimits, ReplayPlan, Simulation, Stage, TrafficClass, Virtual
+from sim.replay.plan import (
+    AbortRule,
+    Fault,
+    Payload,
+    ReplayLimits,
+    ReplayPlan,
+    Simulation,
+    Stage,
+    TrafficClass,
+    Virtual,
+)
 from sim.replay.threshold import ALL, Threshold
 from sim.shapes.shape import AnyShape
 

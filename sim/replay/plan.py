@@ -39,10 +39,10 @@ class TrafficClass(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Virtual(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fault does in virtual time: to the machines of `pool`, for `for_s` (0: until the next one there).
+    """What a fault does in virtual time: to the machines of `pool`, for `for_s` (0: until the next there).
 
-    `kind`: `well` ends what there was, `none` does nothing, the others as in `sim/world/plan.py`. `share` of the
-    requests meets it.
+    `kind`: `well` ends what there was, `none` does nothing, the others as in `sim/world/plan.py`. `share` of
+    the requests meets it.
     """
 
     kind: str

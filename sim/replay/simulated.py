@@ -1,4 +1,4 @@
-"""What is told of a run in virtual time beside its outcome: the fleet, its cost, what it stands on. Values."""
+"""What is told of a run in virtual time beside its outcome: fleet, cost, what it stands on. Values."""
 
 import msgspec
 
@@ -6,10 +6,12 @@ import msgspec
 class PoolTold(msgspec.Struct, frozen=True, kw_only=True):
     """Machines behind an application. `busy` and `busy_peak`: of their slots, on average and at most.
 
-    `full_rate`: requests per second of them all with every slot taken; `cost` of the night, `hourly` of a machine.
+    `full_rate`: requests per second of them all with every slot taken; `cost` of the night, `hourly` of a
+    machine.
     """
 
     application: str
+    name: str
     machines: float
     slots: int
     hourly: float
@@ -40,9 +42,10 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sizing(msgspec.Struct, frozen=True, kw_only=True):
-    """How many machines of a pool it takes; `found` None: none that were tried are enough. `said` is the answer."""
+    """How many machines of a pool it takes; `found` None: none that were tried are enough. `said`: so."""
 
     application: str
+    name: str
     now: float
     found: float | None
     within: float  # machines: the search is no finer
@@ -51,7 +54,7 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Simulated(msgspec.Struct, frozen=True, kw_only=True):
-    """`sampled`: each simulated request stands for so many; `proxies`: that share the night, one is simulated."""
+    """`sampled`: so many requests each stands for; `proxies`: that share the night, one is simulated."""
 
     fleet: str
     says: str

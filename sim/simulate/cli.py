@@ -25,10 +25,21 @@ POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--fleet", type=FILE, help="The fleet description, in place of the plan's.")
 @click.option("--out", type=FOLDER, help="The report's folder; default .run/simulate/NAME.")
 @click.option("--scale", type=POSITIVE, help="Of all rates, in place of the plan's.")
-@click.option("--find", multiple=True, metavar="POOL", help="Search the fewest machines of this pool; again for others.")
-@click.option("--machines", multiple=True, metavar="POOL=N", help="So many machines, in place of the fleet's.")
-@click.option("--sampled", type=click.IntRange(1), help="Simulate one request in so many; default as --requests has it.")
-@click.option("--requests-max", type=click.IntRange(1_000), help="Simulate no more than about so many; default 400000.")
+@click.option(
+    "--find", multiple=True, metavar="POOL", help="Search the fewest machines of this pool; again for others."
+)
+@click.option(
+    "--machines", multiple=True, metavar="POOL=N", help="So many machines, in place of the fleet's."
+)
+@click.option(
+    "--sampled", type=click.IntRange(1), help="Simulate one request in so many; default as --requests has it."
+)
+@click.option(
+    "--requests-max", type=click.IntRange(1_000), help="Simulate no more than about so many; default 600000."
+)
+@click.option(
+    "--beside", type=click.Path(path_type=Path, exists=True), help="A live run's report: print errors."
+)
 @click.option("--check", is_flag=True, help="Read plan, table and fleet; simulate nothing.")
 @click.option("--requests/--no-requests", default=True, show_default=True, help="Write requests.jsonl.")
 def simulate(
@@ -41,6 +52,7 @@ def simulate(
     machines: tuple[str, ...],
     sampled: int | None,
     requests_max: int | None,
+    beside: Path | None,
     *,
     check: bool,
     requests: bool,
@@ -50,13 +62,14 @@ def simulate(
     PLAN is a file, or the name of a profile, as for `penstock replay`; it may name table and fleet itself
     (`simulate: {table: FILE, fleet: FILE}`).
 
-    Exit 0: every threshold was met. 99: one was missed, or the abort rule ended the run. 98: a percentile rests on
-    too few answers. 2: plan, table or fleet have problems.
+    Exit 0: every threshold was met. 99: one was missed, or the abort rule ended the run. 98: a percentile
+    rests on too few answers. 2: plan, table or fleet have problems.
     """
     try:
         from rich.console import Console
 
-        from sim.replay.files import PAGE, write_report
+        from sim.replay.display import print_likeness
+        from sim.replay.files import PAGE, read_outcome, write_report
         from sim.replay.profiles import profile
         from sim.simulate.errand import REQUESTS_MAX, sampled_for, script_of
         from sim.simulate.showing import Night, print_simulated
@@ -82,6 +95,8 @@ def simulate(
     folder = out or Path(".run/simulate") / read.name
     write_report(folder, read, outcome, sight, requests=requests)
     print_simulated(console, outcome)
+    if beside is not None:
+        print_likeness(console, read_outcome(beside), outcome)
     click.echo(f"report: {folder / PAGE}")
     sys.exit(outcome.exit_code)
 
@@ -98,7 +113,10 @@ def _read(
     told = read.simulation
     if told.scale and not scale:
         read = load_plan(plan, scale=told.scale)
-    paths = [given or (plan.parent / stated if stated else None) for given, stated in ((table, told.table), (fleet, told.fleet))]
+    paths = [
+        given or (plan.parent / stated if stated else None)
+        for given, stated in ((table, told.table), (fleet, told.fleet))
+    ]
     if paths[0] is None or paths[1] is None:
         what = "table" if paths[0] is None else "fleet"
         raise FleetRefused(f"which {what}? --{what} FILE, or `simulate: {{{what}: FILE}}` in the plan")

@@ -1,8 +1,8 @@
 """What a night costs, and which class of load caused how much of it. Pure.
 
-A pool costs machines × hours × price, busy or not. Each class bears the share of that which it has of the pool's
-busy time: idle time, kept for the peak, is apportioned like the time in use. A pool that nobody used is borne by
-all classes like the rest of the cost.
+A pool costs machines × hours × price, busy or not. Each class bears the share of that which it has of the
+pool's busy time: idle time, kept for the peak, is apportioned like the time in use. A pool that nobody used
+is borne by all classes like the rest of the cost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,12 @@ def cost_of(pool: Pool, hours: float) -> float:
 
 
 def cost_by_class(
-    names: Sequence[str], arrivals: Mapping[str, float], pools: Sequence[Pool], busy_s: Busy, hours: float, seconds: float
+    names: Sequence[str],
+    arrivals: Mapping[str, float],
+    pools: Sequence[Pool],
+    busy_s: Busy,
+    hours: float,
+    seconds: float,
 ) -> list[ClassCost]:
     """`arrivals`: of the whole night, by class; `seconds`: how long the plan lasts."""
     borne = [0.0] * len(names)
@@ -41,7 +46,9 @@ def cost_by_class(
     return [
         ClassCost(
             name=name,
-            share=sum(found for (_, place), found in busy_s.items() if place == kind) / all_s if all_s else 0.0,
+            share=sum(found for (_, place), found in busy_s.items() if place == kind) / all_s
+            if all_s
+            else 0.0,
             cost=borne[kind],
             per_thousand=THOUSAND * borne[kind] * plans_share / max(arrivals[name], 1.0),
         )

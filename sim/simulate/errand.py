@@ -24,7 +24,7 @@ from sim.simulate.worlds import rounded, world_of
 from sim.world.history import Unwritten
 from sim.world.world import World
 
-REQUESTS_MAX = 400_000
+REQUESTS_MAX = 600_000
 """So many are simulated if nothing else is said: a minute or less."""
 
 TELL_S = 0.5
@@ -47,7 +47,7 @@ def script_of(plan: ReplayPlan, base: Path, sampled: int) -> Script:
 
 
 def sampled_for(plan: ReplayPlan, base: Path, proxies: int, requests_max: int) -> int:
-    """One in so many must be simulated, that no more than `requests_max` are: no fewer than there are proxies."""
+    """One in so many is simulated, that no more than `requests_max` are; no fewer than there are proxies."""
     try:
         count = len(script_of(plan, base, PROBE).due_s) * PROBE
     except ReplayRefused:
@@ -113,7 +113,9 @@ class _Playing:
 
     def ran(self, began: str) -> Ran:
         """What it left behind."""
-        samples = [each for each in self.usage.samples if each.at_s <= self._ended_s + self._plan.limits.drain_s_max]
+        samples = [
+            each for each in self.usage.samples if each.at_s <= self._ended_s + self._plan.limits.drain_s_max
+        ]
         return Ran(
             began=began,
             result=None,

@@ -1,7 +1,7 @@
 """What a plan meets in virtual time: a routing table, a fleet, and which part of both is simulated. Pure.
 
-The part: `proxies` share load and machines evenly, each with the whole table, and one of them is simulated. Where
-that is still too much, one in `finer` of what it has: load, machines, and the table's limits.
+The part: `proxies` share load and machines evenly, each with the whole table, and one of them is simulated.
+Where that is still too much, one in `finer` of what it has: load, machines, and the table's limits.
 """
 
 import math
@@ -22,8 +22,10 @@ from sim.fleet.parse import unmatched
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """`table`: its text. `base`: where the files of the plan's faults are. `sized`: machines by application,
-    in place of the fleet's; limits of the table that are an application's own grow and shrink with them.
+    """`table`: its text. `base`: where the files of the plan's faults are.
+
+    `sized`: machines by application, in place of the fleet's; limits of the table that are an application's
+    own grow and shrink with them.
     """
 
     table: str
@@ -50,7 +52,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Named(Mapping[str, str]):
-    """The environment; a variable that is not set stands for an address of that name: nobody calls it here."""
+    """The environment; a variable that is not set is an address of that name: nobody calls it here."""
 
     def __getitem__(self, name: str) -> str:
         return os.environ.get(name, f"http://{name.lower().replace('_', '-')}:80")

@@ -61,7 +61,9 @@ def drains_of(faults: tuple[Fault, ...], ends_s: float) -> tuple[DrainPlan, ...]
         if what == "drain":
             since.setdefault(application, fault.at_s)
         elif application in since:
-            found.append(DrainPlan(application=application, from_s=since.pop(application), until_s=fault.at_s))
+            found.append(
+                DrainPlan(application=application, from_s=since.pop(application), until_s=fault.at_s)
+            )
     found += [DrainPlan(application=name, from_s=at_s, until_s=ends_s) for name, at_s in since.items()]
     return tuple(found)
 

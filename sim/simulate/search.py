@@ -1,7 +1,7 @@
 """Decides how many machines to try next, until the fewest that suffice are known. Pure.
 
-More machines never make a night worse: so what met all thresholds once is enough, and bisection finds the edge
-between the most that missed and the fewest that met.
+More machines never make a night worse: so what met all thresholds once is enough, and bisection finds the
+edge between the most that missed and the fewest that met.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,12 @@ def next_try(
     `tried`: what has been, and whether it met all. From `least` to `most`.
     """
     met = min((count for count, good in tried.items() if good), default=None)
-    missed = max((count for count, good in tried.items() if not good and (met is None or count < met)), default=None)
+    missed = max(
+        (count for count, good in tried.items() if not good and (met is None or count < met)), default=None
+    )
     if met is None:
         if missed is None:
-            return _stepped(now, step, least, most)
+            return min(max(now, least), most)
         return None if missed >= most else _stepped(missed * GROWTH, step, least, most)
     if missed is None:
         lower = _stepped(met / GROWTH, step, least, most)

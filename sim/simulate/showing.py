@@ -47,10 +47,10 @@ class Night:
         told = msgspec.structs.replace(outcome.simulated, sizing=found)
         return msgspec.structs.replace(outcome, simulated=told), sight
 
-    def _tried(self, application: str, count: float, outcome: Outcome) -> None:
+    def _tried(self, name: str, count: float, outcome: Outcome) -> None:
         missed = missed_of(outcome)
         said = f"misses {missed[0]}" if missed else "is enough"
-        self.console.print(f"  pool {application}: {count:,.0f} machines {said}", highlight=False)
+        self.console.print(f"  {name}: {count:,.0f} machines {said}", highlight=False)
 
 
 def print_simulated(console: Console, outcome: Outcome) -> None:
@@ -73,7 +73,7 @@ def _pools(told: Simulated) -> Table:
         table.add_column(name, justify="right")
     for each in told.pools:
         table.add_row(
-            each.application,
+            each.name,
             f"{each.machines:,.0f}",
             f"{each.full_rate:,.0f}",
             f"{each.busy:.0%}",
@@ -90,7 +90,10 @@ def _classes(told: Simulated) -> Table:
         table.add_column(name, justify="right")
     for each in told.classes:
         table.add_row(
-            each.name, f"{each.share:.1%}", f"{each.cost:,.0f} {told.currency}", f"{each.per_thousand:,.4g} {told.currency}"
+            each.name,
+            f"{each.share:.1%}",
+            f"{each.cost:,.0f} {told.currency}",
+            f"{each.per_thousand:,.4g} {told.currency}",
         )
     table.add_row("all", "", f"{told.cost:,.0f} {told.currency}", "")
     return table

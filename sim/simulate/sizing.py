@@ -1,10 +1,11 @@
-"""How many machines of a pool a night takes: runs of the same schedule, fewer and more of them, until it is known."""
+"""How many machines of a pool a night takes: runs of one schedule with fewer and more of them."""
 
 from collections.abc import Callable
 
 import msgspec
 
 from sim.fleet.errors import FleetRefused
+from sim.fleet.fleet import Pool
 from sim.replay.outcome import INVALID, MET, Outcome
 from sim.replay.plan import ReplayPlan
 from sim.replay.script import Script
@@ -22,39 +23,43 @@ MORE_MAX = 64.0
 NEAR_SHARE = 0.01
 
 Told = Callable[[str, float, Outcome], None]
-"""Of each run: the application, its machines, the outcome."""
+"""Of each run: the pool's name, its machines, the outcome."""
 
 
 def sized(
-    plan: ReplayPlan, script: Script, ground: Ground, application: str, sampled: int, told: Told
+    plan: ReplayPlan, script: Script, ground: Ground, wanted: str, sampled: int, told: Told
 ) -> tuple[Sizing, Ground]:
     """Search, with the other pools as they are; the ground as found. Raises FleetRefused.
 
-    The search is no finer than one slot of the simulated part, and 1% of the machines.
+    `wanted`: an application, or the name of its pool. The search is no finer than one slot of the simulated
+    part, and 1% of the machines.
     """
-    pool = next((each for each in ground.pools if each.application == application), None)
+    pool = next((each for each in ground.pools if wanted in (each.application, each.name)), None)
     if pool is None:
-        raise FleetRefused(f"the fleet has no pool {application} to find the size of")
+        raise FleetRefused(f"the fleet has no pool {wanted} to find the size of")
     step = max(1.0, float(round(sampled / pool.slots)))
     most = max(step, round(pool.machines * MORE_MAX / step) * step)
     tried: dict[float, bool] = {}
     trials: list[Trial] = []
     while len(tried) < RUNS_MAX:
-        count = next_try(
-            tried, pool.machines, least=step, most=most, step=step, near_share=NEAR_SHARE
-        )
+        count = next_try(tried, pool.machines, least=step, most=most, step=step, near_share=NEAR_SHARE)
         if count is None:
             break
-        outcome, _ = play(plan, script, with_machines(ground, application, count), sampled=sampled)
+        outcome, _ = play(plan, script, with_machines(ground, pool.application, count), sampled=sampled)
         tried[count] = met(outcome)
         trials.append(Trial(machines=count, met=tried[count], missed=missed_of(outcome)))
-        told(application, count, outcome)
+        told(pool.title, count, outcome)
     found = fewest(tried)
     sizing = Sizing(
-        application=application, now=pool.machines, found=found, within=max(step, NEAR_SHARE * (found or 0)),
-        said=said(application, pool.machines, found, max(tried, default=0.0), trials), trials=trials,
-    )  # fmt: skip
-    return sizing, ground if found is None else with_machines(ground, application, found)
+        application=pool.application,
+        name=pool.title,
+        now=pool.machines,
+        found=found,
+        within=max(step, NEAR_SHARE * (found or 0)),
+        said=said(pool, found, trials),
+        trials=trials,
+    )
+    return sizing, ground if found is None else with_machines(ground, pool.application, found)
 
 
 def with_machines(ground: Ground, application: str, count: float) -> Ground:
@@ -75,11 +80,13 @@ def missed_of(outcome: Outcome) -> list[str]:
     return aborted + [f"{each.of}: {each.text} (was {each.shown})" for each in outcome.judged if not each.met]
 
 
-def said(application: str, now: float, found: float | None, most: float, trials: list[Trial]) -> str:
+def said(pool: Pool, found: float | None, trials: list[Trial]) -> str:
     """The answer in a line."""
-    usual = next((each for each in trials if each.machines == now), None)
-    state = "" if usual is None else " is enough" if usual.met else f" misses {usual.missed[0]}"
+    first = trials[0]
+    state = "" if not first.missed else f" miss {first.missed[0]}"
     if found is None:
-        last = trials[-1].missed[0] if trials else "it was not tried"
-        return f"pool {application}: no number of machines up to {most:,.0f} is enough: {last}"
-    return f"pool {application}: {found:,.0f} machines (now {now:,.0f}{state})"
+        most = max(each.machines for each in trials)
+        tried = f"no number of machines up to {most:,.0f} is enough"
+        return f"{pool.title}: {tried}; now {pool.machines:,.0f}{state}"
+    now = "" if found == pool.machines else f", now {pool.machines:,.0f}{state}"
+    return f"{pool.title}: {found:,.0f} machines are enough{now}"

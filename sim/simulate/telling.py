@@ -49,6 +49,7 @@ def _pool(pool: Pool, part: Part, hours: float, seconds: float, usage: Usage) ->
     busy_s = sum(found for (name, _), found in usage.busy_s.items() if name == pool.application)
     return PoolTold(
         application=pool.application,
+        name=pool.title,
         machines=pool.machines,
         slots=pool.slots,
         hourly=pool.cost,
@@ -65,8 +66,8 @@ def _part(proxies: int, part: Part) -> list[str]:
         alike = f"One of {proxies:,} proxies with its share of load and machines; the others are alike."
         return ["One proxy, and every request." if proxies == 1 else alike]
     if part.finer < 1.0:
-        return [f"{proxies / part.sampled:g} of {proxies:,} proxies as one, which is better at sharing than several are."]
-    return [
-        f"One request in {part.sampled:,}, before one in {part.sampled:,} of the machines and of the table's limits"
-        f" (of {proxies:,} proxies): a smaller pool queues a little more, so latency is on the high side."
-    ]
+        several = f"{proxies / part.sampled:g} of {proxies:,} proxies"
+        return [f"{several} as one, which shares what it has better than several do."]
+    what = f"one in {part.sampled:,}"
+    said = f"Of the requests {what}, before {what} of the machines and of the table's limits ({proxies:,} proxies)"
+    return [f"{said}: a smaller pool queues a little more, so latency is on the high side."]

@@ -1,4 +1,4 @@
-"""Who kept the machines busy: slot seconds by pool and class of the plan, and the proxy's state by the second.
+"""Who kept the machines busy: slot seconds by pool and class, and the proxy's state by the second.
 
 Tickets' later tries count for the class that the request came with.
 """

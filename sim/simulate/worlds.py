@@ -3,6 +3,7 @@
 An endpoint stands for its share of the pool's machines behind an even balancer: their slots, one queue.
 """
 
+from proxy.offline.limits import QueueLimits
 from proxy.routing.problems import Reports
 from proxy.routing.table import Table
 from sim.fleet.errors import FleetRefused
@@ -11,9 +12,6 @@ from sim.replay.plan import ReplayPlan
 from sim.simulate.ground import Ground, Part, endpoints_of, fitting, pool_of, read_table, thinned
 from sim.simulate.happenings import check, drains_of, faults_of, reloads_of, tables_of
 from sim.world.plan import QueuePlan, ServerPlan, Service, WorldPlan
-
-TICKETS_MAX = 1_000_000
-"""As the queue of a proxy has it by default."""
 
 
 def world_of(plan: ReplayPlan, ground: Ground, part: Part, seconds: float) -> WorldPlan:
@@ -39,14 +37,12 @@ def world_of(plan: ReplayPlan, ground: Ground, part: Part, seconds: float) -> Wo
         streams=(),
         reloads=reloads_of([(at_s, thinned(ground, text, part)) for at_s, text in tables]),
         drains=drains_of(plan.faults, ends_s),
-        queue=QueuePlan(tickets_max=max(1, round(TICKETS_MAX / part.finer))),
+        queue=QueuePlan(tickets_max=max(1, round(QueueLimits().tickets_max / part.finer))),
         rest_s=plan.limits.drain_s_max,
     )
 
 
-def _servers(
-    plan: ReplayPlan, ground: Ground, table: Table, part: Part, ends_s: float
-) -> list[ServerPlan]:
+def _servers(plan: ReplayPlan, ground: Ground, table: Table, part: Part, ends_s: float) -> list[ServerPlan]:
     found = []
     for name in table.applications:
         pool, urls = pool_of(ground, table, name), endpoints_of(ground, table, name, part)
@@ -83,5 +79,7 @@ def rounded(plan: WorldPlan, ground: Ground, part: Part) -> list[str]:
         slots = sum(each.slots for each in plan.servers if each.application == pool.application)
         wanted = pool.machines * pool.slots / part.sampled
         if abs(slots / wanted - 1) > 0.01:
-            found.append(f"pool {pool.application} has {slots} slots in the simulated part, by its share {wanted:.1f}")
+            found.append(
+                f"pool {pool.application} has {slots} slots in the simulated part, by its share {wanted:.1f}"
+            )
     return found

@@ -11,8 +11,8 @@ from proxy.messages import Answer, Failure, Outcome
 from sim.world.flight import Flight, Inquiry, Stage
 from sim.world.loop import WorldLoop
 from sim.world.plan import Fault, FaultKind, ServerPlan
-from sim.world.work import Work
 from sim.world.watch import Watch
+from sim.world.work import Work
 
 OK = Answer(status=200, body=b"{}")
 NO_CONNECTION = Failure(outcome=Outcome.REFUSED, cause="connection refused")
