@@ -1,5 +1,6 @@
 """The commands `penstock replay` and `penstock report`: words into an order."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def replay(
         return
     display = Display(read, script, console)
     with display.progress:
-        outcome, sight = play(read, script, plan.parent, display.show)
+        outcome, sight = asyncio.run(play(read, script, plan.parent, display.show))
     folder = out or Path(".run/replay") / read.name
     write_report(folder, read, outcome, sight, requests=requests)
     print_outcome(console, outcome)

@@ -68,9 +68,11 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         console.print(generator_line(outcome.generator), highlight=False)
 
 
-def print_likeness(console: Console, first: Outcome, second: Outcome) -> list[Likeness]:
+def print_likeness(
+    console: Console, first: Outcome, second: Outcome, *, stands_for: int = 1
+) -> list[Likeness]:
     """The signed errors where one of the two is simulated; misses are marked. What was printed."""
-    rows = likeness_of(first, second)
+    rows = likeness_of(first, second, stands_for=stands_for)
     table = Table()
     for name in HEADER:
         table.add_column(name, justify="left" if name in HEADER[:3] or not name else "right")

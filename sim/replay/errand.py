@@ -56,7 +56,7 @@ def load_plan(path: Path, *, scale: float = 0.0, target: str = "") -> ReplayPlan
     return plan
 
 
-def play(plan: ReplayPlan, script: Script, base: Path, show: Show) -> tuple[Outcome, Sight]:
+async def play(plan: ReplayPlan, script: Script, base: Path, show: Show) -> tuple[Outcome, Sight]:
     """Play it. Raises PlanRefused or ReplayRefused before anything is sent, GeneratorFailed."""
     with tempfile.TemporaryDirectory(prefix="penstock-replay-") as folder:
         left = plan.limits.payload_bytes_max
@@ -65,7 +65,7 @@ def play(plan: ReplayPlan, script: Script, base: Path, show: Show) -> tuple[Outc
             requests.append(requests_of(plan.target, each, base, plan.seed, left))
             left -= sum(map(len, requests[-1]))
         write_schedule(Path(folder), script.due_s.tobytes(), script.kinds.tobytes(), requests)
-        ran = asyncio.run(_Playing(plan, _load(plan, script, folder), base, show).run())
+        ran = await _Playing(plan, _load(plan, script, folder), base, show).run()
         sight = read_sight(folder, plan.processes)
     return outcome_of(plan, script, sight, ran), sight
 

@@ -50,8 +50,11 @@ class Likeness(msgspec.Struct, frozen=True, kw_only=True):
 HEADER = ("stage (load)", "class", "figure", "live", "simulated", "error", "allowed", "")
 
 
-def likeness(live: Outcome, simulated: Outcome) -> list[Likeness]:
-    """Of the stages and classes that both have; `simulated` is the one in virtual time."""
+def likeness(live: Outcome, simulated: Outcome, *, stands_for: int = 1) -> list[Likeness]:
+    """Of the stages and classes that both have; `simulated` is the one in virtual time.
+
+    The live run was of one in `stands_for` of what the simulated one tells.
+    """
     assert simulated.simulated is not None, "nothing to judge a load by"
     full_rate = simulated.simulated.full_rate
     rows = []
@@ -63,16 +66,17 @@ def likeness(live: Outcome, simulated: Outcome) -> list[Likeness]:
             if theirs is None or stage.name not in theirs.stages:
                 continue
             pair = live.classes[name].stages[stage.name], theirs.stages[stage.name]
-            weights = live.weight / seconds, simulated.weight / seconds
-            rows += _rows(stage.name, planned * live.weight / full_rate, name, pair, weights)
+            weights = stands_for / seconds, simulated.weight / seconds
+            rows += _rows(stage.name, planned * stands_for / full_rate, name, pair, weights)
     return rows
 
 
-def likeness_of(first: Outcome, second: Outcome) -> list[Likeness]:
+def likeness_of(first: Outcome, second: Outcome, *, stands_for: int = 1) -> list[Likeness]:
     """The same of two, one of which is simulated, in either order; nothing of any others."""
     if (first.simulated is None) == (second.simulated is None):
         return []
-    return likeness(second, first) if second.simulated is None else likeness(first, second)
+    live, simulated = (second, first) if second.simulated is None else (first, second)
+    return likeness(live, simulated, stands_for=stands_for)
 
 
 def _rows(

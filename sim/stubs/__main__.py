@@ -12,13 +12,23 @@ import uvloop
 from sim.stubs.behaviours import AnyBehaviour
 from sim.stubs.phrase import read_behaviour
 from sim.stubs.server import StubServer
+from sim.stubs.timers import AlarmTimers
 
 
 def main() -> int:
     """Serve; 1 when an address is not to be had, 2 (from argparse) when an argument is wrong."""
     options = _options()
+    try:
+        uvloop.run(_serve(options))
+    except OSError as error:
+        print(f"stub: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _stubs(options: argparse.Namespace, timers: AlarmTimers) -> list[StubServer]:
     rng = random.Random(options.seed)
-    stubs = [
+    return [
         StubServer(
             options.name or f"stub-{port or number}",
             options.behaviour,
@@ -26,23 +36,19 @@ def main() -> int:
             port=port,
             calls_kept=0,
             rng=rng,
+            timers=timers,
         )
         for number, (host, port) in enumerate(options.listen)
     ]
-    try:
-        uvloop.run(_serve(stubs))
-    except OSError as error:
-        print(f"stub: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
-async def _serve(stubs: list[StubServer]) -> None:
+async def _serve(options: argparse.Namespace) -> None:
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
     async with contextlib.AsyncExitStack() as stack:
+        stubs = _stubs(options, stack.enter_context(contextlib.closing(AlarmTimers())))
         for stub in stubs:
             await stack.enter_async_context(stub)
         print("stub ready", *(stub.url for stub in stubs), flush=True)

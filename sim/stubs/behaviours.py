@@ -5,6 +5,8 @@ Says what, never how: the bytes are made in `performance.py`.
 
 import msgspec
 
+from sim.world.plan import Service
+
 
 class Behaviour(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower, forbid_unknown_fields=True
@@ -159,6 +161,19 @@ class Slots(Behaviour, frozen=True, kw_only=True):
     full: "AnyBehaviour" = Status(code=503)
 
 
+class Machines(Behaviour, frozen=True, kw_only=True):
+    """An endpoint of a described fleet (`sim/fleet`): its slots, and times that grow with what is in service.
+
+    The same figures as in virtual time. A request whose client has left keeps its slot.
+    """
+
+    slots: int
+    service: Service
+    waiting_max: int = 100_000
+    then: "AnyBehaviour" = Ok()
+    full: "AnyBehaviour" = Status(code=503)
+
+
 class Sequence(Behaviour, frozen=True, kw_only=True):
     """One after another, a request each. After the last: again from the first, or the last for ever."""
 
@@ -178,4 +193,4 @@ Answering = Ok | Echo | Status | Redirect | Continue100 | Chunked | Unframed | C
 Faulty = Reset | Half | Truncated | WrongLength | Garbage | Never | Drip | Huge
 Simple = Answering | Faulty
 """What one request meets."""
-AnyBehaviour = Simple | Refuse | Latency | Slots | Sequence | Sometimes
+AnyBehaviour = Simple | Refuse | Latency | Slots | Machines | Sequence | Sometimes

@@ -15,6 +15,7 @@ from sim.stubs.behaviours import (
     Exponential,
     Latency,
     Lognormal,
+    Machines,
     Refuse,
     Sequence,
     Simple,
@@ -22,6 +23,7 @@ from sim.stubs.behaviours import (
     Sometimes,
     Uniform,
 )
+from sim.world.work import Work
 
 Cue = tuple[float, Simple]
 """Seconds to think, and what to do then."""
@@ -40,7 +42,7 @@ def direct(behaviour: AnyBehaviour, rng: Rng, now: Now = time.monotonic) -> Call
     match behaviour:
         case Latency():
             return _late(behaviour, rng, now)
-        case Slots():
+        case Slots() | Machines():
             return _served(behaviour, rng, now)
         case Sequence():
             return _in_turn(behaviour, rng, now)
@@ -65,10 +67,11 @@ def _late(behaviour: Latency, rng: Rng, now: Now) -> Callable[[], Cue]:
     return cue
 
 
-def _served(behaviour: Slots, rng: Rng, now: Now) -> Callable[[], Cue]:
+def _served(behaviour: Slots | Machines, rng: Rng, now: Now) -> Callable[[], Cue]:
     """First come, first served: when each request will be done is known when it arrives."""
     if behaviour.slots < 1:
         raise ValueError("a server needs at least one slot")
+    work_s = _work_s(behaviour, rng)
     then, full = direct(behaviour.then, rng, now), direct(behaviour.full, rng, now)
     free_s = [0.0] * behaviour.slots  # when each slot is free, a heap
     starts_s: deque[float] = deque()  # of those that wait
@@ -82,12 +85,26 @@ def _served(behaviour: Slots, rng: Rng, now: Now) -> Callable[[], Cue]:
         start_s = max(now_s, free_s[0])
         if start_s > now_s:
             starts_s.append(start_s)
-        done_s = start_s + draw_s(behaviour.delay, rng)
+        done_s = start_s + work_s(start_s, free_s)
         heapq.heapreplace(free_s, done_s)
         later_s, simple = then()
         return done_s - now_s + later_s, simple
 
     return cue
+
+
+def _work_s(behaviour: Slots | Machines, rng: Rng) -> Callable[[float, list[float]], float]:
+    """What one takes that begins at a time; the slots are busy until the times that are given with it."""
+    if isinstance(behaviour, Slots):
+        delay = behaviour.delay
+        return lambda start_s, free_s: draw_s(delay, rng)
+    work = Work(behaviour.service)
+
+    def work_s(start_s: float, free_s: list[float]) -> float:
+        serving = 1 + sum(each > start_s for each in free_s)
+        return work.drawn_s(serving, work.mean_s(serving), rng)
+
+    return work_s
 
 
 def _in_turn(behaviour: Sequence, rng: Rng, now: Now) -> Callable[[], Cue]:

@@ -4,9 +4,9 @@ What depends on the number in service alone is computed once for each. Hot: two 
 """
 
 import math
-import random
 from bisect import bisect_right
 
+from proxy.ports import Rng
 from sim.world.noise import DIGITS, quantiles
 from sim.world.plan import Service
 
@@ -30,7 +30,7 @@ class Work:
             found = self._means_s[serving] = self._mean_s(self._on_one(serving))
         return found
 
-    def drawn_s(self, serving: int, mean_s: float, rng: random.Random) -> float:
+    def drawn_s(self, serving: int, mean_s: float, rng: Rng) -> float:
         """A time of that mean, spread as with so many in service."""
         draws = self._draws.get(0) or self._draws.get(serving)
         if draws is None:

@@ -1,5 +1,6 @@
 """Which behaviour the next request meets, and after how long."""
 
+import math
 import random
 import statistics
 
@@ -11,6 +12,7 @@ from sim.stubs.behaviours import (
     Exponential,
     Latency,
     Lognormal,
+    Machines,
     Never,
     Ok,
     Refuse,
@@ -22,6 +24,8 @@ from sim.stubs.behaviours import (
     Uniform,
 )
 from sim.stubs.director import direct, draw_s
+from sim.world.noise import Shape
+from sim.world.plan import Service
 
 
 class Dice:
@@ -159,6 +163,22 @@ def test_where_too_many_wait_the_next_is_refused_at_once_until_one_is_served() -
         (0.0, Status(code=503)),
         (pytest.approx(1.9), Ok()),
     ]
+
+
+def test_machines_of_a_fleet_take_longer_the_more_is_in_service() -> None:
+    """As in virtual time: by what is in service when a request begins, itself included."""
+    service = Service(base_s=1.0, each_s=0.5)
+    found = cues(Machines(slots=3, service=service), [0.0, 0.0, 0.0, 0.0, 10.0])
+    assert [delay_s for delay_s, _ in found] == [1.5, 2.0, 2.5, 1.5 + 2.5, 1.5]
+
+
+def test_machines_of_a_fleet_spread_their_times_as_in_virtual_time() -> None:
+    """The same quantiles are drawn from."""
+    service = Service(base_s=0.02, shape=Shape.LOGNORMAL, sigma=0.5)
+    drawn = cues(Machines(slots=1, service=service), [float(at) for at in range(4_000)])
+    times_s = [delay_s for delay_s, _ in drawn]
+    assert statistics.fmean(times_s) == pytest.approx(0.02, rel=0.03)
+    assert statistics.stdev(map(math.log, times_s)) == pytest.approx(0.5, rel=0.05)
 
 
 def test_a_server_without_slots_is_refused() -> None:
