@@ -38,7 +38,7 @@ def _machines(outcome: Outcome, told: Simulated) -> str:
     if not outcome.judged:
         state = "With"
     elif outcome.exit_code == MET:
-        state = "Enough:"
+        state = "Enough for all thresholds:"
     else:
         state = "Not enough:" if outcome.exit_code == MISSED else "It is not known whether these are enough:"
     pools = ", ".join(f"{each.name} {each.machines:,.0f}" for each in told.pools)

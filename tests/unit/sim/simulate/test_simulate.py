@@ -121,7 +121,7 @@ def test_a_report_of_a_night_reads_back_and_shows_what_it_stands_on(tmp_path: Pa
     assert (again.simulated, again.weight) == (outcome.simulated, 4)
     text = (tmp_path / "report.html").read_text()
     for said in (
-        "Enough: pool gpu 2",
+        "Enough for all thresholds: pool gpu 2",
         "simulated",
         "Assumed: the prices",
         "each simulated request stands for 4",
