@@ -1,6 +1,6 @@
 """How near the simulation comes to a live night: one plan, live and in virtual time, with all signed errors.
 
-`python -m sim.bench.faithful [--seed 1] [--out FOLDER]`: stubs of known slots and service times, the proxy
+`python -m sim.simulate.faithful [--seed 1] [--out FOLDER]`: stubs of known slots and service times, the proxy
 and the generator in processes of their own, a plan below 80% of the load, with a spike of three times what
 there is, and below again. The hops of the simulated fleet are measured at low load, before and after. Exit 0:
 every error is allowed; 99: one was too large; 98: the live run is invalid, which says nothing (the machine
@@ -76,7 +76,7 @@ classes:
 
 def main(arguments: Sequence[str]) -> int:
     """Live, simulated, and the errors."""
-    parser = argparse.ArgumentParser(prog="python -m sim.bench.faithful", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sim.simulate.faithful", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the first run")
     parser.add_argument("--seeds", type=int, default=1, help="runs, one after another")
     parser.add_argument("--out", type=Path, default=Path(".run/faithful"), help="for plans and reports")
