@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: compiled-if-possible help setup run test check bench peers soak compiled triton mlserver stubs clean
+.PHONY: compiled-if-possible help setup run test check bench peers rehearse soak compiled triton mlserver stubs clean
 
 # Which Python builds .venv: the first that runs and is new enough. Name another with `make setup PYTHON=...`.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
@@ -94,6 +94,9 @@ peers: setup ## the data path beside nginx, HAProxy, Envoy and an aiohttp relay:
 	$(BIN)/python $(PIP) install -c constraints.txt -e '.[bench]'
 	@mkdir -p .run
 	$(BIN)/python -m sim.bench.peers --picture .run/peers.svg --markdown .run/peers.md --json .run/peers.json $(ARGS)
+
+rehearse: setup ## the named profiles against a fleet of stubs, live beside simulated; reports in .run/rehearsal
+	$(BIN)/python -m sim.rehearsal $(ARGS)
 
 soak: setup ## ten minutes at saturation: does the proxy keep its size?
 	$(BIN)/python -m sim.bench.soak $(ARGS)

@@ -1,7 +1,7 @@
-"""The rig of a rehearsal: stub servers for each endpoint of a world, and a proxy over its table. Decides nothing.
+"""The rig of a rehearsal: a stub server for each endpoint of a world, and a proxy over its table.
 
 What a world is in virtual time stands here as processes: slots and service times by the same figures, the
-same table, the offline queue on disk. The plan's faults reach the proxy's own admin side.
+same table, the offline queue on disk. Decides nothing. The plan's faults reach the proxy's own admin side.
 """
 
 from collections.abc import AsyncIterator

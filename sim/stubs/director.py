@@ -97,7 +97,7 @@ def _work_s(behaviour: Slots | Machines, rng: Rng) -> Callable[[float, list[floa
     """What one takes that begins at a time; the slots are busy until the times that are given with it."""
     if isinstance(behaviour, Slots):
         delay = behaviour.delay
-        return lambda start_s, free_s: draw_s(delay, rng)
+        return lambda *_: draw_s(delay, rng)
     work = Work(behaviour.service)
 
     def work_s(start_s: float, free_s: list[float]) -> float:

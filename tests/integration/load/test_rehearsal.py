@@ -47,7 +47,7 @@ pools:
 
 
 async def test_a_plan_is_rehearsed_live_and_in_virtual_time(tmp_path: Path) -> None:
-    """One hundredth of the fleet stands as processes; its faults reach the proxy; each run leaves its report."""
+    """A hundredth of the fleet stands as processes; its faults reach the proxy; each run leaves a report."""
     for name, text in (("plan.yaml", PLAN), ("table.yaml", TABLE), ("fleet.yaml", FLEET)):
         (tmp_path / name).write_text(text)
     process = await asyncio.create_subprocess_exec(
