@@ -64,8 +64,8 @@ name: faithful
 says: Below 80% of the load, a spike of three times what there is, and below again
 target: http://127.0.0.1:8080/v2/models/m/infer
 stages:
-  - {{name: quiet, shape: {{kind: constant, rate: {0.3 * CAPACITY:g}, seconds: 25}}}}
-  - {{name: busy, shape: {{kind: constant, rate: {0.6 * CAPACITY:g}, seconds: 25}}}}
+  - {{name: quiet, shape: {{kind: constant, rate: {0.3 * CAPACITY:g}, seconds: 20}}}}
+  - {{name: busy, shape: {{kind: constant, rate: {0.6 * CAPACITY:g}, seconds: 60}}}}
   - {{name: spike, shape: {{kind: constant, rate: {3 * CAPACITY:g}, seconds: 8}}}}
   - {{name: after, shape: {{kind: constant, rate: {0.3 * CAPACITY:g}, seconds: 20}}}}
 classes:

@@ -9,7 +9,7 @@ from sim.fleet.fleet import Pool
 from sim.replay.outcome import INVALID, MET, Outcome
 from sim.replay.plan import ReplayPlan
 from sim.replay.script import Script
-from sim.replay.simulated import Sizing, Trial
+from sim.replay.simulated import Sizing, Trial, counted
 from sim.simulate.errand import play
 from sim.simulate.ground import Ground
 from sim.simulate.search import fewest, next_try
@@ -86,8 +86,8 @@ def said(pool: Pool, found: float | None, trials: list[Trial]) -> str:
     state = "" if not first.missed else f" miss {first.missed[0]}"
     if found is None:
         most = max(each.machines for each in trials)
-        tried = f"no number of machines up to {most:,.0f} is enough"
-        return f"{pool.title}: {tried}; now {pool.machines:,.0f}{state}"
-    now = "" if found == pool.machines else f", now {pool.machines:,.0f}{state}"
-    enough = "1 machine is enough" if found == 1 else f"{found:,.0f} machines are enough"
+        tried = f"no number of machines up to {counted(most)} is enough"
+        return f"{pool.title}: {tried}; now {counted(pool.machines)}{state}"
+    now = "" if found == pool.machines else f", now {counted(pool.machines)}{state}"
+    enough = "1 machine is enough" if found == 1 else f"{counted(found)} machines are enough"
     return f"{pool.title}: {enough}{now}"
