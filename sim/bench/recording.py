@@ -1,8 +1,8 @@
 """What recording costs a request, in nanoseconds. Medians of rounds.
 
-`python -m sim.bench.recording`. "off" is what the pipeline does while nobody records: two looks at an attribute;
-"on" makes the line of a request with one attempt, or three, and hands the lines in now and then; "body" keeps a
-body of 250 bytes as it came, "redacted" takes two fields out of it first.
+`python -m sim.bench.recording`. "off" is what the pipeline does while nobody records: two looks at an
+attribute; "on" makes the line of a request with one attempt, or three, and hands the lines in now and then;
+"body" keeps a body of 250 bytes as it came, "redacted" takes two fields out of it first.
 """
 
 import statistics
