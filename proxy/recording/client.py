@@ -46,7 +46,7 @@ def record(admin: tuple[str, int], wish: Wish, out: Path) -> str:
     part = out.with_name(out.name + PART)
     with _opened(part) as file:
         try:
-            end = _follow(admin, wish, file)
+            end = _follow(admin, wish, file, part)
             os.fsync(file.fileno())
         except OSError as error:
             raise FileUnwritable(f"{part}: {error.strerror or error}") from error
@@ -67,20 +67,20 @@ def _opened(part: Path) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
-def _follow(admin: tuple[str, int], wish: Wish, file: BinaryIO) -> End:
+def _follow(admin: tuple[str, int], wish: Wish, file: BinaryIO, part: Path) -> End:
     """Write the lines as they come; the end. OSError is the file's."""
     host, port = admin
     connection = HTTPConnection(host, port, timeout=SILENT_S_MAX)
     try:
         answer = _begun(connection, admin, wish)
         with _ended_by_signals(lambda: _ask_to_end(admin)):
-            for line in _lines(answer, admin, file.name):
+            for line in _lines(answer, admin, part):
                 file.write(line)
                 if line.startswith(_END):
                     return msgspec.json.decode(line, type=EndLine).end
     finally:
         connection.close()
-    raise RecordingCut(f"{host}:{port} sent no end; what came before is in {file.name}")
+    raise RecordingCut(f"{host}:{port} sent no end; what came before is in {part}")
 
 
 def _begun(connection: HTTPConnection, admin: tuple[str, int], wish: Wish) -> HTTPResponse:
@@ -101,13 +101,13 @@ def _begun(connection: HTTPConnection, admin: tuple[str, int], wish: Wish) -> HT
     raise RecordingRefused(message)
 
 
-def _lines(answer: HTTPResponse, admin: tuple[str, int], name: str) -> Iterator[bytes]:
+def _lines(answer: HTTPResponse, admin: tuple[str, int], part: Path) -> Iterator[bytes]:
     """Whole lines, empty ones left out."""
     while True:
         try:
             line = answer.readline(LINE_BYTES_MAX)
         except (OSError, HTTPException) as error:
-            text = f"{admin[0]}:{admin[1]}: {error or 'the connection ended'}; what came before is in {name}"
+            text = f"{admin[0]}:{admin[1]}: {error or 'the connection ended'}; what came before is in {part}"
             raise RecordingCut(text) from error
         if not line.endswith(b"\n"):
             return

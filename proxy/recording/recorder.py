@@ -187,6 +187,6 @@ def _milli(seconds: float) -> float:
 
 
 def _short(labels: tuple[Label, ...]) -> tuple[Label, ...]:
-    if len(labels) > LABELS_MAX or any([len(label) > NAME_CHARS_MAX for label in labels]):
+    if len(labels) > LABELS_MAX or max(map(len, labels), default=0) > NAME_CHARS_MAX:
         return tuple(each[:NAME_CHARS_MAX] for each in labels[:LABELS_MAX])
     return labels

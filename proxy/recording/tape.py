@@ -64,7 +64,6 @@ class Tape:
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
-        recorder.close(self._clock.now())
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None

@@ -82,9 +82,7 @@ def recorder(*rules: str, bodies: bool = False) -> Recorder:
         wanted = BodyOrder(
             rules=tuple(read_rule(each) for each in rules), binary=False, bytes_max=65_536, key=b"key"
         )
-    order = Order(
-        serial=1, began_s=0.0, until_s=1e9, epoch_s=1.7e9, limits=RecordingLimits(), bodies=wanted
-    )
+    order = Order(serial=1, began_s=0.0, until_s=1e9, epoch_s=1.7e9, limits=RecordingLimits(), bodies=wanted)
     return Recorder(order, 0, lambda _: [URL])
 
 

@@ -234,7 +234,10 @@ def test_the_proxys_own_rules_hold_for_every_recording() -> None:
     assert bench.processes.order is not None
     bodies = bench.processes.order.bodies
     assert bodies is not None
-    assert [(rule.path, rule.action) for rule in bodies.rules] == [(("user",), "remove"), (("scene",), "hash")]
+    assert [(rule.path, rule.action) for rule in bodies.rules] == [
+        (("user",), "remove"),
+        (("scene",), "hash"),
+    ]
     assert len(bodies.key) == 16
     assert not bodies.binary
 

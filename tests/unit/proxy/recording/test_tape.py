@@ -1,6 +1,5 @@
 """When a process hands in what it recorded, and when it ends: in time, when told to, at once."""
 
-
 from proxy.messages import Answer
 from proxy.recording.order import Batch, Order, RecordingLimits
 from proxy.recording.tape import Tape
@@ -16,9 +15,7 @@ class Bench(PipelineBench):
         self.alarms = ManualTimers(self.clock)
         self.batches: list[Batch] = []
         self.read = True
-        self.tape = Tape(
-            self.pipeline, clock=self.clock, alarm=self.alarms.after, endpoints_of=lambda _: ()
-        )
+        self.tape = Tape(self.pipeline, clock=self.clock, alarm=self.alarms.after, endpoints_of=lambda _: ())
 
     def begin(self, seconds: float = 60.0, serial: int = 1) -> None:
         order = Order(
@@ -132,5 +129,3 @@ def test_a_new_recording_ends_the_one_before() -> None:
     bench.serve()
     bench.tape.stop()
     assert [(batch.serial, batch.requests) for batch in bench.lasts] == [(1, 1), (2, 1)]
-
-
