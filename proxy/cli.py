@@ -21,6 +21,7 @@ _ELSEWHERE = {
     "calibrate": ("sim.calibrate.cli", "load"),
     "replay": ("sim.replay.cli", "load"),
     "report": ("sim.replay.cli", "load"),
+    "simulate": ("sim.simulate.cli", "load"),
     "worker": ("workers.command", "workers"),
 }
 """Commands of other packages: their modules, and the extra that brings what they need."""

@@ -79,13 +79,20 @@ def report() -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("compare.html"), show_default=True
 )
 def compare(first: Path, second: Path, out: Path) -> None:
-    """Lay two replays over each other: FIRST and SECOND are folders of reports, or their result.json."""
+    """Lay two replays over each other: FIRST and SECOND are folders of reports, or their result.json.
+
+    Where one of them was simulated, the signed errors of the simulation are printed.
+    """
     try:
+        from rich.console import Console
+
         from sim.replay.comparison import comparison
+        from sim.replay.display import print_likeness
         from sim.replay.files import read_outcome
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{NOT_HERE} ({error})") from error
 
-    text = comparison(read_outcome(first), read_outcome(second))
-    out.write_text(text, encoding="utf-8")
+    outcomes = read_outcome(first), read_outcome(second)
+    out.write_text(comparison(*outcomes), encoding="utf-8")
+    print_likeness(Console(width=WIDTH), *outcomes)
     click.echo(f"report: {out}")

@@ -4,8 +4,10 @@ from html import escape
 
 from sim.replay.charts import Chart
 from sim.replay.figures import Figures
+from sim.replay.likeness import HEADER, likeness_of
 from sim.replay.outcome import Outcome
-from sim.replay.page import document, rates, table, times
+from sim.replay.page import document, rates, times
+from sim.replay.tables import table
 from sim.replay.threshold import ALL
 
 FIGURES = ("goodput", "late", "deferred", "refused", "lost", "p50", "p99", "p99.9", "max")
@@ -14,7 +16,7 @@ FIGURES = ("goodput", "late", "deferred", "refused", "lost", "p50", "p99", "p99.
 def comparison(first: Outcome, second: Outcome) -> str:
     """The page's text; A is the first."""
     names = [name for name in first.classes if name in second.classes]
-    parts = [_head(first, second)]
+    parts = [_head(first, second), _likeness(first, second)]
     parts += [
         f"<h2>{escape(name)}</h2>{_rows(first.classes[name].figures, second.classes[name].figures)}"
         for name in names
@@ -48,6 +50,19 @@ def _head(first: Outcome, second: Outcome) -> str:
     return f"<h1>Two replays: A and B</h1>{table(header, rows, kinds)}{warning}{alone}"
 
 
+def _likeness(first: Outcome, second: Outcome) -> str:
+    """The signed errors, where one of the two is the other in virtual time."""
+    rows = likeness_of(first, second)
+    if not rows:
+        return ""
+    missed = [each for each in rows if each.within is False]
+    judged = sum(each.within is not None for each in rows)
+    kinds = [{True: "met", False: "missed", None: ""}[each.within] for each in rows]
+    cells = [(each.shown[-1], *each.shown[:-1]) for each in rows]
+    said = f"{len(missed)} of {judged} judged figures are too far apart." if judged else "Nothing is judged."
+    return f"<h2>Simulated beside live</h2><p>{said}</p>" + table(("", *HEADER[:-1]), cells, kinds)
+
+
 def _rows(first: Figures, second: Figures) -> str:
     one, two = first.by_name(), second.by_name()
     rows = []
@@ -67,8 +82,10 @@ def _charts(name: str, first: Outcome, second: Outcome) -> list[Chart]:
     for key, outcome, colour in (("A", first, "first"), ("B", second, "second")):
         course = outcome.classes[name].course
         if name == ALL:
-            good.line(times(course), rates(course, course.arrivals), f"{key}, planned", colour, ":")
-        good.line(times(course), rates(course, course.good), f"{key}, good", colour)
+            good.line(
+                times(course), rates(course, course.arrivals, outcome.weight), f"{key}, planned", colour, ":"
+            )
+        good.line(times(course), rates(course, course.good, outcome.weight), f"{key}, good", colour)
         seen = [place for place, value in enumerate(course.p99_ms) if value > 0]
         slow.line([times(course)[each] for each in seen], [course.p99_ms[each] for each in seen], key, colour)
     return [good, slow]

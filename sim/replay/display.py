@@ -7,6 +7,7 @@ from rich.table import Table
 from sim.load.crew import Told
 from sim.load.report import generator_line
 from sim.replay.errand import Moment
+from sim.replay.likeness import HEADER, Likeness, likeness_of
 from sim.replay.outcome import MET, MISSED, Outcome
 from sim.replay.plan import ReplayPlan
 from sim.replay.script import Script
@@ -63,7 +64,21 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         doubt = "" if each.believed else f"  (of {each.sample:,} answers only)"
         console.print(f"  {word} {each.of}: {each.text}, was {each.shown}{doubt}", highlight=False)
     console.print(_classes(outcome))
-    console.print(generator_line(outcome.generator), highlight=False)
+    if outcome.generator is not None:
+        console.print(generator_line(outcome.generator), highlight=False)
+
+
+def print_likeness(console: Console, first: Outcome, second: Outcome) -> list[Likeness]:
+    """The signed errors where one of the two is simulated; misses are marked. What was printed."""
+    rows = likeness_of(first, second)
+    table = Table()
+    for name in HEADER:
+        table.add_column(name, justify="left" if name in HEADER[:3] or not name else "right")
+    for each in rows:
+        table.add_row(*each.shown, style="bold red" if each.within is False else None)
+    if rows:
+        console.print(table)
+    return rows
 
 
 def _classes(outcome: Outcome) -> Table:

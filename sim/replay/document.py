@@ -17,13 +17,16 @@ from sim.replay.readers import (
     WORDS,
     Command,
     Fields,
+    Identifier,
     Mix,
     OneOf,
     Thresholds,
     Values,
 )
+from sim.world.plan import FaultKind
 
 VERSION = 1
+VIRTUAL_KINDS = (*(each.value for each in FaultKind), "well", "none")
 STAGES_MAX, FAULTS_MAX, CLASSES_MAX = 200, 200, 64
 
 
@@ -145,13 +148,31 @@ HTTP = Section(
     Key(name="file", reader=WORDS, meaning="what is sent stands there, from the plan's folder"),
     Key(name="headers", reader=Fields(), meaning="sent with it"),
 )
+VIRTUAL = Section(
+    "a virtual fault",
+    Key(name="kind", reader=Choice(*VIRTUAL_KINDS, what="a kind of fault"), required=True,
+        meaning="as in the simulation: slow, refusing, black-hole...; well ends it; none does nothing"),
+    Key(name="pool", reader=Identifier(), meaning="the application whose machines it befalls"),
+    Key(name="factor", reader=POSITIVE, meaning="slow: so many times; default 1"),
+    Key(name="share", reader=Number(above=0, most=1), meaning="of the requests that meet it; default 1"),
+    Key(name="status", reader=Whole(least=400, most=599), meaning="failing, throttling; default 500"),
+    Key(name="for", reader=SECONDS, meaning="s; default until the next one of this pool"),
+)  # fmt: skip
 FAULT = Section(
     "a fault",
     Key(name="name", reader=WORDS, meaning="for the report", required=True),
     Key(name="at", reader=TIME, meaning="s from the start", required=True),
     Key(name="run", reader=Command(), meaning="a command as a list of words; exit 0 is wanted"),
     Key(name="http", reader=HTTP, meaning="a request; a status below 300 is wanted"),
-)
+    Key(name="virtual", reader=VIRTUAL, meaning="what it does in `penstock simulate`; a drain, an undrain "
+        "and a table that is put do what they do, all else needs it"),
+)  # fmt: skip
+SIMULATION = Section(
+    "a simulation",
+    Key(name="table", reader=WORDS, meaning="routing table, from the plan's folder; --table goes before it"),
+    Key(name="fleet", reader=WORDS, meaning="the fleet, from the plan's folder; --fleet goes before it"),
+    Key(name="scale", reader=POSITIVE, meaning="of all rates, instead of the plan's; --scale goes before it"),
+)  # fmt: skip
 ABORT = Section(
     "an abort rule",
     Key(
@@ -198,6 +219,7 @@ PLAN = Section(
     Key(name="scale", reader=POSITIVE, meaning="of all rates; default 1"),
     Key(name="seed", reader=Whole(least=0), meaning="of all that is drawn; default 1"),
     Key(name="processes", reader=Whole(least=1, most=PROCESSES_MAX), meaning="of the generator; default 1"),
+    Key(name="simulate", reader=SIMULATION, meaning="what it meets in `penstock simulate`"),
 )  # fmt: skip
 
 

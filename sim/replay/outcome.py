@@ -12,6 +12,7 @@ from sim.replay.plan import ReplayPlan
 from sim.replay.proxywatch import Sample
 from sim.replay.script import Script
 from sim.replay.sight import Sight
+from sim.replay.simulated import Simulated
 from sim.replay.threshold import ALL, Judged, judge
 
 MET, MISSED, INVALID = 0, 99, 98
@@ -54,10 +55,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     judged: list[Judged]
     stages: list[StageTold]
     classes: dict[str, ClassTold]  # ALL first
-    generator: GeneratorResult
+    generator: GeneratorResult | None  # None: there was none, time was virtual
     faults: list[Done]
     samples: list[Sample]
     samples_missed: int
+    simulated: Simulated | None = None
+
+    @property
+    def weight(self) -> int:
+        """How many requests each one that was counted stands for."""
+        return 1 if self.simulated is None else self.simulated.sampled
 
     @property
     def verdict(self) -> str:
@@ -66,10 +73,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run left behind, besides what its processes saw."""
+    """What a run left behind, besides what its processes saw. In virtual time `result` is None."""
 
     began: str
-    result: Result
+    result: Result | None
+    ended_s: float = 0.0  # where it was ended before its time, and there is no `result`
     aborted: str
     faults: Sequence[Done]
     samples: Sequence[Sample]
@@ -78,7 +86,8 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 def outcome_of(plan: ReplayPlan, script: Script, sight: Sight, ran: Ran) -> Outcome:
     """Everything that is told of a run."""
-    seconds = ran.result.seconds if ran.aborted else script.seconds
+    ended_s = ran.result.seconds if ran.result else ran.ended_s
+    seconds = ended_s if ran.aborted else script.seconds
     deadlines_s = np.array([each.deadline_s for each in plan.classes])
     stages = [
         StageTold(name=each.name, from_s=start_s, to_s=min(stop_s, seconds))
@@ -116,7 +125,7 @@ def outcome_of(plan: ReplayPlan, script: Script, sight: Sight, ran: Ran) -> Outc
         judged=judged,
         stages=stages,
         classes=classes,
-        generator=ran.result.generator,
+        generator=ran.result.generator if ran.result else None,
         faults=sorted(ran.faults, key=lambda each: each.began_s),
         samples=list(ran.samples),
         samples_missed=ran.samples_missed,
@@ -152,7 +161,7 @@ def _figures(told: ClassTold, stage: str) -> Figures:
 
 
 def _complaints(plan: ReplayPlan, ran: Ran, judged: Sequence[Judged]) -> list[str]:
-    found = list(ran.result.invalid)
+    found = list(ran.result.invalid) if ran.result else []
     found += [f"the fault '{each.name}' did not happen: {each.said}" for each in ran.faults if not each.well]
     if not ran.aborted:
         came = {(each.name, each.planned_s) for each in ran.faults}

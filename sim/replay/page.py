@@ -8,7 +8,9 @@ from itertools import pairwise
 from sim.load.report import generator_line
 from sim.replay.charts import SERIES, Chart
 from sim.replay.figures import Course
+from sim.replay.fleetpage import answers, busy_charts, fleet_section, fleet_tiles
 from sim.replay.outcome import ClassTold, Outcome
+from sim.replay.tables import table
 from sim.replay.threshold import ALL
 
 PARKED = "parked"
@@ -29,6 +31,7 @@ def page(outcome: Outcome) -> str:
         _head(outcome),
         _tiles(outcome, whole),
         _thresholds(outcome),
+        fleet_section(outcome),
         _classes(outcome),
         *(f"<figure>{chart.svg(number)}</figure>" for number, chart in enumerate(charts)),
         _faults(outcome),
@@ -47,24 +50,14 @@ def document(title: str, body: str) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], classes: Sequence[str] = ()) -> str:
-    """A table; `classes` of its rows. Cells are escaped."""
-    head = "".join(f"<th>{escape(each)}</th>" for each in header)
-    lines = []
-    for number, row in enumerate(rows):
-        kind = f' class="{classes[number]}"' if classes else ""
-        lines.append(f"<tr{kind}>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-
-
 def times(course: Course) -> list[float]:
     """Where its bins begin, s."""
     return [number * course.bin_s for number in range(len(course.arrivals))]
 
 
-def rates(course: Course, counts: Sequence[int]) -> list[float]:
-    """Counts of bins as rates per second."""
-    return [count / course.bin_s for count in counts]
+def rates(course: Course, counts: Sequence[int], weight: int = 1) -> list[float]:
+    """Counts of bins as rates per second; each that was counted stands for `weight`."""
+    return [count * weight / course.bin_s for count in counts]
 
 
 def _head(outcome: Outcome) -> str:
@@ -73,25 +66,31 @@ def _head(outcome: Outcome) -> str:
     reasons = "".join(f"<li>{escape(each)}</li>" for each in why)
     said = TITLES[outcome.verdict] if outcome.judged or outcome.exit_code else "no thresholds were stated"
     scale = f", scale {outcome.scale:g}" if outcome.scale != 1 else ""
+    told = outcome.simulated
+    where = escape(outcome.target) if told is None else f"simulated in {told.took_s:,.0f} s"
+    badge = "" if told is None else "<small>simulated</small>"
     return (
-        f'<header class="{outcome.verdict.lower()}"><p class="verdict">{outcome.verdict}</p>'
-        f"<div><h1>{escape(outcome.name)}: {said}</h1><p>{escape(outcome.says)}</p><ul>{reasons}</ul>"
-        f"<p class=faint>{outcome.began} UTC, {outcome.seconds:,.0f} s, {escape(outcome.target)}"
+        f'<header class="{outcome.verdict.lower()}"><p class="verdict">{outcome.verdict}{badge}</p>'
+        f"<div><h1>{escape(outcome.name)}: {said}</h1>{answers(outcome)}<p>{escape(outcome.says)}</p>"
+        f"<ul>{reasons}</ul><p class=faint>{outcome.began} UTC, {outcome.seconds:,.0f} s, {where}"
         f"{scale}, seed {outcome.seed}</p></div></header>"
     )
 
 
 def _tiles(outcome: Outcome, whole: ClassTold) -> str:
-    each = whole.figures
-    lag = outcome.generator.delay
+    each, weight = whole.figures, outcome.weight
+    arrivals = max(each.arrivals, 1)
     tiles = [
-        (f"{each.good / max(each.arrivals, 1):.2%}", f"goodput of {each.arrivals:,} requests"),
-        (f"{each.lost:,}", "lost: no answer at all"),
-        (f"{each.deferred:,}", "deferred with a ticket"),
+        (f"{each.good / arrivals:.2%}", f"goodput of {each.arrivals * weight:,} requests"),
+        (f"{each.lost * weight:,}", "lost: no answer at all"),
+        (f"{each.deferred / arrivals:.2%}", f"deferred: {each.deferred * weight:,} tickets"),
         (f"{each.latency_ms['p99']:,.1f} ms", f"p99 from planned ({each.service_ms['p99']:,.1f} from sent)"),
         (_recovery(outcome, whole), "until good again after the spike"),
-        (f"{lag.p50_ms:.2f} / {lag.p99_ms:.2f} ms", "the generator: planned to sent, p50 / p99"),
+        *fleet_tiles(outcome),
     ]
+    if outcome.generator is not None:
+        lag = outcome.generator.delay
+        tiles.append((f"{lag.p50_ms:.2f} / {lag.p99_ms:.2f} ms", "the generator: planned to sent, p50 / p99"))
     return '<section class="tiles">' + "".join(
         f"<div><b>{escape(figure)}</b><span>{escape(what)}</span></div>" for figure, what in tiles
     ) + "</section>"  # fmt: skip
@@ -134,15 +133,17 @@ def _classes(outcome: Outcome) -> str:
     for name, told in outcome.classes.items():
         each, latency = told.figures, told.figures.latency_ms
         deadline = f" (≤ {told.deadline_ms:g} ms)" if told.deadline_ms else ""
+        weight = outcome.weight
         rows.append((
-            f"{name}{deadline}", f"{each.arrivals:,}", f"{each.good / max(each.arrivals, 1):.2%}",
-            *(f"{getattr(each, fate):,}" for fate in FATES[1:]),
+            f"{name}{deadline}", f"{each.arrivals * weight:,}", f"{each.good / max(each.arrivals, 1):.2%}",
+            *(f"{getattr(each, fate) * weight:,}" for fate in FATES[1:]),
             *(f"{latency[share]:,.1f}" for share in ("p50", "p99", "p99.9", "max")),
             f"{each.service_ms['p99']:,.1f}", _recovery(outcome, told),
         ))  # fmt: skip
-    return "<h2>Classes</h2><p class=faint>Latency in ms, of answers, from the planned time.</p>" + table(
-        header, rows
-    )
+    said = "Latency in ms, of answers, from the planned time."
+    if outcome.weight > 1:
+        said += f" Counts are of the whole night: each simulated request stands for {outcome.weight:,}."
+    return f"<h2>Classes</h2><p class=faint>{said}</p>" + table(header, rows)
 
 
 def _marked(outcome: Outcome, chart: Chart) -> Chart:
@@ -161,8 +162,8 @@ def _load(outcome: Outcome) -> Chart:
     course = outcome.classes[ALL].course
     chart = Chart("Load and good answers", "requests / s")
     at = times(course)
-    chart.line(at, rates(course, course.arrivals), "planned", "ink")
-    chart.line(at, rates(course, course.good), "good", "good")
+    chart.line(at, rates(course, course.arrivals, outcome.weight), "planned", "ink")
+    chart.line(at, rates(course, course.good, outcome.weight), "good", "good")
     return _marked(outcome, chart)
 
 
@@ -214,7 +215,7 @@ def _losses(outcome: Outcome) -> Chart:
     for (name, told), colour in zip(named, SERIES, strict=False):
         course = told.course
         bad = [all_ - good for all_, good in zip(course.arrivals, course.good, strict=True)]
-        chart.line(times(course), rates(course, bad), name, colour)
+        chart.line(times(course), rates(course, bad, outcome.weight), name, colour)
     return _marked(outcome, chart)
 
 
@@ -244,9 +245,12 @@ def _proxy(outcome: Outcome) -> list[Chart]:
     statuses = sorted({name for sample in samples for name, count in sample.depth.items() if count})
     for status, colour in zip(statuses, SERIES, strict=False):
         queue.line(
-            [each.at_s for each in samples], [each.depth.get(status, 0) for each in samples], status, colour
+            [each.at_s for each in samples],
+            [each.depth.get(status, 0) * outcome.weight for each in samples],
+            status,
+            colour,
         )
-    return [chart, _marked(outcome, queue)]
+    return [chart, _marked(outcome, queue), *(_marked(outcome, each) for each in busy_charts(outcome))]
 
 
 def _colour(name: str, place: int) -> str:
@@ -272,13 +276,14 @@ def _faults(outcome: Outcome) -> str:
 
 
 def _details(outcome: Outcome) -> str:
-    lines = [generator_line(outcome.generator)]
+    simulated = outcome.simulated
+    title = "What this stands on" if simulated else "The generator"
+    lines = [generator_line(outcome.generator)] if outcome.generator else []
+    lines += simulated.notes if simulated else []
     if outcome.samples_missed:
         lines.append(f"{outcome.samples_missed} readings of the proxy's metrics failed")
     for name, told in outcome.classes.items():
         lines.append(f"{name}: " + ", ".join(f"{end} {count:,}" for end, count in told.figures.ends.items()))
     return (
-        "<h2>The generator, and how requests ended</h2><p class=faint>"
-        + "<br>".join(map(escape, lines))
-        + "</p>"
+        f"<h2>{title}, and how requests ended</h2><p class=faint>" + "<br>".join(map(escape, lines)) + "</p>"
     )

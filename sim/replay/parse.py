@@ -13,8 +13,18 @@ from proxy.routing.problems import Problems, Reports, nearest
 from sim.load.errors import PlanRefused
 from sim.load.limits import Punctuality
 from sim.load.target import Target, read_target
-from sim.replay.document import CLASS, FAULT, HTTP, PLAN, STAGE
-from sim.replay.plan import AbortRule, Fault, Payload, ReplayLimits, ReplayPlan, Stage, TrafficClass
+from sim.replay.document import CLASS, FAULT, HTTP, PLAN, STAGE, VIRTUAL
+from sim.replay.plan import (
+    AbortRule,
+    Fault,
+    Payload,
+    ReplayLimits,
+    ReplayPlan,
+    Simulation,
+    Stage,
+    TrafficClass,
+    Virtual,
+)
 from sim.replay.threshold import ALL, Threshold
 from sim.shapes.shape import AnyShape
 
@@ -67,6 +77,7 @@ def parse_plan(
         scale=scale or values.get("scale", 1.0),
         seed=values.get("seed", 1),
         processes=values.get("processes", 1),
+        simulation=Simulation(**values.get("simulate", {})),
     )
 
 
@@ -177,14 +188,26 @@ def _faults(entries: list[tuple[Pairs, Values]], allowed: tuple[str, ...], repor
             reports.add(node.line, "a fault is either run or http", "run: [command, ...] or http: {url: ...}")
         if http and not HTTP.suffices(http):
             continue
+        virtual = _virtual(values.get("virtual"), node, reports)
         _target(http.get("url", ""), allowed, node.line_of("http"), reports)
         found.append(
             Fault(
                 name=values["name"], at_s=values["at"], command=values.get("run", ()), line=node.line,
+                virtual=virtual,
                 **{key: http[key] for key in ("method", "url", "body", "file", "headers") if key in http},
             )
         )  # fmt: skip
     return found
+
+
+def _virtual(values: Values | None, node: Pairs, reports: Reports) -> Virtual | None:
+    if values is None or not VIRTUAL.suffices(values):
+        return None
+    line = node.line_of("virtual")
+    if values["kind"] != "none" and "pool" not in values:
+        reports.add(line, f"{values['kind']} of which pool?", "pool: APPLICATION")
+    names = {"for": "for_s"}
+    return Virtual(line=line, **{names.get(key, key): value for key, value in values.items()})
 
 
 def _limits(values: Values) -> ReplayLimits:

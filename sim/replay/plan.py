@@ -38,6 +38,22 @@ class TrafficClass(msgspec.Struct, frozen=True, kw_only=True):
     payload: Payload = Payload()
 
 
+class Virtual(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fault does in virtual time: to the machines of `pool`, for `for_s` (0: until the next there).
+
+    `kind`: `well` ends what there was, `none` does nothing, the others as in `sim/world/plan.py`. `share` of
+    the requests meets it.
+    """
+
+    kind: str
+    pool: str = ""
+    factor: float = 1.0
+    share: float = 1.0
+    status: int = 500
+    for_s: float = 0.0
+    line: int = 0
+
+
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """At `at_s` from the start: a command, or an HTTP request. One that fails makes the run invalid."""
 
@@ -49,7 +65,16 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     body: str = ""
     file: str = ""  # whose content is the body
     headers: tuple[tuple[str, str], ...] = ()
+    virtual: Virtual | None = None
     line: int = 0
+
+
+class Simulation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan meets in virtual time; files from its folder. `scale`: 0: the plan's own."""
+
+    table: str = ""
+    fleet: str = ""
+    scale: float = 0.0
 
 
 class AbortRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,3 +114,4 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     scale: float
     seed: int
     processes: int
+    simulation: Simulation = Simulation()

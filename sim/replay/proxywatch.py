@@ -13,12 +13,13 @@ REQUESTS, DEPTH, INFLIGHT = "penstock_requests", "penstock_queue_depth", "pensto
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading; counts since the proxy began, by tier and outcome."""
+    """One reading; counts since the proxy began, by tier and outcome. `busy`: of slots, where it is known."""
 
     at_s: float
     requests: dict[str, float]
     depth: dict[str, float]
     inflight: dict[str, float]
+    busy: dict[str, float] = {}
 
 
 class ProxyWatch:

@@ -3,6 +3,7 @@
 As `proxy/routing/readers.py`: each states its rule for the parser and as JSON Schema.
 """
 
+import re
 from typing import Any
 
 from proxy.routing.document import Items, Node, Pairs, Scalar, kind
@@ -24,6 +25,21 @@ NAME = Text(
     what="a name",
     hint="1 to 64 of the characters A-Z a-z 0-9 . _ + -, quoted if a number: files are called so",
 )
+
+
+class Identifier:
+    """An application of the table: a number or a word, read as the word."""
+
+    pattern = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+    def read(self, node: Node, reports: Reports) -> str | None:
+        if isinstance(node, Scalar) and re.fullmatch(self.pattern, node.text):
+            return node.text
+        reports.add(node.line, f"{kind(node)} is no application", "as the table names it")
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "integer"]}
 
 
 class Values:

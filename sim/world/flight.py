@@ -59,6 +59,7 @@ class Flight:
         "hedge",
         "left_behind",
         "number",
+        "served_s",
         "server",
         "stage",
         "trip",
@@ -80,6 +81,7 @@ class Flight:
         self.began_s = began_s
         self.done: Callable[[Answer | Failure], None] | None = done
         self.entered = False  # the server took it in
+        self.served_s: float | None = None  # since when it is in service there
         self.given_up = False
         self.hedge = False  # the second of two at once
         self.left_behind = False

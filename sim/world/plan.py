@@ -38,14 +38,18 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """How long the work on one request takes: a draw of mean 1 times what the load makes of it.
 
     With n requests in service: `base_s` + `each_s` × n, times 1 + `slope` for each one past the `knee`.
+    `measured`, in place of all that: by n, equally likely times; interpolated between, held beyond. A server
+    that stands for several `machines` spreads its requests evenly over them, and n is one machine's.
     """
 
     base_s: float
     each_s: float = 0.0  # what batching costs: a batch of n takes a × n + b
-    knee: int | None = None
+    knee: float | None = None
     slope: float = 0.0
     shape: Shape = Shape.CONSTANT
     sigma: float = 0.5
+    machines: float = 1.0
+    measured: tuple[tuple[float, tuple[float, ...]], ...] = ()
 
 
 class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,9 +10,9 @@ from collections import deque
 from proxy.messages import Answer, Failure, Outcome
 from sim.world.flight import Flight, Inquiry, Stage
 from sim.world.loop import WorldLoop
-from sim.world.noise import QUANTILES, quantiles
 from sim.world.plan import Fault, FaultKind, ServerPlan
 from sim.world.watch import Watch
+from sim.world.work import Work
 
 OK = Answer(status=200, body=b"{}")
 NO_CONNECTION = Failure(outcome=Outcome.REFUSED, cause="connection refused")
@@ -29,7 +29,7 @@ class Server:
     """One endpoint. A latency of the network lies before and behind it."""
 
     __slots__ = (
-        *("_answer", "_draws", "_latency_s", "_loop", "_queue", "_rng", "_watch"),
+        *("_answer", "_latency_s", "_loop", "_queue", "_rng", "_watch", "_work"),
         *("fault", "inside", "plan", "serving"),
     )
 
@@ -42,7 +42,7 @@ class Server:
         self._rng = rng
         self._watch = watch
         self._latency_s = plan.latency_s
-        self._draws = quantiles(plan.service.shape, plan.service.sigma)
+        self._work = Work(plan.service)
         self._queue: deque[Flight] = deque()
         for fault in plan.faults:
             loop.at(loop.now_s + fault.from_s, self._begin_fault, fault)
@@ -119,19 +119,15 @@ class Server:
 
     def _serve(self, flight: Flight) -> None:
         flight.stage = Stage.SERVED
+        flight.served_s = self._loop.now_s
         self.serving += 1
         self._loop.at(self._loop.now_s + self._service_s(), self._finish, flight)
 
     def _service_s(self) -> float:
-        service, number = self.plan.service, self.serving
-        mean_s = service.base_s + service.each_s * number
-        if service.knee is not None and number > service.knee:
-            mean_s *= 1.0 + service.slope * (number - service.knee)
-        fault = self.fault
+        took_s, fault = self._work.mean_s(self.serving), self.fault
         if fault is not None and fault.kind is FaultKind.SLOW and self._met() is not None:
-            mean_s *= fault.factor
-        draws = self._draws
-        return mean_s if len(draws) == 1 else mean_s * draws[int(self._rng.random() * QUANTILES)]
+            took_s *= fault.factor
+        return self._work.drawn_s(self.serving, took_s, self._rng)
 
     def _finish(self, flight: Flight) -> None:
         if flight.stage is not Stage.SERVED:  # stopped when its client hung up

@@ -1,0 +1,1 @@
+"""What stands behind a proxy, as data: machines, what they take for a request, what they cost."""

@@ -1,0 +1,92 @@
+"""How many machines of a pool a night takes: runs of one schedule with fewer and more of them."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from sim.fleet.errors import FleetRefused
+from sim.fleet.fleet import Pool
+from sim.replay.outcome import INVALID, MET, Outcome
+from sim.replay.plan import ReplayPlan
+from sim.replay.script import Script
+from sim.replay.simulated import Sizing, Trial
+from sim.simulate.errand import play
+from sim.simulate.ground import Ground
+from sim.simulate.search import fewest, next_try
+
+RUNS_MAX = 16
+"""Of one pool's search."""
+
+MORE_MAX = 64.0
+"""So many times as many machines as there are now are tried at most."""
+
+NEAR_SHARE = 0.01
+
+Told = Callable[[str, float, Outcome], None]
+"""Of each run: the pool's name, its machines, the outcome."""
+
+
+def sized(
+    plan: ReplayPlan, script: Script, ground: Ground, wanted: str, sampled: int, told: Told
+) -> tuple[Sizing, Ground]:
+    """Search, with the other pools as they are; the ground as found. Raises FleetRefused.
+
+    `wanted`: an application, or the name of its pool. The search is no finer than one slot of the simulated
+    part, and 1% of the machines.
+    """
+    pool = next((each for each in ground.pools if wanted in (each.application, each.name)), None)
+    if pool is None:
+        raise FleetRefused(f"the fleet has no pool {wanted} to find the size of")
+    step = max(1.0, float(round(sampled / pool.slots)))
+    most = max(step, round(pool.machines * MORE_MAX / step) * step)
+    tried: dict[float, bool] = {}
+    trials: list[Trial] = []
+    while len(tried) < RUNS_MAX:
+        count = next_try(tried, pool.machines, least=step, most=most, step=step, near_share=NEAR_SHARE)
+        if count is None:
+            break
+        outcome, _ = play(plan, script, with_machines(ground, pool.application, count), sampled=sampled)
+        tried[count] = met(outcome)
+        trials.append(Trial(machines=count, met=tried[count], missed=missed_of(outcome)))
+        told(pool.title, count, outcome)
+    found = fewest(tried)
+    sizing = Sizing(
+        application=pool.application,
+        name=pool.title,
+        now=pool.machines,
+        found=found,
+        within=max(step, NEAR_SHARE * (found or 0)),
+        said=said(pool, found, trials),
+        trials=trials,
+    )
+    return sizing, ground if found is None else with_machines(ground, pool.application, found)
+
+
+def with_machines(ground: Ground, application: str, count: float) -> Ground:
+    """The same with so many machines behind the application."""
+    return msgspec.structs.replace(ground, sized={**ground.sized, application: count})
+
+
+def met(outcome: Outcome) -> bool:
+    """Every threshold; that a percentile rests on few answers does not make machines too few."""
+    return outcome.exit_code == MET or (
+        outcome.exit_code == INVALID and not outcome.aborted and all(each.met for each in outcome.judged)
+    )
+
+
+def missed_of(outcome: Outcome) -> list[str]:
+    """What a run missed, in words."""
+    aborted = [outcome.aborted] if outcome.aborted else []
+    return aborted + [f"{each.of}: {each.text} (was {each.shown})" for each in outcome.judged if not each.met]
+
+
+def said(pool: Pool, found: float | None, trials: list[Trial]) -> str:
+    """The answer in a line."""
+    first = trials[0]
+    state = "" if not first.missed else f" miss {first.missed[0]}"
+    if found is None:
+        most = max(each.machines for each in trials)
+        tried = f"no number of machines up to {most:,.0f} is enough"
+        return f"{pool.title}: {tried}; now {pool.machines:,.0f}{state}"
+    now = "" if found == pool.machines else f", now {pool.machines:,.0f}{state}"
+    return f"{pool.title}: {found:,.0f} machines are enough{now}"
