@@ -22,6 +22,7 @@ COLOURS = {
 SERIES = ("first", "second", "third", "fourth", "good", "late", "deferred", "refused")
 WIDTH, HEIGHT = 9.0, 2.5
 DECADE = 10
+MILLION = 1e6
 NAME_MAX = 26
 _STAND_IN = re.compile("|".join(COLOURS.values()))
 _VARIABLES = {value: f"var(--{name})" for name, value in COLOURS.items()}
@@ -49,6 +50,7 @@ class Chart:
             self.axes.set_ylabel(unit)
             self.axes.set_xlabel("s from the start")
             self.axes.margins(x=0)
+            self.axes.yaxis.set_major_formatter(FuncFormatter(_grouped))
             if log:
                 self.axes.set_yscale("log")
                 self.axes.yaxis.set_major_formatter(FuncFormatter(_plain))
@@ -101,6 +103,10 @@ class Chart:
         text = _ID.sub(lambda match: f"{match[1]}c{number}-", text)
         text = _STAND_IN.sub(lambda match: _VARIABLES[match[0]], text)
         return text.replace("<svg ", f'<svg role="img" aria-label="{self._title}" ', 1)
+
+
+def _grouped(value: float, _: object) -> str:
+    return f"{value:,g}" if abs(value) < MILLION else f"{value:,.0f}"
 
 
 def _plain(value: float, _place: int) -> str:

@@ -5,22 +5,14 @@ Empty for a live run, which knows neither machines nor prices.
 
 from html import escape
 
+from sim.replay.answer import money
 from sim.replay.charts import SERIES, Chart
-from sim.replay.outcome import MET, MISSED, Outcome
+from sim.replay.outcome import Outcome
 from sim.replay.simulated import PoolTold, Simulated
 from sim.replay.tables import table
 
-BAR_LEAST = 0.005
-"""A class with less of the cost is left out of the bar; it stands in the table."""
-
-
-def answers(outcome: Outcome) -> str:
-    """How many machines, first of all: as searched, or those that there were."""
-    told = outcome.simulated
-    if told is None:
-        return ""
-    lines = [each.said for each in told.sizing] or [_machines(outcome, told)]
-    return "".join(f'<p class="answer">{escape(line)}</p>' for line in lines)
+NAMED_SHARE = 0.12
+"""A class with less of the cost has no name in the bar; it stands in the table."""
 
 
 def fleet_tiles(outcome: Outcome) -> list[tuple[str, str]]:
@@ -36,7 +28,7 @@ def fleet_tiles(outcome: Outcome) -> list[tuple[str, str]]:
         for each in told.pools[:3]
     ]
     if told.cost:
-        tiles.append((_money(told.cost, told), f"machines for {told.hours:,.3g} h"))
+        tiles.append((money(told.cost, told), f"machines for {told.hours:,.3g} h"))
     return tiles
 
 
@@ -45,10 +37,10 @@ def fleet_section(outcome: Outcome) -> str:
     told = outcome.simulated
     if told is None:
         return ""
-    said = [told.says, f"Assumed: {told.assumed}." if told.assumed else ""]
+    said = [told.says, f"Assumed: {told.assumed}" if told.assumed else ""]
     parts = [
         f"<h2>Machines: {escape(told.fleet)}</h2>",
-        f"<p class=faint>{escape(' '.join(each for each in said if each))}</p>",
+        f"<p class=faint>{escape('. '.join(each for each in said if each))}.</p>",
         _pools(told),
         _cost(told) if told.cost else "",
         _trials(told),
@@ -74,18 +66,6 @@ def busy_charts(outcome: Outcome) -> list[Chart]:
     return [chart]
 
 
-def _machines(outcome: Outcome, told: Simulated) -> str:
-    if not outcome.judged:
-        state = "With"
-    elif outcome.exit_code == MET:
-        state = "Enough:"
-    else:
-        state = "Not enough:" if outcome.exit_code == MISSED else "It is not known whether these are enough:"
-    pools = ", ".join(f"{each.name} {each.machines:,.0f}" for each in told.pools)
-    cost = f"; {_money(told.cost, told)} for {told.hours:,.3g} h" if told.cost else ""
-    return f"{state} {pools} machines{cost}"
-
-
 def _pools(told: Simulated) -> str:
     header = (
         "pool",
@@ -100,7 +80,7 @@ def _pools(told: Simulated) -> str:
     rows = [
         (
             each.name, f"{each.machines:,.0f}", f"{each.slots:,}", f"{each.full_rate:,.0f}",
-            f"{each.busy:.0%}", f"{each.busy_peak:.0%}", _money(each.hourly, told), _money(each.cost, told),
+            f"{each.busy:.0%}", f"{each.busy_peak:.0%}", money(each.hourly, told), money(each.cost, told),
         )
         for each in told.pools
     ]  # fmt: skip
@@ -117,22 +97,21 @@ def _cost(told: Simulated) -> str:
         (
             each.name,
             f"{each.share:.1%}",
-            _money(each.cost, told),
+            money(each.cost, told),
             f"{each.per_thousand:,.4g} {told.currency}".strip(),
         )
         for each in told.classes
     ]
-    spans = "".join(
-        f'<span style="width:{each.cost / told.cost:.2%};background:var(--{colour})">'
-        f"{escape(each.name)} {each.cost / told.cost:.0%}</span>"
-        for each, colour in zip(told.classes, SERIES, strict=False)
-        if each.cost / told.cost > BAR_LEAST
-    )
+    spans = ""
+    for each, colour in zip(told.classes, SERIES, strict=False):
+        share = each.cost / told.cost
+        name = f"{escape(each.name)} {share:.0%}" if share > NAMED_SHARE else ""
+        spans += f'<span style="width:{share:.2%};background:var(--{colour})">{name}</span>'
     return (
-        f"<h2>Cost of the night: {_money(told.cost, told)}</h2>"
-        f"<p class=faint>Machines for {told.hours:,.3g} h, busy or not. Each class bears a pool's cost by its"
-        " share of the pool's busy time; idle time is shared the same way. Per 1,000 requests: for the time that"
-        f" the plan lasts.</p><div class=bar>{spans}</div>{table(header, rows)}"
+        f"<h2>Cost of the night: {money(told.cost, told)}</h2>"
+        f"<p class=faint>Machines for {told.hours:,.3g} h, busy or not. Each class bears a pool's cost by"
+        " its share of the pool's busy time; idle time is shared the same way. Per 1,000 requests: for the"
+        f" time that the plan lasts.</p><div class=bar>{spans}</div>{table(header, rows)}"
     )
 
 
@@ -149,12 +128,7 @@ def _trials(told: Simulated) -> str:
             kinds.append("met" if each.met else "missed")
     within = ", ".join(f"{each.name} within {each.within:,.0f} machines" for each in told.sizing)
     return (
-        "<h2>How the size was found</h2><p class=faint>One schedule, more and fewer machines; the table's limits"
-        f" grow with them. The search is as fine as this: {within}.</p>"
+        "<h2>How the size was found</h2><p class=faint>One schedule, more and fewer machines; the table's"
+        f" limits grow with them. The search is as fine as this: {within}.</p>"
         + table(("", "pool", "machines", "missed"), rows, kinds)
     )
-
-
-def _money(amount: float, told: Simulated) -> str:
-    digits = 0 if amount >= 100 or amount == int(amount) else 2
-    return f"{amount:,.{digits}f} {told.currency}".strip()

@@ -6,9 +6,10 @@ from importlib.resources import files
 from itertools import pairwise
 
 from sim.load.report import generator_line
+from sim.replay.answer import answers
 from sim.replay.charts import SERIES, Chart
-from sim.replay.figures import Course
-from sim.replay.fleetpage import answers, busy_charts, fleet_section, fleet_tiles
+from sim.replay.figures import Course, Figures
+from sim.replay.fleetpage import busy_charts, fleet_section, fleet_tiles
 from sim.replay.outcome import ClassTold, Outcome
 from sim.replay.tables import table
 from sim.replay.threshold import ALL
@@ -67,11 +68,12 @@ def _head(outcome: Outcome) -> str:
     said = TITLES[outcome.verdict] if outcome.judged or outcome.exit_code else "no thresholds were stated"
     scale = f", scale {outcome.scale:g}" if outcome.scale != 1 else ""
     told = outcome.simulated
+    answer = "".join(f'<p class="answer">{escape(line)}</p>' for line in answers(outcome))
     where = escape(outcome.target) if told is None else f"simulated in {told.took_s:,.0f} s"
     badge = "" if told is None else "<small>simulated</small>"
     return (
         f'<header class="{outcome.verdict.lower()}"><p class="verdict">{outcome.verdict}{badge}</p>'
-        f"<div><h1>{escape(outcome.name)}: {said}</h1>{answers(outcome)}<p>{escape(outcome.says)}</p>"
+        f"<div><h1>{escape(outcome.name)}: {said}</h1>{answer}<p>{escape(outcome.says)}</p>"
         f"<ul>{reasons}</ul><p class=faint>{outcome.began} UTC, {outcome.seconds:,.0f} s, {where}"
         f"{scale}, seed {outcome.seed}</p></div></header>"
     )
@@ -84,7 +86,7 @@ def _tiles(outcome: Outcome, whole: ClassTold) -> str:
         (f"{each.good / arrivals:.2%}", f"goodput of {each.arrivals * weight:,} requests"),
         (f"{each.lost * weight:,}", "lost: no answer at all"),
         (f"{each.deferred / arrivals:.2%}", f"deferred: {each.deferred * weight:,} tickets"),
-        (f"{each.latency_ms['p99']:,.1f} ms", f"p99 from planned ({each.service_ms['p99']:,.1f} from sent)"),
+        (f"{each.latency_ms['p99']:,.1f} ms", _p99(outcome, each)),
         (_recovery(outcome, whole), "until good again after the spike"),
         *fleet_tiles(outcome),
     ]
@@ -94,6 +96,12 @@ def _tiles(outcome: Outcome, whole: ClassTold) -> str:
     return '<section class="tiles">' + "".join(
         f"<div><b>{escape(figure)}</b><span>{escape(what)}</span></div>" for figure, what in tiles
     ) + "</section>"  # fmt: skip
+
+
+def _p99(outcome: Outcome, each: Figures) -> str:
+    """In virtual time requests are sent as they are due."""
+    sent = "" if outcome.simulated else f" ({each.service_ms['p99']:,.1f} from sent)"
+    return f"p99 from the planned time{sent}"
 
 
 def _recovery(outcome: Outcome, told: ClassTold) -> str:
@@ -191,8 +199,9 @@ def _filled(course: Course) -> list[int]:
 
 
 def _latency(outcome: Outcome) -> Chart:
+    sent_too = "" if outcome.simulated else ", and from when it was sent"
     chart = Chart(
-        "Latency of answers, p99 by class: from the planned time, and from when it was sent",
+        f"Latency of answers, p99 by class: from the planned time{sent_too}",
         "ms",
         log=True,
         height=3.0,
@@ -203,7 +212,9 @@ def _latency(outcome: Outcome) -> Chart:
         seen = [place for place, value in enumerate(course.p99_ms) if value > 0]
         at = [times(course)[place] for place in seen]
         chart.line(at, [course.p99_ms[place] for place in seen], name, colour)
-        chart.line(at, [course.service_p99_ms[place] for place in seen], f"{name}, sent", colour, ":")
+        if outcome.simulated is None:
+            sent = [course.service_p99_ms[place] for place in seen]
+            chart.line(at, sent, f"{name}, sent", colour, ":")
     for deadline_ms in sorted({told.deadline_ms for _, told in named}):
         chart.level(deadline_ms, f"deadline {deadline_ms:g} ms")
     return _marked(outcome, chart)

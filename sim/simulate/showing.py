@@ -6,6 +6,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from sim.replay.answer import answers
 from sim.replay.display import Display, print_outcome
 from sim.replay.outcome import Outcome
 from sim.replay.plan import ReplayPlan
@@ -57,8 +58,8 @@ def print_simulated(console: Console, outcome: Outcome) -> None:
     """The answer first, then what a live run's end prints, then machines and money."""
     told = outcome.simulated
     assert told is not None
-    for each in told.sizing:
-        console.print(each.said, style="bold", highlight=False)
+    for line in answers(outcome):
+        console.print(line, style="bold", highlight=False)
     print_outcome(console, outcome)
     console.print(_pools(told))
     console.print(_classes(told))

@@ -89,4 +89,5 @@ def said(pool: Pool, found: float | None, trials: list[Trial]) -> str:
         tried = f"no number of machines up to {most:,.0f} is enough"
         return f"{pool.title}: {tried}; now {pool.machines:,.0f}{state}"
     now = "" if found == pool.machines else f", now {pool.machines:,.0f}{state}"
-    return f"{pool.title}: {found:,.0f} machines are enough{now}"
+    enough = "1 machine is enough" if found == 1 else f"{found:,.0f} machines are enough"
+    return f"{pool.title}: {enough}{now}"

@@ -69,5 +69,5 @@ def _part(proxies: int, part: Part) -> list[str]:
         several = f"{proxies / part.sampled:g} of {proxies:,} proxies"
         return [f"{several} as one, which shares what it has better than several do."]
     what = f"one in {part.sampled:,}"
-    said = f"Of the requests {what}, before {what} of the machines and of the table's limits ({proxies:,} proxies)"
-    return [f"{said}: a smaller pool queues a little more, so latency is on the high side."]
+    of = f"of the requests, machines and limits of the table ({proxies:,} proxies)"
+    return [f"Simulated: {what} {of}. A smaller pool queues a little more: latency is on the high side."]
