@@ -76,7 +76,7 @@ class Recorder:
             self._dropped[MEMORY] += 1
             return
         try:
-            line = self._encode(self._row(request, reply, elapsed_s, deadline_s))
+            line = self._encode(self.row(request, reply, elapsed_s, deadline_s))
         except Exception:  # noqa: BLE001 - a text that is not Unicode, or a bug: it is the recording's loss
             self._dropped[UNWRITABLE] += 1
             return
@@ -84,26 +84,8 @@ class Recorder:
         self._held_bytes += len(line) + 1
         self._recorded += 1
 
-    def take(self) -> tuple[bytes, int]:
-        """The lines that have gathered, and how many they are."""
-        lines, self._lines = self._lines, []
-        self._held_bytes = 0
-        return b"".join([line + b"\n" for line in lines]), len(lines)
-
-    def sum(self) -> Sum:
-        """The account so far."""
-        return Sum(
-            recorded=self._recorded,
-            unfinished=self.unfinished,
-            dropped=dict(self._dropped),
-            withheld=dict(self._withheld),
-        )
-
-    def _belongs(self, request: Request) -> bool:
-        """A question about a model is no traffic."""
-        return self._began_s <= request.arrived_s <= self._until_s and request.method == b"POST"
-
-    def _row(self, request: Request, reply: Reply, elapsed_s: float, deadline_s: float | None) -> Row:
+    def row(self, request: Request, reply: Reply, elapsed_s: float, deadline_s: float | None) -> Row:
+        """What is recorded of one request."""
         arrived_s = request.arrived_s
         asked_s = request.deadline_s
         budget_s = deadline_s
@@ -138,6 +120,25 @@ class Recorder:
             body_json_bytes=body.json_bytes,
             body_withheld=body.withheld,
         )
+
+    def take(self) -> tuple[bytes, int]:
+        """The lines that have gathered, and how many they are."""
+        lines, self._lines = self._lines, []
+        self._held_bytes = 0
+        return b"".join([line + b"\n" for line in lines]), len(lines)
+
+    def sum(self) -> Sum:
+        """The account so far."""
+        return Sum(
+            recorded=self._recorded,
+            unfinished=self.unfinished,
+            dropped=dict(self._dropped),
+            withheld=dict(self._withheld),
+        )
+
+    def _belongs(self, request: Request) -> bool:
+        """A question about a model is no traffic."""
+        return self._began_s <= request.arrived_s <= self._until_s and request.method == b"POST"
 
     def _attempt(self, attempt: Attempt, arrived_s: float, reply: Reply) -> AttemptRow:
         return AttemptRow(

@@ -1,4 +1,4 @@
-"""Requests of a recording as bytes: as large as they were, with their labels, or with the bodies that came."""
+"""Requests of a recording as bytes: with their labels and sizes, or with their bodies as they came."""
 
 from collections.abc import Sequence
 
