@@ -28,9 +28,6 @@ BETTER = 0.5
 NOTHING = 0.5
 """Of what each call adds: a line that begins lower goes through 0."""
 
-GROWS = 1.2
-"""What the last level takes at least, in times of the knee's."""
-
 
 class Bend(msgspec.Struct, frozen=True, kw_only=True):
     """`slots`: c; `base_s` + `each_s` × n: f."""
@@ -66,8 +63,7 @@ def bend(levels: Whole, means_s: Floats, counts: Whole) -> Bend | None:
         best, least = _fitted(1, levels, means_s, weights), 0.0
     if best is None or least > BETTER * _error(straight, levels, means_s, weights):
         return None
-    at_knee = best.base_s + best.each_s * best.slots
-    return best if means_s[-1] >= GROWS * at_knee else None
+    return best
 
 
 def _fitted(slots: int, levels: Whole, means_s: Floats, weights: Floats) -> Bend:

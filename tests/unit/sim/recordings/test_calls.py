@@ -94,4 +94,5 @@ def test_a_few_calls_make_no_bend() -> None:
     levels = np.arange(1, 30)
     means_s = 0.02 * np.maximum(1.0, levels / 4)
     assert bend(levels[:3], means_s[:3], np.full(3, 500)) is None
-    assert bend(levels, means_s, np.where(levels > 4, 2, 500)) is None
+    assert bend(levels[:12], means_s[:12], np.where(levels[:12] > 4, 20, 500)) is None
+    assert bend(levels[:12], means_s[:12], np.where(levels[:12] > 4, 30, 500)) is not None

@@ -69,7 +69,7 @@ def test_the_same_table_twice_changes_nothing(night: Path) -> None:
 
 
 def test_a_candidate_that_is_short_of_permits_shows_its_tickets(night: Path) -> None:
-    """One call at a time, of 10 ms, for one request every 10 ms: they queue up, and default has no deadline."""
+    """One call of 10 ms at a time, one request every 10 ms: they queue up, and default has no deadline."""
     result = simulate(
         night, "traffic.jsonl", "--table", "slow.yaml", "--against", "usual.yaml", "--fleet", "fleet.yaml",
         "--json",

@@ -52,6 +52,9 @@ def test_every_bad_line_is_named(tmp_path: Path) -> None:
     path.write_bytes(header + b"rubbish\n" + line + b'{"t_s": "x"}\n' + last)
     with pytest.raises(RecordingUnreadable, match=r"r:2: (?s:.*)r:4: "):
         read_recording(path)
+    path.write_bytes(header + line + last + b"rubbish\n")
+    with pytest.raises(RecordingUnreadable, match="r:4: "):
+        read_recording(path)
 
 
 @pytest.mark.parametrize("text", [b"", b"t,rate\n1,2\n", b'{"penstock_recording":"x"}\n'])

@@ -96,6 +96,18 @@ def test_a_stage_of_a_recording_stands_beside_others(tmp_path: Path) -> None:
     assert [each.labels for each in script.exact] == [("1",), ("7",)]
 
 
+def test_two_recordings_in_one_plan_do_not_mix(tmp_path: Path) -> None:
+    """Each stage sends what its own has."""
+    write(tmp_path / "r.jsonl", [row(1.0, labels=("1",)), row(2.0, labels=("7",))])
+    write(tmp_path / "s.jsonl", [row(1.0, labels=("44",))])
+    text = PLAN.replace(
+        "{kind: constant, rate: 2, seconds: 2, arrivals: even}", "{kind: recording, file: s.jsonl}"
+    )
+    script = write_script(plan_of(text), tmp_path)
+    assert script.which is not None
+    assert [script.exact[place].labels for place in script.which] == [("44",), ("1",), ("7",)]
+
+
 def test_a_class_that_the_plan_does_not_know_is_refused_by_name(tmp_path: Path) -> None:
     """Its requests would be judged by nobody's deadline."""
     write(tmp_path / "r.jsonl", [row(1.0, class_name="other")])
