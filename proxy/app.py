@@ -26,6 +26,7 @@ from proxy.offline.open import open_queue
 from proxy.options import HTTPS, Address, ServeOptions
 from proxy.ports import Log, OfflineQueue
 from proxy.process import Signals, raise_descriptors, settle_memory
+from proxy.recording.tape import OwnRecording
 from proxy.renewal import Renewal
 from proxy.watchdog import Watchdog
 
@@ -154,6 +155,7 @@ class App:
             accepting=lambda: not self._service.draining,
             census=OwnCensus(pipeline=engine.pipeline, clock=clock),
             renewal=renewal,
+            processes=OwnRecording(engine.tape, lambda batch: self._office.desk.hand_in(0, batch)),
         )
         self.reloader = self._office.reloader
         self.reread = self._office.hurry

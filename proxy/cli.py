@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 import click
 
 from proxy.certificate import CertificateFiles
+from proxy.duration import DURATION
 from proxy.edge.limits import EdgeLimits
 from proxy.errors import PenstockError
 from proxy.observe.tracing import CONSOLE, FILE, OFF, TraceOptions
 from proxy.options import PROCESSES_MAX
+from proxy.recording.desk import BodyPolicy
+from proxy.recording.order import Wish
 
 _ELSEWHERE = {
     "calibrate": ("sim.calibrate.cli", "load"),
@@ -88,6 +91,7 @@ ADDRESS = AddressType()
 TRACES = TracesType()
 _EDGE = EdgeLimits()
 _TRACES = TraceOptions()
+_WISH = Wish()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -142,6 +146,17 @@ def commands() -> None:
     default=_TRACES.ratio,
     help="Of requests without a traceparent; callers decide for theirs; what fell through is traced too.",
 )
+@click.option(
+    "--record-bodies",
+    is_flag=True,
+    help="Who reaches --admin, which has no login, may record requests' bodies (`penstock record --bodies`).",
+)
+@click.option(
+    "--record-redact",
+    multiple=True,
+    metavar="RULE",
+    help="With --record-bodies: a rule that holds for every recording, as `penstock record --redact`.",
+)
 def serve(
     table: Path,
     listen: tuple[str, int],
@@ -159,6 +174,8 @@ def serve(
     log_level: str,
     traces: str,
     trace_ratio: float,
+    record_bodies: bool,
+    record_redact: tuple[str, ...],
 ) -> None:
     """Serve TABLE. Prints 'penstock ready …' when it accepts traffic; SIGHUP reloads, SIGTERM drains."""
     from proxy.app import serve as serve_app
@@ -178,8 +195,22 @@ def serve(
             drain_s=drain_s,
             edge=EdgeLimits(body_bytes_max=body_bytes_max, connections_max=connections_max),
             traces=TraceOptions(to=traces, ratio=trace_ratio),
+            bodies=_body_policy(record_bodies, record_redact),
         )
     )
+
+
+def _body_policy(allowed: bool, rules: tuple[str, ...]) -> BodyPolicy:
+    from proxy.recording.redaction import read_rule
+
+    if rules and not allowed:
+        raise click.UsageError("--record-redact says more of --record-bodies, which is not given")
+    try:
+        for rule in rules:
+            read_rule(rule)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--record-redact") from error
+    return BodyPolicy(allowed=allowed, redact=rules)
 
 
 def _checked_pin(pin: bool, processes: int) -> bool:
@@ -202,6 +233,49 @@ def _certificate_files(
         if value is not None:
             raise click.UsageError(f"--tls-{name} says more of --tls-cert, which is not given")
     return None
+
+
+@commands.command()
+@click.option("--admin", type=ADDRESS, default="127.0.0.1:9090", help="The admin side of the proxy.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The file; .part until it is whole."
+)
+@click.option("--for", "seconds", type=DURATION, default="60s", help="At most: 90, 90s, 5m, 1h.")
+@click.option("--requests-max", type=click.IntRange(1), default=_WISH.requests, help="It ends soon after.")
+@click.option("--bytes-max", type=click.IntRange(1), default=_WISH.bytes, help="It ends soon after.")
+@click.option("--bodies", is_flag=True, help="Requests' bodies too; the proxy must allow that.")
+@click.option("--binary", is_flag=True, help="With --bodies: those with binary tensors too.")
+@click.option(
+    "--redact",
+    multiple=True,
+    metavar="RULE",
+    help="With --bodies: PATH removes a JSON field, PATH=hash and PATH=mask replace it; may be given often.",
+)
+@click.option("--body-bytes-max", type=click.IntRange(1), default=_WISH.body_bytes, help="Larger: left out.")
+def record(
+    admin: tuple[str, int],
+    out: Path,
+    seconds: float,
+    requests_max: int,
+    bytes_max: int,
+    bodies: bool,
+    binary: bool,
+    redact: tuple[str, ...],
+    body_bytes_max: int,
+) -> None:
+    """Record the traffic of a running proxy: times, labels, sizes, calls. Exit 1 where lines are missing."""
+    from proxy.recording.client import record as record_from
+
+    wish = Wish(
+        seconds=seconds,
+        requests=requests_max,
+        bytes=bytes_max,
+        bodies=bodies,
+        binary=binary,
+        redact=redact,
+        body_bytes=body_bytes_max,
+    )
+    click.echo(record_from(admin, wish, out))
 
 
 @commands.command()

@@ -5,7 +5,7 @@ Decides nothing. Takes no requests of its own accord: the data side, the drain, 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from proxy.batch import Batch
@@ -20,6 +20,7 @@ from proxy.pipeline import Pipeline, Pressing
 from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Rng, Tracer
 from proxy.qos.budget import Spending
 from proxy.qos.permits import PermitsOf, own_permits
+from proxy.recording.tape import Tape
 from proxy.snapshot import SnapshotBuilder
 from proxy.timers import Wheel
 
@@ -83,6 +84,7 @@ class Engine:
             pressure=pressure,
             tracer=self._tracer(traces, clock, rng, log),
         )
+        self.tape = Tape(self.pipeline, clock=clock, alarm=loop.call_later, endpoints_of=self._endpoints_of)
         self._sweeper: asyncio.TimerHandle | None = None
         self._clock, self._log = clock, log
         self._guarding: Guarding | None = None
@@ -109,7 +111,8 @@ class Engine:
         self._checkups.follow(self.pipeline.snapshot.gates)
 
     async def stop(self) -> None:
-        """Close every connection to a model server, and export the traces that wait."""
+        """Close every connection to a model server, hand in what was recorded, and export what waits."""
+        self.tape.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
         if self._guarding is not None:
@@ -119,6 +122,10 @@ class Engine:
             cluster.close()
         if self._exporter is not None:
             await self._exporter.close()
+
+    def _endpoints_of(self, application: str) -> Sequence[str]:
+        gate = self.pipeline.snapshot.gates.get(application)
+        return () if gate is None else gate.application.endpoints
 
     def _tracer(self, traces: TraceOptions, clock: Clock, rng: Rng, log: Log) -> Tracer:
         if traces.to == OFF:

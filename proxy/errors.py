@@ -69,3 +69,19 @@ class QueueFailed(PenstockError):
 
 class AdminUnreachable(PenstockError):
     """No running proxy answers there."""
+
+
+class FileUnwritable(PenstockError):
+    """The file cannot be written."""
+
+
+class RecordingRefused(PenstockError):
+    """The proxy does not record."""
+
+
+class RecordingCut(PenstockError):
+    """The recording was cut off."""
+
+
+class RecordingIncomplete(PenstockError):
+    """The recording is incomplete."""

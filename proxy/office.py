@@ -5,7 +5,7 @@ Puts parts together; decides nothing.
 
 from collections.abc import Callable
 
-from proxy.admin.census import Census
+from proxy.admin.census import Census, about
 from proxy.admin.operations import Operations
 from proxy.admin.server import AdminServer
 from proxy.engine import Engine
@@ -13,6 +13,7 @@ from proxy.loading import Loaded, Loader
 from proxy.offline.drain import Drain
 from proxy.options import Address, ServeOptions
 from proxy.ports import Clock, Log, OfflineQueue, Rng
+from proxy.recording.desk import Desk, Processes
 from proxy.reload import Load, Reloader
 from proxy.renewal import Renewal
 
@@ -40,6 +41,7 @@ class Office:
         accepting: Callable[[], bool],
         census: Census,
         renewal: Renewal | None,
+        processes: Processes,
     ) -> None:
         self._renewal = renewal
         self._address = options.admin
@@ -65,7 +67,14 @@ class Office:
             validate=lambda data: loader.load(options.table, data),
             accepting=accepting,
         )
-        self._admin = AdminServer(operations, log)
+        self.desk = Desk(
+            processes,
+            about=lambda: about(pipeline.snapshot, options.processes),
+            policy=options.bodies,
+            clock=clock,
+            log=log,
+        )
+        self._admin = AdminServer(operations, self.desk, log)
 
     async def open(self) -> Address:
         """Let operators in; the address really bound. Raises AddressInUse."""
@@ -90,4 +99,5 @@ class Office:
         await self.reloader.stop()
         if self._renewal is not None:
             await self._renewal.stop()
+        self.desk.stop()
         await self._admin.stop()

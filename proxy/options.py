@@ -9,6 +9,7 @@ from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
 from proxy.observe.tracing import TraceOptions
 from proxy.offline.drain import DrainLimits
+from proxy.recording.desk import BodyPolicy
 
 Address = tuple[str, int]
 
@@ -35,6 +36,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     client: ClientLimits = ClientLimits()
     drain: DrainLimits = DrainLimits()
     traces: TraceOptions = TraceOptions()
+    bodies: BodyPolicy = BodyPolicy()  # of recordings
 
     @property
     def data_sides(self) -> dict[str, Address]:

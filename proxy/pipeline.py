@@ -17,7 +17,7 @@ from labelers import Payload
 from proxy.messages import Answer, Attempt, Fallback, Label, Outcome, Reply, Request, Verdict
 from proxy.observe.burst import Burst
 from proxy.observe.meters import Meters
-from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Tracer
+from proxy.ports import NO_TRACES, Clock, Log, OfflineQueue, Recording, Tracer
 from proxy.problem import problem
 from proxy.qos.gate import SHORT, Bar
 from proxy.qos.guard import ALL_SERVED
@@ -86,6 +86,7 @@ class Pipeline:
         self.pressure = pressure or Pressure()
         self.turned_away_from = ALL_SERVED  # this rank, and all that are less critical: `guarding.py`
         self.tracer: Tracer | None = None if tracer is NO_TRACES else tracer  # a call that does nothing costs
+        self.recorder: Recording | None = None  # while an operator records: `recording/tape.py`
 
     def pressed(self) -> bool:
         """Whether online requests want all that there is: then the drain must not take any of it."""
@@ -104,6 +105,8 @@ class Pipeline:
 
     def take(self, request: Request, done: Done) -> "Exchange":
         """Route an inference request; `done` is called once (perhaps before this returns)."""
+        if self.recorder is not None:
+            self.recorder.arrive(request)
         exchange = Exchange(self, request if self.tracer is None else self.tracer.begin(request), done)
         exchange.begin()
         return exchange
@@ -117,7 +120,11 @@ class Pipeline:
             return None
         replies: list[Reply] = []
         Exchange(self, request, replies.append).screen()
-        return replies[0] if replies else None
+        if not replies:
+            return None
+        if self.recorder is not None:
+            self.recorder.arrive(request)
+        return replies[0]
 
     def ask(self, request: Request, done: Done) -> "Exchange":
         """Put a question about a model to the applications, in table order, until one knows it."""
@@ -195,10 +202,10 @@ class Exchange:
             self._chain.cancel()
             self._look_back(self._chain)
         reply = self._reply(Verdict.ABANDONED, Answer(status=499))
-        self._pipeline.meters.settle(reply, self._elapsed_s())
+        elapsed_s = self._elapsed_s()
+        self._pipeline.meters.settle(reply, elapsed_s)
         self._chain = None
-        if self._pipeline.tracer is not None:
-            self._pipeline.tracer.settle(self._request, reply)
+        self._report(reply, elapsed_s)
 
     def _descend(
         self, falls: dict[Outcome, bool], rank: int | None, then: Callable[[Answer | None], None]
@@ -296,10 +303,18 @@ class Exchange:
         done, self._done = self._done, None
         self._chain = None  # they hold each other, and the body: that must not wait for the collector
         if done is not None:
-            self._pipeline.meters.settle(reply, self._elapsed_s())
+            elapsed_s = self._elapsed_s()
+            self._pipeline.meters.settle(reply, elapsed_s)
             done(reply)
-            if self._pipeline.tracer is not None:  # the caller has its answer: nobody waits
-                self._pipeline.tracer.settle(self._request, reply)
+            self._report(reply, elapsed_s)  # the caller has its answer: nobody waits
+
+    def _report(self, reply: Reply, elapsed_s: float) -> None:
+        """Tell who follows requests, if anybody does."""
+        pipeline = self._pipeline
+        if pipeline.tracer is not None:
+            pipeline.tracer.settle(self._request, reply)
+        if pipeline.recorder is not None:
+            pipeline.recorder.settle(self._request, reply, elapsed_s, self._plan.qos.deadline_s)
 
     def _look_back(self, chain: Chain) -> None:
         """Count what was passed over, and log what failed, with its cause: the caller is not told that."""

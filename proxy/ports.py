@@ -204,6 +204,18 @@ class NoTraces:
 NO_TRACES: Tracer = NoTraces()
 
 
+class Recording(Protocol):
+    """Records traffic while an operator wants it (`recording/recorder.py`). Neither waits nor raises."""
+
+    def arrive(self, request: Request) -> None:
+        """A request was taken; `settle` follows."""
+        ...
+
+    def settle(self, request: Request, reply: Reply, elapsed_s: float, deadline_s: float | None) -> None:
+        """It ended so, `elapsed_s` after it arrived; `deadline_s` is that of its class."""
+        ...
+
+
 class Log(Protocol):
     """Structured logging: an event name and its fields. structlog's loggers are such."""
 

@@ -14,7 +14,7 @@ Label = str
 class Attempt:
     """One row tried, as `Penstock-Attempts` reports it. Never changed."""
 
-    __slots__ = ("application", "began_s", "cause", "elapsed_s", "hedge", "outcome", "tier")
+    __slots__ = ("application", "began_s", "cause", "elapsed_s", "endpoint", "hedge", "outcome", "tier")
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Attempt:
         began_s: float = 0.0,  # monotonic
         cause: str = "",  # for logs: what the network said, or the status
         hedge: bool = False,  # the second of two calls at once
+        endpoint: str = "",  # that was called; for recordings
     ) -> None:
         self.application: Final = application
         self.tier: Final = tier
@@ -34,6 +35,7 @@ class Attempt:
         self.began_s: Final = began_s
         self.cause: Final = cause
         self.hedge: Final = hedge
+        self.endpoint: Final = endpoint
 
 
 def called_s(attempts: tuple[Attempt, ...]) -> float:

@@ -12,7 +12,9 @@ from proxy.ports import Clock
 from proxy.qos.endpoint import Endpoint
 from proxy.qos.gate import Bar, Gate
 from proxy.qos.health import fit_of
+from proxy.recording.rows import About, ApplicationAbout, ClassAbout
 from proxy.routing.sight import Sight
+from proxy.snapshot import Snapshot
 
 SERVING = "serving"
 STARTING = "starting"
@@ -100,6 +102,27 @@ def sight(gates: Mapping[str, Gate], now: float) -> Sight:
         parts={name: part for name, part in parts.items() if part < 1.0},
         medians_s={name: median_s for name, median_s in medians_s.items() if median_s},
         endpoints={name: out for name, out in aside.items() if out},
+    )
+
+
+def about(snapshot: Snapshot, processes: int) -> About:
+    """The proxy and its table in the header of a recording."""
+    table = snapshot.table
+    return About(
+        table=snapshot.generation,
+        digest=table.digest,
+        processes=processes,
+        classes=[
+            ClassAbout(
+                name=each.name,
+                deadline_ms=None if each.deadline_s is None else round(each.deadline_s * 1e3, 3),
+            )
+            for each in table.classes
+        ],
+        applications={
+            name: ApplicationAbout(endpoints=len(each.endpoints), concurrency=each.concurrency)
+            for name, each in table.applications.items()
+        },
     )
 
 

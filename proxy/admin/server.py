@@ -13,21 +13,28 @@ from aiohttp import web
 
 from labelers.errors import BadYield
 from labelers.labels import labels_of
+from proxy.admin.answering import json_of
 from proxy.admin.foreign import is_foreign
 from proxy.admin.operations import Operations
+from proxy.admin.recordings import Recordings
 from proxy.errors import AddressInUse
 from proxy.ports import Log
+from proxy.recording.desk import Desk, NotRecorded
 from proxy.reload import Reload
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 BODY_BYTES_MAX = 16 * 1024 * 1024
 
+STOPPED_S_MAX = 3.0
+"""How long what operators asked for may take to end when the proxy stops: one may not read a recording."""
+
 
 class AdminServer:
     """`start`, then `stop`."""
 
-    def __init__(self, operations: Operations, log: Log) -> None:
+    def __init__(self, operations: Operations, desk: Desk, log: Log) -> None:
         self._operations = operations
+        self._recordings = Recordings(desk)
         self._log = log
         self._runner: web.AppRunner | None = None
         self._on_loopback = False
@@ -38,7 +45,7 @@ class AdminServer:
             client_max_size=BODY_BYTES_MAX, middlewares=[self._errors_as_json, self._own_pages_only]
         )
         app.add_routes(self._routes())
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOPPED_S_MAX)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()
@@ -67,6 +74,7 @@ class AdminServer:
             web.post("/v1/applications/{id}/drain", self._drain),
             web.post("/v1/applications/{id}/undrain", self._undrain),
             web.get("/v1/queue", self._queue),
+            *self._recordings.routes(),
         ]
 
     @web.middleware
@@ -75,12 +83,14 @@ class AdminServer:
     ) -> web.StreamResponse:
         try:
             response: web.StreamResponse = await handler(request)
+        except NotRecorded as refused:
+            return json_of({"error": str(refused)}, refused.status)
         except web.HTTPException as error:
             text = f"{error.status} {error.reason}: {request.path}{_hint(request, error)}"
-            return _json({"error": text}, error.status)
+            return json_of({"error": text}, error.status)
         except Exception as error:  # noqa: BLE001 - a bug must be logged, and answered in the one form
             self._log.error("admin_request_broke", error=repr(error), path=request.path)
-            return _json({"error": "internal error"}, 500)
+            return json_of({"error": "internal error"}, 500)
         return response
 
     @web.middleware
@@ -94,16 +104,16 @@ class AdminServer:
             fetch_site=fields.get("Sec-Fetch-Site"),
             on_loopback=self._on_loopback,
         ):
-            return _json({"error": "a page of another site may not ask this of a browser"}, 403)
+            return json_of({"error": "a page of another site may not ask this of a browser"}, 403)
         response: web.StreamResponse = await handler(request)
         return response
 
     async def _live(self, _: web.Request) -> web.Response:
-        return _json({"live": True})
+        return json_of({"live": True})
 
     async def _ready(self, _: web.Request) -> web.Response:
         state = self._operations.readiness()
-        return _json(state, 200 if state["ready"] else 503)
+        return json_of(state, 200 if state["ready"] else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         page = await self._operations.metrics()
@@ -121,24 +131,24 @@ class AdminServer:
     async def _validate(self, request: web.Request) -> web.Response:
         data = await request.read()
         problems = await asyncio.to_thread(self._operations.validate, data)
-        return _json({"valid": not problems, "problems": problems}, 422 if problems else 200)
+        return json_of({"valid": not problems, "problems": problems}, 422 if problems else 200)
 
     async def _reload(self, _: web.Request) -> web.Response:
         state = await self._operations.reload()
-        return _json(state, 200 if state["reload"] == Reload.ACCEPTED.value else 422)
+        return json_of(state, 200 if state["reload"] == Reload.ACCEPTED.value else 422)
 
     async def _explain(self, request: web.Request) -> web.Response:
         try:
             wanted = msgspec.json.decode(await request.read())
             labels = labels_of(wanted["labels"])
         except BadYield as error:
-            return _json({"error": f"labels: {error}"}, 400)
+            return json_of({"error": f"labels: {error}"}, 400)
         except (msgspec.DecodeError, KeyError, TypeError):
-            return _json({"error": 'send {"labels": [1125]}'}, 400)
-        return _json(await self._operations.explain(labels))
+            return json_of({"error": 'send {"labels": [1125]}'}, 400)
+        return json_of(await self._operations.explain(labels))
 
     async def _applications(self, _: web.Request) -> web.Response:
-        return _json({"applications": await self._operations.applications()})
+        return json_of({"applications": await self._operations.applications()})
 
     async def _drain(self, request: web.Request) -> web.Response:
         return await self._set_drained(request.match_info["id"], drained=True)
@@ -148,17 +158,14 @@ class AdminServer:
 
     async def _set_drained(self, application: str, *, drained: bool) -> web.Response:
         if not await self._operations.set_drained(application, drained=drained):
-            return _json({"error": f"no application {application}"}, 404)
-        return _json({"application": application, "drained": drained})
+            return json_of({"error": f"no application {application}"}, 404)
+        return json_of({"application": application, "drained": drained})
 
     async def _queue(self, _: web.Request) -> web.Response:
         stats = await self._operations.queue_stats()
-        return _json({"error": "the offline queue cannot say now"}, 503) if stats is None else _json(stats)
-
-
-def _json(value: Any, status: int = 200) -> web.Response:
-    body = msgspec.json.encode(value)
-    return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
+        return (
+            json_of({"error": "the offline queue cannot say now"}, 503) if stats is None else json_of(stats)
+        )
 
 
 def _hint(request: web.Request, error: web.HTTPException) -> str:

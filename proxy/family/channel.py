@@ -48,6 +48,11 @@ class Channel(Generic[T]):
         self._writer.write(len(data).to_bytes(HEAD_BYTES, "big") + data)
         return self._writer.transport.get_write_buffer_size() <= UNSENT_BYTES_MAX
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits for the other end to read."""
+        return self._writer.transport.get_write_buffer_size()
+
     async def receive(self) -> T | None:
         """The next message; None at the end, also where what arrived cannot be understood."""
         try:

@@ -35,11 +35,14 @@ from proxy.family.messages import (
     Down,
     Edition,
     Ended,
+    EndRecording,
     Finish,
     Heeded,
     Hurry,
     NewCertificate,
     NewTable,
+    Record,
+    Recorded,
     SetDrained,
     Told,
 )
@@ -52,6 +55,7 @@ from proxy.options import HTTPS
 from proxy.ports import Clock, Log
 from proxy.process import Signals, raise_descriptors, settle_memory
 from proxy.qos.permits import Permitting
+from proxy.recording.order import Order
 from proxy.routing.problems import Problems
 from proxy.routing.table import Application
 from proxy.watchdog import Watchdog
@@ -148,6 +152,8 @@ class Child:
         for scheme, address in self._begin.listen.items():
             await self._server.start(*address, shared=True, secured=scheme == HTTPS)
         self._engine.start(self._server.held_share)
+        if self._begin.recording is not None:
+            self._record(self._begin.recording)
         self._channel.send(Began(self._begin.edition.generation))
         settle_memory()
         tasks = [asyncio.create_task(work) for work in (self._hear(ended), self._serve_tables(ended))]
@@ -175,6 +181,10 @@ class Child:
                     self._renew(certificate)
                 case Ask(serial, states):
                     self._channel.send(self._told(serial, states))
+                case Record(order):
+                    self._record(order)
+                case EndRecording(at_once):
+                    (self._engine.tape.stop if at_once else self._engine.tape.close)()
                 case Finish(drain_s):
                     self._drain_s = drain_s
                     ended.set()
@@ -199,6 +209,16 @@ class Child:
         except Exception as error:  # noqa: BLE001 - told to the supervisor, which logs it and restarts this
             self._broke = str(error) if isinstance(error, CannotServe) else repr(error)
             ended.set()
+
+    def _record(self, order: Order) -> None:
+        """Lines go to the supervisor; while it does not read they stay here, within limits."""
+        channel = self._channel
+        self._engine.tape.begin(
+            order,
+            self._begin.column,
+            lambda batch: channel.send(Recorded(batch)),
+            lambda: channel.unsent_bytes < order.limits.sent_bytes_max,
+        )
 
     def _renew(self, certificate: Certificate) -> None:
         assert self._tls is not None, "a proxy without a certificate got a new one"

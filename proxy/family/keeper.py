@@ -22,16 +22,20 @@ from proxy.family.messages import (
     Built,
     Counts,
     Ended,
+    EndRecording,
     Finish,
     Heeded,
     Hurry,
     NewCertificate,
     NewTable,
+    Record,
+    Recorded,
     SetDrained,
     Told,
     Up,
 )
 from proxy.ports import Clock, Log
+from proxy.recording.order import Batch
 
 PROGRAM = (sys.executable, "-P", "-m", "proxy.family.child")
 """A child; its last argument is the descriptor of its end of the channel."""
@@ -62,6 +66,10 @@ class Family(Protocol):
 
     def built(self) -> None:
         """A child has a table in service, or has ended."""
+        ...
+
+    def recorded(self, column: int, batch: Batch) -> None:
+        """A child hands in lines of a recording."""
         ...
 
     def ended(self, column: int, counts: Counts | None) -> None:
@@ -126,7 +134,9 @@ class Keeper:
         self._task = asyncio.create_task(self._keep())
         await self._first
 
-    def send(self, message: NewCertificate | NewTable | SetDrained | Ask | Finish | Hurry) -> None:
+    def send(
+        self, message: NewCertificate | NewTable | SetDrained | Ask | Record | EndRecording | Finish | Hurry
+    ) -> None:
         """Tell the child, if there is one. One that does not read is ended, and the next one is told all."""
         if self._channel is not None and not self._channel.send(message):
             self._kill("it does not read what it is told")
@@ -270,6 +280,8 @@ class Keeper:
                 self._answered(serial, message)
             case Heeded(serial):
                 self._answered(serial, None)
+            case Recorded(batch):
+                self._family.recorded(self._column, batch)
             case Ended(cut_off, counts):
                 self.cut_off, self.counts = cut_off, counts
             case Broke(why):

@@ -1,8 +1,8 @@
 """What the supervisor and its children say to each other, as frozen values. Nothing here is executable.
 
 Down: `Begin` first, then tables and drained applications in the order in which they happen, certificates,
-questions, and `Finish`, after it perhaps `Hurry`. Up: `Began`, an answer to each table and question, and
-`Ended` or `Broke` at the last.
+questions, recordings, and `Finish`, after it perhaps `Hurry`. Up: `Began`, an answer to each table and
+question, lines of a recording, and `Ended` or `Broke` at the last.
 """
 
 import msgspec
@@ -12,6 +12,7 @@ from proxy.clusters.limits import ClientLimits
 from proxy.edge.limits import EdgeLimits
 from proxy.observe.tracing import TraceOptions
 from proxy.options import Address
+from proxy.recording.order import Batch, Order
 from proxy.routing.sight import Sight
 
 
@@ -67,6 +68,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     client: ClientLimits
     traces: TraceOptions
     certificate: Certificate | None  # the one in force: the files may be bad when a child is started again
+    recording: Order | None = None  # that is under way
 
 
 class NewCertificate(msgspec.Struct, frozen=True, tag=True):
@@ -94,6 +96,18 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
 
     serial: int
     states: bool
+
+
+class Record(msgspec.Struct, frozen=True, tag=True):
+    """Record by this order. Answered with `Recorded`, the last of them marked."""
+
+    order: Order
+
+
+class EndRecording(msgspec.Struct, frozen=True, tag=True):
+    """Record nothing that arrives from now on; `at_once`: nor what is under way."""
+
+    at_once: bool
 
 
 class Finish(msgspec.Struct, frozen=True, tag=True):
@@ -135,6 +149,12 @@ class Heeded(msgspec.Struct, frozen=True, tag=True):
     serial: int
 
 
+class Recorded(msgspec.Struct, frozen=True, tag=True):
+    """Lines of a recording."""
+
+    batch: Batch
+
+
 class Ended(msgspec.Struct, frozen=True, tag=True):
     """All is done that there was to do; the last word."""
 
@@ -148,5 +168,5 @@ class Broke(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Down = Begin | NewCertificate | NewTable | SetDrained | Ask | Finish | Hurry
-Up = Began | Built | Told | Heeded | Ended | Broke
+Down = Begin | NewCertificate | NewTable | SetDrained | Ask | Record | EndRecording | Finish | Hurry
+Up = Began | Built | Told | Heeded | Recorded | Ended | Broke

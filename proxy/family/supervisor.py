@@ -20,7 +20,17 @@ from proxy.engine import Engine
 from proxy.family.address import Reservation
 from proxy.family.keeper import Keeper
 from proxy.family.ledger import SLOTS_MAX, Ledger, new_memory
-from proxy.family.messages import Begin, Counts, Edition, Hurry, NewCertificate, NewTable, Told
+from proxy.family.messages import (
+    Begin,
+    Counts,
+    Edition,
+    EndRecording,
+    Hurry,
+    NewCertificate,
+    NewTable,
+    Record,
+    Told,
+)
 from proxy.family.slots import Slots
 from proxy.family.tally import Sum, counts_of
 from proxy.loading import Loaded, Loader
@@ -33,6 +43,7 @@ from proxy.offline.wire import socket_path
 from proxy.options import Address, ServeOptions
 from proxy.ports import Clock, Log, OfflineQueue, Rng
 from proxy.qos.permits import Permitting
+from proxy.recording.order import Batch, Order
 from proxy.renewal import Renewal
 from proxy.routing.problems import Problem, Problems
 from proxy.routing.sight import Sight
@@ -104,7 +115,9 @@ class Supervisor:
             accepting=lambda: any(keeper.accepting for keeper in self._keepers),
             census=self,
             renewal=self._renewal,
+            processes=self,
         )
+        self._order: Order | None = None  # the recording under way
         self.reloader = self._office.reloader
         self.reread = self._office.hurry
         self._departed = Sum()
@@ -224,7 +237,11 @@ class Supervisor:
             client=options.client,
             traces=options.traces,
             certificate=None if self._renewal is None else self._renewal.certificate,
+            recording=self._late_order(column),
         )
+
+    def recorded(self, column: int, batch: Batch) -> None:
+        self._office.desk.hand_in(column, batch)
 
     def built(self) -> None:
         alive = [keeper for keeper in self._keepers if keeper.alive]
@@ -237,10 +254,41 @@ class Supervisor:
             asyncio.get_running_loop().call_later(DEPARTED_S, self._restore, moved)
         if counts is not None:
             self._departed.add(counts, ended=True)
+        self._office.desk.lose(column)
 
     def _restore(self, moved: Counter[int]) -> None:
         self._ledger.restore(moved)
         self.built()
+
+    # -- recording.desk.Processes -------------------------------------------------------------------
+
+    def record(self, order: Order) -> set[int]:
+        self._order = order
+        told = {0}  # itself: the tickets that it sends
+        self._engine.tape.begin(order, 0, lambda batch: self._office.desk.hand_in(0, batch))
+        for column, keeper in enumerate(self._keepers, 1):
+            if keeper.accepting:
+                keeper.send(Record(order))
+                told.add(column)
+        return told
+
+    def close_recording(self) -> None:
+        self._end_recording(at_once=False)
+
+    def forget_recording(self) -> None:
+        self._end_recording(at_once=True)
+
+    def _end_recording(self, *, at_once: bool) -> None:
+        self._order = None
+        (self._engine.tape.stop if at_once else self._engine.tape.close)()
+        for keeper in self._keepers:
+            keeper.send(EndRecording(at_once))
+
+    def _late_order(self, column: int) -> Order | None:
+        """For a process that starts while a recording is under way."""
+        if self._order is not None:
+            self._office.desk.expect(column)
+        return self._order
 
     # -- admin.census.Census ------------------------------------------------------------------------
 

@@ -88,6 +88,7 @@ class Trial:
             began_s=began_s,
             cause=cause,
             hedge=self.hedge,
+            endpoint=self.taken.endpoint.target.url,
         )
 
     def _settled(self, result: Answer | Failure) -> None:

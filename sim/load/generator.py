@@ -42,6 +42,7 @@ class Generator:
         self.ended = 0
         self.failed = 0  # ended neither with a 200 nor with a 202
         self._requests = requests
+        self._which = schedule.which
         self._seconds = seconds
         self._limits = limits
         self._loop = loop
@@ -129,6 +130,9 @@ class Generator:
     def _send(self, line: Line, number: int, now_s: float) -> None:
         self.record.sent_s[number] = now_s
         self._inflight[number] = line
+        if self._which is not None and self._which[number] >= 0:
+            line.send(self._requests[-1][self._which[number]], number)
+            return
         variants = self._requests[self.record.kinds[number]]
         line.send(variants[number % len(variants)], number)
 

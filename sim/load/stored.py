@@ -12,18 +12,22 @@ import msgspec
 from sim.load.record import Record
 from sim.load.schedule import Schedule
 
-DUE, KINDS, REQUESTS = "due", "kinds", "requests"
+DUE, KINDS, REQUESTS, WHICH = "due", "kinds", "requests", "which"
 TIMES = ("planned_s", "lag_s", "sent_s", "ended_s")
 """Of a record, each a file of float64; `ends` (int16) and `kinds` (bytes) beside them."""
 
 Requests = Sequence[Sequence[bytes]]
-"""Of each class, what its requests take turns in being."""
+"""Of each class, what its requests take turns in being; behind them, those of a recording."""
 
 
-def write_schedule(folder: Path, due_s: bytes, kinds: bytes, requests: Requests) -> None:
-    """`due_s`: ascending float64; `kinds`: a byte for each."""
+def write_schedule(
+    folder: Path, due_s: bytes, kinds: bytes, requests: Requests, which: bytes | None = None
+) -> None:
+    """`due_s`: ascending float64; `kinds`: a byte for each; `which`: int32."""
     (folder / DUE).write_bytes(due_s)
     (folder / KINDS).write_bytes(kinds)
+    if which is not None:
+        (folder / WHICH).write_bytes(which)
     (folder / REQUESTS).write_bytes(msgspec.msgpack.encode(requests))
 
 
@@ -31,7 +35,10 @@ def read_share(folder: str, process: int, processes: int) -> Schedule:
     """Every n-th request, from the process's own number on."""
     due_s = array("d", Path(folder, DUE).read_bytes())
     kinds = Path(folder, KINDS).read_bytes()
-    return Schedule(due_s=due_s[process::processes], kinds=kinds[process::processes])
+    which = None
+    if Path(folder, WHICH).exists():
+        which = array("i", Path(folder, WHICH).read_bytes())[process::processes]
+    return Schedule(due_s=due_s[process::processes], kinds=kinds[process::processes], which=which)
 
 
 def read_requests(folder: str) -> list[list[bytes]]:

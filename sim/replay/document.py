@@ -99,6 +99,7 @@ SHAPES = {
         _COLUMN,
         Key(name="loop", reader=SECONDS, meaning="again and again for so many s; default once"),
     ),
+    "recording": Section("a recording", *_TRACED),
     "milestones": _shape(
         "milestones",
         *_TRACED,

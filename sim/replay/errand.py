@@ -27,6 +27,7 @@ from sim.replay.parse import parse_plan
 from sim.replay.payloads import requests_of
 from sim.replay.plan import AbortRule, ReplayPlan
 from sim.replay.proxywatch import ProxyWatch
+from sim.replay.replica import recorded_requests
 from sim.replay.script import Script
 from sim.replay.sight import Sight, read_sight
 
@@ -64,7 +65,10 @@ async def play(plan: ReplayPlan, script: Script, base: Path, show: Show) -> tupl
         for each in plan.classes:
             requests.append(requests_of(plan.target, each, base, plan.seed, left))
             left -= sum(map(len, requests[-1]))
-        write_schedule(Path(folder), script.due_s.tobytes(), script.kinds.tobytes(), requests)
+        if script.which is not None:
+            requests.append(recorded_requests(plan, script.exact, left))
+        which = None if script.which is None else script.which.tobytes()
+        write_schedule(Path(folder), script.due_s.tobytes(), script.kinds.tobytes(), requests, which)
         ran = await _Playing(plan, _load(plan, script, folder), base, show).run()
         sight = read_sight(folder, plan.processes)
     return outcome_of(plan, script, sight, ran), sight

@@ -1,6 +1,7 @@
 """The requests of a class, as bytes: from files or made, each with one of the class's labels in turn."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -35,7 +36,7 @@ def requests_of(target: Target, each: TrafficClass, base: Path, seed: int, bytes
     for number in range(count):
         label = each.labels[number % len(each.labels)] if each.labels else ""
         body = _body(sources[number % len(sources)], label)
-        found.append(_encoded(target, each, body))
+        found.append(encoded(target, each.headers, body))
         size += len(found[-1])
         if size > bytes_max:
             raise ReplayRefused(
@@ -133,11 +134,12 @@ def _labelled(document: dict[str, object], label: str) -> dict[str, object]:
     }
 
 
-def _encoded(target: Target, each: TrafficClass, body: Body) -> bytes:
+def encoded(target: Target, headers: Iterable[tuple[str, str]], body: Body) -> bytes:
+    """The bytes of a request."""
     fields = {"Content-Type": JSON if body.json_bytes is None else BINARY}
     if body.json_bytes is not None:
         fields["Inference-Header-Content-Length"] = str(body.json_bytes)
-    fields.update(each.headers)
+    fields.update(headers)
     lines = [f"POST {target.path} HTTP/1.1", f"Host: {target.authority}"]
     lines += [f"{name}: {value}" for name, value in fields.items()]
     lines += [f"Content-Length: {len(body.content)}", "", ""]

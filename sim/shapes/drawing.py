@@ -1,13 +1,24 @@
 """From a shape to due times: one seed, one schedule. Millions of times are one array."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from sim.recordings.reading import times_of
 from sim.shapes.clients import counts_of, flows, read_clients
 from sim.shapes.curve import Curve
 from sim.shapes.errors import ShapeRefused
-from sim.shapes.recorded import looped, read_times, scaled, span_s, windowed
+from sim.shapes.recorded import (
+    Places,
+    looped,
+    read_times,
+    recorded_traffic,
+    scaled,
+    scaled_places,
+    span_s,
+    windowed,
+)
 from sim.shapes.scatter import scattered
 from sim.shapes.series import read_milestones, read_series
 from sim.shapes.shape import (
@@ -19,26 +30,37 @@ from sim.shapes.shape import (
     Milestones,
     Ramp,
     Rates,
+    Recorded,
     Sine,
     Steps,
     Traced,
 )
 from sim.shapes.sheet import Floats
+from sim.shapes.wanted import Wanted, distinct
 
 SINE_POINTS = 64
 """Straight lines in one period: off by at most 0.13% of the amplitude."""
 
 PIECES_MAX = 1_000_000
+TAIL_S = 1e-6
+"""A recording that was cut off lasts just longer than to its last request."""
 
 
 class Drawn:
-    """The due times of a shape, ascending from 0, and how long it lasts."""
+    """The due times of a shape, ascending from 0, and how long it lasts.
 
-    __slots__ = ("due_s", "seconds")
+    Of a recording also what is sent: each different request, and which of them each is.
+    """
 
-    def __init__(self, due_s: Floats, seconds: float) -> None:
+    __slots__ = ("due_s", "exact", "seconds", "which")
+
+    def __init__(
+        self, due_s: Floats, seconds: float, exact: Sequence[Wanted] = (), which: Places | None = None
+    ) -> None:
         self.due_s = due_s
         self.seconds = seconds
+        self.exact = exact
+        self.which = which
 
 
 def draw(shape: AnyShape, seed: int, requests_max: int, *, base: Path = Path(), scale: float = 1.0) -> Drawn:
@@ -52,6 +74,8 @@ def draw(shape: AnyShape, seed: int, requests_max: int, *, base: Path = Path(), 
             drawn = _clients(shape, seed, requests_max, base, scale)
         case Log():
             drawn = _log(shape, rng, base, scale)
+        case Recorded():
+            drawn = _recorded(shape, rng, base, scale)
         case _:
             curve = curve_of(shape, base=base, scale=scale)
             if curve.count > requests_max:
@@ -163,6 +187,19 @@ def _log(shape: Log, rng: np.random.Generator, base: Path, scale: float) -> Draw
     if shape.loop_s:
         return Drawn(looped(due_s, length_s, shape.loop_s), shape.loop_s)
     return Drawn(due_s, length_s)
+
+
+def _recorded(shape: Recorded, rng: np.random.Generator, base: Path, scale: float) -> Drawn:
+    """From the recording's beginning, not from its first request: a lull before it is part of it."""
+    recording = recorded_traffic(base / shape.file)
+    rows = recording.arrivals
+    times_s = times_of(rows)
+    from_s, to_s = _window(shape, 0.0, max(recording.seconds, float(times_s[-1]) + TAIL_S))
+    within = np.flatnonzero((times_s >= from_s) & (times_s < to_s))
+    due_s = (times_s[within] - from_s) / shape.speed
+    due_s, places = scaled_places(due_s, shape.scale * scale, rng)
+    exact, which = distinct([rows[place] for place in within[places]])
+    return Drawn(due_s, (to_s - from_s) / shape.speed, exact, np.array(which, dtype=np.int64))
 
 
 def _too_many(count: float, requests_max: int) -> ShapeRefused:

@@ -3,12 +3,25 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from sim.recordings.errors import RecordingUnreadable
+from sim.recordings.reading import Recording, is_recording, read_recording, times_of
+from sim.shapes.errors import TraceRefused
 from sim.shapes.sheet import Floats, read_sheet
+
+Places = npt.NDArray[np.int64]
 
 
 def read_times(path: Path, column: str = "") -> Floats:
-    """When each request came, in seconds from the first, ascending. Raises TraceRefused."""
+    """When each request came, in seconds from the first, ascending. Raises TraceRefused.
+
+    A recording of the proxy's is a request log too; `column` is of a sheet.
+    """
+    if is_recording(path):
+        times_s = times_of(recorded_traffic(path).arrivals)
+        times_s -= times_s[0]
+        return times_s
     sheet = read_sheet(path, (column,) if column else ())
     times_s = np.sort(sheet.times_s(column or sheet.time_name()))
     found: Floats = times_s - times_s[0]
@@ -40,14 +53,33 @@ def scaled(times_s: Floats, scale: float, rng: np.random.Generator) -> Floats:
 
     The count is rounded, not drawn. Peaks and lulls stay where they are; copies smooth them a little.
     """
-    if scale == 1.0 or not len(times_s):
-        return times_s
+    return scaled_places(times_s, scale, rng)[0]
+
+
+def scaled_places(times_s: Floats, scale: float, rng: np.random.Generator) -> tuple[Floats, Places]:
+    """The same, and of which of them each is a copy."""
     count = len(times_s)
+    every = np.arange(count)
+    if scale == 1.0 or not count:
+        return times_s, every
     whole, rest = divmod(round(scale * count), count)
     chosen = np.sort(rng.permutation(count)[:rest])
     if not whole:
-        return times_s[chosen]
+        return times_s[chosen], chosen
     after = np.append(np.diff(times_s), 0.0)
-    copied = np.concatenate((np.tile(np.arange(count), whole - 1), chosen)).astype(np.int64)
+    copied = np.concatenate((np.tile(every, whole - 1), chosen)).astype(np.int64)
     copies = times_s[copied] + after[copied] * rng.random(len(copied))
-    return np.sort(np.concatenate((times_s, copies)))
+    found = np.concatenate((times_s, copies))
+    order = np.argsort(found, kind="stable")
+    return found[order], np.concatenate((every, copied))[order]
+
+
+def recorded_traffic(path: Path) -> Recording:
+    """A recording that has requests. Raises TraceRefused."""
+    try:
+        found = read_recording(path)
+    except RecordingUnreadable as error:
+        raise TraceRefused(str(error.args[0])) from error
+    if not found.arrivals:
+        raise TraceRefused(f"{path}: nobody sent anything while it was recorded")
+    return found

@@ -86,6 +86,10 @@ class Log(Traced, frozen=True, kw_only=True):
     loop_s: float = 0.0
 
 
+class Recorded(Traced, frozen=True, kw_only=True, tag="recording"):
+    """A recording of the proxy's: each request at its time, with its class, labels and size."""
+
+
 class Milestones(Traced, frozen=True, kw_only=True):
     """A day by its public milestones, of a mean `rate`; before midnight (`from_s` < 0) at `quiet` × that."""
 
@@ -94,4 +98,4 @@ class Milestones(Traced, frozen=True, kw_only=True):
     quiet: float = 1.0
 
 
-AnyShape = Constant | Steps | Ramp | Burst | Sine | Rates | Clients | Log | Milestones
+AnyShape = Constant | Steps | Ramp | Burst | Sine | Rates | Clients | Log | Recorded | Milestones

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sim.replay.plan import ReplayPlan
     from sim.simulate.ground import Ground
 
@@ -40,6 +42,8 @@ POSITIVE = click.FloatRange(0, min_open=True)
 @click.option(
     "--beside", type=click.Path(path_type=Path, exists=True), help="A live run's report: print errors."
 )
+@click.option("--against", type=FILE, help="With a recording: the table that --table is compared with.")
+@click.option("--json", "as_json", is_flag=True, help="With a recording: print JSON.")
 @click.option("--check", is_flag=True, help="Read plan, table and fleet; simulate nothing.")
 @click.option("--requests/--no-requests", default=True, show_default=True, help="Write requests.jsonl.")
 def simulate(
@@ -53,7 +57,9 @@ def simulate(
     sampled: int | None,
     requests_max: int | None,
     beside: Path | None,
+    against: Path | None,
     *,
+    as_json: bool,
     check: bool,
     requests: bool,
 ) -> None:
@@ -62,12 +68,16 @@ def simulate(
     PLAN is a file, or the name of a profile, as for `penstock replay`; it may name table and fleet itself
     (`simulate: {table: FILE, fleet: FILE}`).
 
+    PLAN may be a recording (`penstock record`): it is played through --table, and set beside --against, or,
+    without that, beside what was live. The first line is the answer; exit 0.
+
     Exit 0: every threshold was met. 99: one was missed, or the abort rule ended the run. 98: a percentile
     rests on too few answers. 2: plan, table or fleet have problems.
     """
     try:
         from rich.console import Console
 
+        from sim.recordings.reading import is_recording
         from sim.replay.display import print_likeness
         from sim.replay.files import PAGE, read_outcome, write_report
         from sim.replay.profiles import profile
@@ -79,6 +89,11 @@ def simulate(
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
+    if is_recording(plan):
+        _compare(console, plan, table, fleet, against, out, as_json=as_json)
+        return
+    if against is not None or as_json:
+        raise click.UsageError("--against and --json are for a recording, which PLAN is not")
     plan = profile(plan)
     read, ground = _read(plan, table, fleet, scale, machines)
     factor = sampled or sampled_for(read, plan.parent, ground.fleet.proxies, requests_max or REQUESTS_MAX)
@@ -99,6 +114,32 @@ def simulate(
         print_likeness(console, read_outcome(beside), outcome)
     click.echo(f"report: {folder / PAGE}")
     sys.exit(outcome.exit_code)
+
+
+def _compare(
+    console: "Console",
+    recording: Path,
+    table: Path | None,
+    fleet: Path | None,
+    against: Path | None,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    import msgspec
+
+    from sim.recordings.errand import Errand, run
+    from sim.recordings.showing import show
+
+    if table is None or fleet is None:
+        raise click.UsageError("a recording is played through --table FILE, against --fleet FILE")
+    found = run(Errand(recording=recording, table=table, fleet=fleet, against=against, out=out))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        return
+    show(console, found, ("live", "simulated") if against is None else (against.name, table.name))
+    if out is not None and against is not None:
+        click.echo(f"comparison: {out / 'compare.html'}")
 
 
 def _read(

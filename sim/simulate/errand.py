@@ -22,6 +22,7 @@ from sim.simulate.telling import simulated
 from sim.simulate.usage import Usage
 from sim.simulate.worlds import rounded, world_of
 from sim.world.history import Unwritten
+from sim.world.watch import Checker
 from sim.world.world import World
 
 REQUESTS_MAX = 600_000
@@ -66,11 +67,12 @@ def play(
     sampled: int = 1,
     labels: Labels | None = None,
     show: Show | None = None,
+    witness: Checker | None = None,
 ) -> tuple[Outcome, Sight]:
-    """Play a schedule, which is one in `sampled` of the whole load. Raises FleetRefused."""
+    """Play a schedule, one in `sampled` of the whole load; `witness` looks on. Raises FleetRefused."""
     part = Part(sampled=sampled, proxies=ground.fleet.proxies)
     began, began_s = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"), time.monotonic()
-    playing = _Playing(plan, script, ground, part, labels, show)
+    playing = _Playing(plan, script, ground, part, labels, show, witness)
     with _few_collections():
         playing.run()
     sight = playing.player.sight(ground.fleet.edge_s)
@@ -92,6 +94,7 @@ class _Playing:
         part: Part,
         labels: Labels | None,
         show: Show | None,
+        witness: Checker | None,
     ) -> None:
         self._plan = plan
         self._show = show
@@ -100,7 +103,8 @@ class _Playing:
         world_plan = world_of(plan, ground, part, script.seconds)
         self.notes = rounded(world_plan, ground, part)
         self.usage = Usage(plan.metrics_every_s, script.seconds)
-        self._world = World(world_plan, plan.seed, (self.usage,), history=Unwritten(), to_the_end=True)
+        watching = (self.usage,) if witness is None else (self.usage, witness)
+        self._world = World(world_plan, plan.seed, watching, history=Unwritten(), to_the_end=True)
         self.player = Player(self._world, plan, script, labels)
         self._seconds = script.seconds
 

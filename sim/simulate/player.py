@@ -14,6 +14,7 @@ from sim.load.ends import TIMED_OUT, UNANSWERED
 from sim.replay.plan import ReplayPlan, TrafficClass
 from sim.replay.script import Script
 from sim.replay.sight import Sight
+from sim.shapes.wanted import Wanted
 from sim.world.caller import Cancellable
 from sim.world.trip import Trip
 from sim.world.world import World
@@ -93,6 +94,7 @@ class Player:
         if following < len(self._due_s):
             self._await(following)
         kind = self._kinds[number]
+        recorded = self._recorded(number)
         request = Request(
             id=f"{kind}-{number}",
             method=b"POST",
@@ -100,15 +102,23 @@ class Player:
             model="m",
             body=self._body(kind, number),
             arrived_s=self._loop.now_s,
-            deadline_s=self._deadlines_s[kind],
-            fallback=self._fallbacks[kind],
+            deadline_s=self._deadlines_s[kind] if recorded is None else _asked_s(recorded),
+            fallback=self._fallbacks[kind] if recorded is None else Fallback(recorded.fallback),
             caller=LOAD,
         )
         trip, exchange = self._world.take(request, partial(self._answered, number))
         if trip.verdict is None:
             self._open[number] = trip, exchange
 
+    def _recorded(self, number: int) -> Wanted | None:
+        """The request of a recording that this one is, if it is one."""
+        which = self._script.which
+        return None if which is None or which[number] < 0 else self._script.exact[which[number]]
+
     def _body(self, kind: int, number: int) -> bytes:
+        recorded = self._recorded(number)
+        if recorded is not None:
+            return ",".join(recorded.labels).encode()
         if self._labels is not None:
             return ",".join(self._labels[number]).encode()
         bodies = self._bodies[kind]
@@ -138,6 +148,10 @@ class Player:
             self._end(number, TIMED_OUT)
         if not self._stopped:
             self._loop.at(self._loop.now_s + SWEEP_S, self._sweep, None)
+
+
+def _asked_s(recorded: Wanted) -> float | None:
+    return None if recorded.asked_ms is None else recorded.asked_ms / 1e3
 
 
 def fallback_of(each: TrafficClass) -> Fallback:

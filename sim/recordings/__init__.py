@@ -1,0 +1,1 @@
+"""Recordings of live traffic, read back: played again, played against other tables, fitted."""
