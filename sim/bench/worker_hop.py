@@ -34,6 +34,7 @@ from workers.tree.ledger import Ledger, make_ledger
 from workers.tree.messages import Begin, Known, Load, Loaded
 from workers.tree.pool import TreePool
 from workers.tree.predictor import Predictor
+from workers.tree.pulse import make_pulse
 from workers.tree.served import Served
 from workers.tree.worker import Worker
 
@@ -71,7 +72,7 @@ class Bench:
         self._pool = TreePool(desk, Ledger(ledger, columns=2), GPU, lambda _: None)
         begin = Begin(plan=plan, columns=2, column=1, ground=Ground(device=GPU))
         ours, theirs = make_channel()
-        worker = Worker(Channel(theirs), begin, ledger, bell)
+        worker = Worker(Channel(theirs), begin, ledger, bell, make_pulse())
         worker.intake.attach(0, 0, estate, make_bell())
         self._predictor = Predictor(worker, gc.freeze)
         known = Known(0, 0, self._entry)

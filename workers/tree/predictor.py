@@ -1,10 +1,11 @@
 """The predictor: the process that holds the models of one device, and predicts in batches.
 
 Its first thread does the books (rings, batchers, answers); a crew waits for the device, so that the next
-batch is collected while one runs. An error that the device does not recover from ends the process, and its
-supervisor starts another.
+batch is collected while one runs. An error that the device does not recover from ends the process, and so
+does a batch that takes too long; its supervisor starts another.
 """
 
+import os
 import queue
 import sys
 from collections.abc import Callable
@@ -24,15 +25,14 @@ from workers.tree.loading import Loading
 from workers.tree.measure import item_of
 from workers.tree.messages import Failed, Load, Loaded, Release
 from workers.tree.pace import Pace
+from workers.tree.pulse import TICK_S
+from workers.tree.running import Running
 from workers.tree.slot import Answer, Status
 from workers.tree.turns import Group, Ran, Turns
 from workers.tree.worker import Worker, open_worker
 
 DEVICE_BROKEN = 3
 """The exit status after an error that the device does not recover from."""
-
-TICK_S = 0.5
-"""The longest wait: models that nobody asks may have to prove themselves."""
 
 AT_ONCE_MAX = 16
 """Batches that run in the first thread before it looks at its rings and wakes whom it answered."""
@@ -64,6 +64,8 @@ class Predictor:
         self._jobs: dict[int, Job] = {}  # by handle: what waits or runs
         self._ended: queue.SimpleQueue[tuple[Held, Group, Turn[int], Ended]] = queue.SimpleQueue()
         self._proved: queue.SimpleQueue[tuple[Held, bool]] = queue.SimpleQueue()
+        self._running = Running()
+        self._looked_s = 0.0
         self._loading = Loading(worker.begin.ground, worker.bell)
         self._broken = ""
 
@@ -73,7 +75,7 @@ class Predictor:
             self.turn()
         self._worker.channel.flush()
         if self._broken:
-            print(f"penstock worker: the device failed: {self._broken}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"penstock worker: the predictor ends: {self._broken}", file=sys.stderr, flush=True)  # noqa: T201
             return DEVICE_BROKEN
         return 0
 
@@ -85,8 +87,10 @@ class Predictor:
     def turn(self) -> None:
         """Wait until there is something to do, and do all of it."""
         worker, now_s = self._worker, monotonic()
+        if now_s - self._looked_s >= TICK_S:
+            self._look(now_s)
         due_s = self._turns.due_s(now_s)
-        if worker.wait(TICK_S if due_s is None else min(TICK_S, max(0.0, due_s - now_s))):
+        if worker.wait(TICK_S if due_s is None else max(0.0, due_s - now_s)):
             worker.hear(self._told, self._lost)
         self._take_loaded()
         while not self._ended.empty():
@@ -101,6 +105,7 @@ class Predictor:
     def _told(self, message: object) -> None:
         match message:
             case Load(numbers):
+                self._worker.pulse.load(loading=True)
                 for number in numbers:
                     self._loading.begin(number, self._worker.known[number].entry)
             case Release(numbers):
@@ -109,6 +114,7 @@ class Predictor:
 
     def _take_loaded(self) -> None:
         for number, model, line in self._loading.take():
+            self._worker.pulse.load(loading=self._loading.busy)
             if isinstance(model, Unusable):
                 self._worker.channel.send(Failed(number, str(model)))
                 continue
@@ -117,6 +123,7 @@ class Predictor:
             self._write(held)
             self._worker.channel.send(Loaded(number, line))
             self._settle_process()
+            self._allow()
 
     def _leave(self, number: int) -> None:
         held = self._held.pop(number, None)
@@ -125,8 +132,20 @@ class Predictor:
         for handle in self._turns.remove(number):
             self._say(self._jobs[handle], Status.NOT_READY, "the model was unloaded")
         held.leaves = True
+        self._allow()
         if not held.running:
             held.model.release()
+
+    def _allow(self) -> None:
+        """Say how long a batch may keep the interpreter for itself: it may run in this very thread."""
+        limits = [held.model.entry.batch_seconds_max for held in self._held.values()]
+        self._worker.pulse.allow(max(limits, default=0.0))
+
+    def _look(self, now_s: float) -> None:
+        """Whether anything takes too long; twice a second."""
+        self._looked_s = now_s
+        late = self._running.overdue(now_s) or self._loading.running.overdue(now_s)
+        self._broken = self._broken or late
 
     # -- jobs ---------------------------------------------------------------------------------------
 
@@ -166,7 +185,18 @@ class Predictor:
                 if here >= AT_ONCE_MAX:
                     return
             else:
-                group.crew.do(partial(self._run, held, group, turn, jobs))
+                self._hand_over(group, held, partial(self._run, held, group, turn, jobs))
+
+    def _hand_over(self, group: Group, held: Held, work: Callable[[], None]) -> None:
+        """Let the crew do it, in its time."""
+        entry = held.model.entry
+        errand = self._running.begin(f"a batch of '{entry.name}'", monotonic(), entry.batch_seconds_max)
+
+        def done() -> None:
+            work()
+            self._running.end(errand)
+
+        group.crew.do(done)
 
     def _run(self, held: Held, group: Group, turn: Turn[int], jobs: list[Job]) -> None:
         """In a thread of the crew."""
@@ -221,7 +251,7 @@ class Predictor:
         for number, held in self._held.items():
             group = self._turns.group(number)
             if group is not None and held.health.must_prove(now_s):
-                group.crew.do(partial(self._run_proof, held))
+                self._hand_over(group, held, partial(self._run_proof, held))
 
     def _run_proof(self, held: Held) -> None:
         """In a thread of the crew."""
@@ -242,7 +272,9 @@ def _ran(ended: Ended, asked: int) -> Ran | None:
 
 def main() -> None:
     """Run one predictor to its end."""
-    sys.exit(Predictor(open_worker(), settle_memory).live())
+    status = Predictor(open_worker(), settle_memory).live()
+    if status:
+        os._exit(status)  # at once: what hangs would hang the libraries' farewells too
 
 
 if __name__ == "__main__":
