@@ -21,6 +21,7 @@ from workers.tree.bell import ring
 from workers.tree.health import Health
 from workers.tree.intake import Job, words
 from workers.tree.ledger import FAILED, SUCCEEDED_NS
+from workers.tree.light import Light
 from workers.tree.loading import Loading
 from workers.tree.measure import item_of
 from workers.tree.messages import Failed, Load, Loaded, Release
@@ -48,6 +49,7 @@ class Held:
         self.row = row  # in the ledger
         self.health = Health(now_s)
         self.pace = Pace()
+        self.single = model.entry.batching.max_batch_size == 1
         self.running = 0  # batches
         self.leaves = False
 
@@ -61,7 +63,8 @@ class Predictor:
         self._ledger = worker.ledger
         self._turns = Turns(worker.begin.ground.device)
         self._held: dict[int, Held] = {}
-        self._jobs: dict[int, Job] = {}  # by handle: what waits or runs
+        self._jobs: dict[int, Job] = {}  # by handle: what waits or runs, but for what is light
+        self._light = Light()
         self._ended: queue.SimpleQueue[tuple[Held, Group, Turn[int], Ended]] = queue.SimpleQueue()
         self._proved: queue.SimpleQueue[tuple[Held, bool]] = queue.SimpleQueue()
         self._running = Running()
@@ -82,20 +85,21 @@ class Predictor:
     @property
     def busy(self) -> bool:
         """Whether something waits or runs here, or proves itself."""
-        return bool(self._jobs) or any(held.health.proving for held in self._held.values())
+        return bool(self._jobs or self._light) or any(held.health.proving for held in self._held.values())
 
     def turn(self) -> None:
         """Wait until there is something to do, and do all of it."""
         worker, now_s = self._worker, monotonic()
         if now_s - self._looked_s >= TICK_S:
             self._look(now_s)
-        due_s = self._turns.due_s(now_s)
+        due_s = now_s if self._light else self._turns.due_s(now_s)
         if worker.wait(TICK_S if due_s is None else max(0.0, due_s - now_s)):
             worker.hear(self._told, self._lost)
         self._take_loaded()
         while not self._ended.empty():
             self._settle(*self._ended.get())
         self._take()
+        self._run_light()
         self._start()
         self._prove()
         worker.intake.flush()
@@ -153,15 +157,37 @@ class Predictor:
         new, left = self._worker.intake.take()
         now_s = monotonic()
         for job in new:
-            self._jobs[job.handle] = job
-            self._wait(job, now_s)
+            if self._is_light(job):
+                self._light.push(job)
+            else:
+                self._wait(job, now_s)
         for job in left:
             if self._turns.drop(job.handle):
                 self._answer(job, Answer(Status.DROPPED))
         for handle in self._turns.expired(now_s):
             self._answer(self._jobs[handle], Answer(Status.EXPIRED))
 
+    def _is_light(self, job: Job) -> bool:
+        """Whether it is to run alone and right here."""
+        held = self._held.get(job.ask.model)
+        return held is not None and held.single and held.pace.light and self._turns.idle(job.ask.model)
+
+    def _run_light(self) -> None:
+        """The next few; those behind them wait until the rings were looked at."""
+        for _ in range(min(AT_ONCE_MAX, len(self._light))):
+            job = self._light.pop()
+            if not job.front.alive:
+                continue
+            if not self._is_light(job):  # the model has grown slow, or left
+                self._wait(job, monotonic())
+                continue
+            held = self._held[job.ask.model]
+            ended = run(held.model, (job,))
+            self._learn(held, ended)
+            self._worker.intake.answer(*ended.answers[0])
+
     def _wait(self, job: Job, now_s: float) -> None:
+        self._jobs[job.handle] = job
         held = self._held.get(job.ask.model)
         unwanted = job.unwanted(now_s)
         if unwanted is not None:
@@ -207,13 +233,7 @@ class Predictor:
         """Take up what became of a batch."""
         held.running -= 1
         now_s = monotonic()
-        if ended.rows:
-            held.pace.ran((ended.input_ns + ended.infer_ns + ended.output_ns) / 1e9)
-        if ended.rows and not ended.again:
-            # Before the answers: whoever has one may ask at once whether the model is well.
-            self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)
-            held.health.ran(now_s, succeeded=ended.succeeded, failed=ended.failed)
-            self._write(held)
+        self._learn(held, ended)
         for job, answer in ended.answers:
             self._answer(job, answer)
         waits = {job.handle: job for job in ended.again}
@@ -222,9 +242,19 @@ class Predictor:
                 self._wait(waits.pop(item.handle), now_s)
         for job in waits.values():
             self._say(job, Status.OVERLOADED, "the device's memory is full")
-        self._broken = self._broken or ended.broken
         if held.leaves and not held.running:
             held.model.release()
+
+    def _learn(self, held: Held, ended: Ended) -> None:
+        """Book a batch before its answers go: whoever has one may ask at once whether the model is well."""
+        self._broken = self._broken or ended.broken
+        if not ended.rows:
+            return
+        held.pace.ran((ended.input_ns + ended.infer_ns + ended.output_ns) / 1e9)
+        if not ended.again:
+            self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)
+            held.health.ran(monotonic(), succeeded=ended.succeeded, failed=ended.failed)
+            self._write(held)
 
     def _lost(self, jobs: list[Job]) -> None:
         """Their front has died: those that wait are forgotten, those that run end for nobody."""
