@@ -12,6 +12,7 @@ import cProfile
 import gc
 import os
 import pstats
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -89,7 +90,7 @@ class Bench:
         served.seat = 0
         self._pool.serve({key_of(self._entry): served}, loaded=True)
 
-    async def turn(self, count: int, spent: dict[str, int]) -> None:
+    async def turn(self, count: int, spent: dict[str, list[int]]) -> None:
         """So many requests there and back."""
         began = time.process_time_ns()
         deadline_s = time.monotonic() + 60
@@ -111,7 +112,7 @@ class Bench:
             ("predictor", predicted - sent),
             ("front, back", ended - predicted),
         ):
-            spent[name] = spent.get(name, 0) + ns
+            spent.setdefault(name, []).append(ns)
 
 
 def pictures(folder: Path, batch: int) -> Bench:
@@ -143,7 +144,7 @@ async def run(arguments: argparse.Namespace) -> None:
             await bench.turn(arguments.batch * 2, {})
         gc.collect()
         gc.freeze()  # as the processes do
-        spent: dict[str, int] = {}
+        spent: dict[str, list[int]] = {}
         profile = cProfile.Profile() if arguments.profile else None
         if profile:
             profile.enable()
@@ -152,9 +153,9 @@ async def run(arguments: argparse.Namespace) -> None:
         if profile:
             profile.disable()
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
-        count = arguments.turns * arguments.batch * 2
-        for name, ns in spent.items():
-            print(f"{name:20} {ns / count / 1000:7.1f} µs a request")
+        for name, turns in spent.items():
+            us = statistics.median(turns) / (arguments.batch * 2) / 1000
+            print(f"{name:20} {us:7.1f} µs a request, median of {len(turns)} turns")
 
 
 def main() -> None:
