@@ -61,8 +61,9 @@ class Ledger:
         words[at + INFERENCES] += rows
         words[at + LAST_MS] = now_ms
         for field, ns in zip(_SPANS, times_ns, strict=True):
-            words[at + field] += 1
-            words[at + field + 1] += ns
+            place = at + field
+            words[place] += 1
+            words[place + 1] += ns
 
     def set(self, row: int, field: int, value: int) -> None:
         """Write into this process's column."""
@@ -87,10 +88,12 @@ class Ledger:
 
     def count_batch(self, row: int, size: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
         """The predictor ran so many requests together."""
-        at = self._batch_at(row, size)
-        self._words[self.at(row) + EXECUTIONS] += 1
-        for place, amount in enumerate((1, input_ns, infer_ns, output_ns)):
-            self._words[at + place] += amount
+        words, at = self._words, self._batch_at(row, size)
+        words[self._own + row * _FIELDS + EXECUTIONS] += 1
+        words[at] += 1
+        words[at + 1] += input_ns
+        words[at + 2] += infer_ns
+        words[at + 3] += output_ns
 
     def clear_row(self, row: int) -> None:
         """A new model has it."""
