@@ -69,6 +69,12 @@ class Model:
             [(one, request.parameters) for one, request in zip(made, requests, strict=True)]
         )
 
+    def infer_one(self, request: InferRequest) -> Result:
+        """What `infer_many` makes of one request that is known to be the model's."""
+        return self._predict_alone(
+            prepared(self.entry, self._kind, request, checked=True), request.parameters
+        )
+
     def predict_many(self, made: Sequence[Made], wanted: tuple[str, ...] = ()) -> list[Result]:
         """What `infer_many` does after pre-processing, which may have been done elsewhere.
 

@@ -16,7 +16,7 @@ from workers.batching.device import Turn
 from workers.errors import Unusable
 from workers.model import Model
 from workers.surroundings import settle_memory
-from workers.tree.batch import Ended, prove, run
+from workers.tree.batch import Ended, prove, run, run_alone
 from workers.tree.bell import ring
 from workers.tree.health import Health
 from workers.tree.intake import Job, words
@@ -28,7 +28,7 @@ from workers.tree.messages import Failed, Load, Loaded, Release
 from workers.tree.pace import Pace
 from workers.tree.pulse import TICK_S
 from workers.tree.running import Running
-from workers.tree.slot import Answer, Status
+from workers.tree.slot import Answer, Status, Step
 from workers.tree.turns import Group, Ran, Turns
 from workers.tree.worker import Worker, open_worker
 
@@ -170,7 +170,9 @@ class Predictor:
     def _is_light(self, job: Job) -> bool:
         """Whether it is to run alone and right here."""
         held = self._held.get(job.ask.model)
-        return held is not None and held.single and held.pace.light and self._turns.idle(job.ask.model)
+        if held is None or not held.single or job.ask.step != Step.INFER:
+            return False
+        return held.pace.light and self._turns.idle(job.ask.model)
 
     def _run_light(self) -> None:
         """The next few; those behind them wait until the rings were looked at."""
@@ -182,7 +184,7 @@ class Predictor:
                 self._wait(job, monotonic())
                 continue
             held = self._held[job.ask.model]
-            ended = run(held.model, (job,))
+            ended = run_alone(held.model, job)
             self._learn(held, ended)
             self._worker.intake.answer(*ended.answers[0])
 
