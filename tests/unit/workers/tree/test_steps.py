@@ -24,6 +24,7 @@ from workers.tree.ledger import Ledger, make_ledger
 from workers.tree.messages import Attach, Begin, Detach, Known, Load, Loaded, Release
 from workers.tree.pool import TreePool
 from workers.tree.predictor import Predictor
+from workers.tree.pulse import make_pulse
 from workers.tree.served import Served
 from workers.tree.stage import Stage
 from workers.tree.worker import Worker
@@ -42,6 +43,8 @@ def infer(inputs, parameters):
         stream.write(",".join(texts) + "\\n")
     if "fail" in texts:
         raise RuntimeError("asked to")
+    if "broken" in texts:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
     if len(texts) > 2:
         raise RuntimeError("CUDA out of memory")
     scores = np.array([[1 - len(text) / 10, len(text) / 10] for text in texts], np.float32)
@@ -52,7 +55,7 @@ def infer(inputs, parameters):
 class Tree:
     """A front's pool, a stage and a predictor in one thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batch: int = 8) -> None:
         self.folder = folder
         (folder / "model.py").write_text(CODE)
         self.entry = Entry(
@@ -71,7 +74,7 @@ class Tree:
             options=ClassificationOptions(classes=["short", "long"], risky=["long"]),
             sample={"TEXT": ["sample"]},
             concurrency=1,
-            batching=BatchLimits(max_batch_size=8),
+            batching=BatchLimits(max_batch_size=batch),
         )
         self.ledger_file, self.estate = make_ledger(2), make_estate(PLAN)
         self.desk = Desk(Estate(self.estate, PLAN), PLAN)
@@ -79,13 +82,16 @@ class Tree:
         self.channels: dict[int, Channel] = {}
         self.theirs: list[Channel] = []
         self.bells: list[int] = []
+        self.pulses: dict[int, int] = {}
         self.stage = Stage(self._worker(STAGE))
-        self.predictor = Predictor(self._worker(PREDICTOR), lambda: None)
+        self.worker = self._worker(PREDICTOR)
+        self.predictor = Predictor(self.worker, lambda: None)
         self.channels[PREDICTOR].send(Load((0,)))
         self.told: list[Any] = []
         while not any(isinstance(each, Loaded) for each in self.told):
             self.predictor.turn()
             self.told += [message for message, _ in self.channels[PREDICTOR].receive()]
+        self.held = self.predictor._held[0]
         self.served = Served(Known(0, 0, self.entry, front=False, prepared=True), CPU)
         self.served.seat = PREDICTOR
         self.pool.serve({key_of(self.entry): self.served}, loaded=True)
@@ -96,14 +102,15 @@ class Tree:
         ours, theirs = make_channel()
         bell = make_bell()
         begin = Begin(plan=PLAN, columns=2, column=1, ground=Ground(device=CPU))
-        worker = Worker(Channel(theirs), begin, self.ledger_file, bell)
+        self.pulses[seat] = make_pulse()
+        worker = Worker(Channel(theirs), begin, self.ledger_file, bell, self.pulses[seat])
         self.channels[seat] = ours
         self.theirs.append(worker.channel)
         self.desk.seated(seat, os.dup(bell))
         self.bells += [bell, make_bell()]
         ours.send(Known(0, 0, self.entry, front=False, prepared=True))
         ours.send(Attach(0, seat), self.estate, self.bells[-1])
-        worker.wait(None)
+        worker.wait()
         worker.hear(lambda _: None, lambda _: None)
         return worker
 
@@ -137,7 +144,7 @@ class Tree:
             channel.close()
         for seat in (STAGE, PREDICTOR):
             self.desk.vacated(seat)
-        for file in (self.ledger_file, self.estate, *self.bells):
+        for file in (self.ledger_file, self.estate, *self.bells, *self.pulses.values()):
             os.close(file)
 
 
