@@ -32,6 +32,7 @@ def _head(first: Outcome, second: Outcome) -> str:
             key,
             each.verdict,
             each.name,
+            "live" if each.simulated is None else "simulated",
             f"{each.began} UTC",
             f"{each.seconds:g}",
             f"{each.scale:g}",
@@ -46,7 +47,7 @@ def _head(first: Outcome, second: Outcome) -> str:
     warning = f"<p>The runs differ in {', '.join(unlike)}.</p>" if unlike else ""
     left = sorted(set(first.classes) ^ set(second.classes))
     alone = f"<p>Classes of one run only: {escape(', '.join(left))}.</p>" if left else ""
-    header = ("", "verdict", "plan", "began", "seconds", "scale", "seed")
+    header = ("", "verdict", "plan", "time", "began", "seconds", "scale", "seed")
     return f"<h1>Two replays: A and B</h1>{table(header, rows, kinds)}{warning}{alone}"
 
 

@@ -34,7 +34,7 @@ def sized(
     `wanted`: an application, or the name of its pool. The search is no finer than one slot of the simulated
     part, and 1% of the machines.
     """
-    pool = next((each for each in ground.pools if wanted in (each.application, each.name)), None)
+    pool = ground.fleet.with_machines(ground.sized).pool(wanted)
     if pool is None:
         raise FleetRefused(f"the fleet has no pool {wanted} to find the size of")
     step = max(1.0, float(round(sampled / pool.slots)))

@@ -88,6 +88,8 @@ def test_the_abort_rule_ends_a_night_and_what_was_not_due_is_not_counted() -> No
     assert outcome.aborted.startswith("ended at ")
     assert 1 < outcome.seconds < 4
     assert outcome.classes["all"].figures.arrivals < 200
+    assert outcome.simulated is not None
+    assert sum(each.share for each in outcome.simulated.classes) == pytest.approx(1)
 
 
 def test_busy_time_is_what_was_served_and_each_class_has_its_own() -> None:
