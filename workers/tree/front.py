@@ -130,7 +130,7 @@ class Front:
             case Serving(seats, loaded):
                 self._serve(seats, loaded=loaded)
             case Retire(seat):
-                self._retiring[seat] = [each for each in self._known.values() if each.seat == seat]
+                self._retiring[seat] = [each for each in self._known.values() if seat in each.seats]
                 self._tell_idle()
             case Told(serial, words):
                 self._pool.told(serial, words)
@@ -148,18 +148,17 @@ class Front:
         """Nothing is sent there any more from this moment on, and what was there is answered."""
         self._pool.stages.discard(seat)
         for served in self._known.values():
-            if served.seat == seat:
-                served.seat = None
+            served.seats = tuple(each for each in served.seats if each != seat)
         self._desk.vacated(seat)
         self._pool.flush_soon()
         self._retiring.pop(seat, None)
         self._channel.send(Cleared(seat))
 
-    def _serve(self, seats: dict[int, int | None], *, loaded: bool) -> None:
+    def _serve(self, seats: dict[int, tuple[int, ...]], *, loaded: bool) -> None:
         found: dict[Key, Served] = {}
-        for number, seat in seats.items():
+        for number, places in seats.items():
             served = self._known[number]
-            served.seat = seat
+            served.seats = places
             found[key_of(served.known.entry)] = served
         self._pool.serve(found, loaded=loaded)
 

@@ -109,7 +109,7 @@ class EagerTwinMachine(EagerMachine):
 
     @rule(slack_s=st.floats(0.11, 0.15), passed_s=st.floats(0, 0.1))
     def a_dear_critical_one_and_a_cheap_pressing_one(self, slack_s: float, passed_s: float) -> None:
-        """Nobody looks for a while: then the first is late, and the second, whose deadline is first, is not."""
+        """Nobody looks for a while: then the foremost is late, and the one with the first deadline is not."""
         self.add(cost=1, shape="a", rank=1, slack_s=slack_s, count=1)
         self.add(cost=100, shape="a", rank=0, slack_s=slack_s + 0.01, count=1)
         self.now += passed_s

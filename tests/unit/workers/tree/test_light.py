@@ -37,7 +37,7 @@ async def tree(tmp_path: Path) -> Any:
     """One request at a time, without stages, by a model that has shown that it is quick."""
     made = Tree(tmp_path, batch=1)
     served = Served(Known(0, 0, made.entry), CPU)
-    served.seat = PREDICTOR
+    served.seats = (PREDICTOR,)
     made.pool.serve({key_of(made.entry): served}, loaded=True)
     made.held.pace = Told()
     yield made

@@ -93,7 +93,7 @@ class Tree:
             self.told += [message for message, _ in self.channels[PREDICTOR].receive()]
         self.held = self.predictor._held[0]
         self.served = Served(Known(0, 0, self.entry, front=False, prepared=True), CPU)
-        self.served.seat = PREDICTOR
+        self.served.seats = (PREDICTOR,)
         self.pool.serve({key_of(self.entry): self.served}, loaded=True)
         self.pool.stages.add(STAGE)
         (folder / "ran").unlink()
@@ -300,7 +300,7 @@ async def test_a_client_batch_above_the_models_is_refused(tree: Tree) -> None:
 async def test_a_model_of_an_unknown_number_is_not_ready(tree: Tree) -> None:
     """A stage that has not heard of it says so; it does not die of it."""
     other = Served(Known(7, 7, tree.entry, front=False, prepared=True), CPU)
-    other.seat = PREDICTOR
+    other.seats = (PREDICTOR,)
     tree.pool.serve({key_of(tree.entry): other}, loaded=True)
     future = tree.ask("abc")
     tree.prepare()
