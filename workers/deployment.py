@@ -16,6 +16,7 @@ from workers.entry import Decode, Placement, Precision
 STATIC = "model.yaml"
 DYNAMIC = "deployment.yaml"
 CONFIG_BYTES_MAX = 1_000_000
+BATCH_S_MAX = 3600.0
 
 
 class Deployment(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class Deployment(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     concurrency: int | None = None
     queued_max: int = 64
     batching: BatchLimits = BatchLimits()
+    batch_seconds_max: float = 60.0
     placement: Placement = "predictor"
     decode: Decode = "auto"
     precision: Precision = "fp32"
@@ -35,6 +37,8 @@ class Deployment(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     def __post_init__(self) -> None:
         if self.queued_max < 1 or (self.concurrency is not None and self.concurrency < 1):
             raise ValueError("concurrency and queued_max must be 1 or more")
+        if not 0 < self.batch_seconds_max <= BATCH_S_MAX:
+            raise ValueError(f"batch_seconds_max is above 0 and at most {BATCH_S_MAX:.0f}")
         if self.device:
             parse_device(self.device)
 

@@ -33,6 +33,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int | None = None  # batches at once; None = one per core, on a GPU two
     queued_max: int = 64  # requests waiting for this model; one more is refused
     batching: BatchLimits = BatchLimits()
+    batch_seconds_max: float = 60.0  # a batch that takes longer hangs: the process is ended and started again
     placement: Placement = "predictor"  # front: in the process that accepts, for what is trivial
     decode: Decode = (
         "auto"  # where pictures are decoded; auto: on the GPU if the backend can, else on the CPU

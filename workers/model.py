@@ -69,11 +69,19 @@ class Model:
             [(one, request.parameters) for one, request in zip(made, requests, strict=True)]
         )
 
+    def infer_one(self, request: InferRequest) -> Result:
+        """What `infer_many` makes of one request that is known to be the model's."""
+        return self._predict_alone(
+            prepared(self.entry, self._kind, request, checked=True), request.parameters
+        )
+
     def predict_many(self, made: Sequence[Made], wanted: tuple[str, ...] = ()) -> list[Result]:
         """What `infer_many` does after pre-processing, which may have been done elsewhere.
 
         `wanted`: outputs that somebody wants, if not all; others may be left out of the results.
         """
+        if len(made) == 1:
+            return [self._predict_alone(*made[0])]
         results: dict[int, Result] = {}
         for places, joint in joined(made, self._rows_max):
             results.update(zip(places, self._predict(joint, len(places), wanted), strict=True))
@@ -82,6 +90,18 @@ class Model:
     def release(self) -> None:
         """Give back what the backend holds."""
         self._backend.release()
+
+    def _predict_alone(self, prepared: Prepared | Exception, parameters: dict[str, Any]) -> Result:
+        """What `_predict` does with a joint of one request, without making one."""
+        if isinstance(prepared, Exception):
+            return prepared
+        try:
+            raw = tuple([sound(self._backend.infer(call, parameters)) for call in prepared.calls])
+        except (WorkerError, BadTensor) as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a model is foreign code: whatever it raises is its failure
+            return failure(self.entry, error)
+        return self._finish(raw, prepared.context)
 
     def _predict(self, joint: Joint | Exception, count: int, wanted: tuple[str, ...]) -> list[Result]:
         if isinstance(joint, Exception):
@@ -137,9 +157,11 @@ def prepared(
 def sound(outputs: Tensors) -> Tensors:
     """A backend's outputs without its word on each row. Raises BadInput if there is one."""
     for tensor in outputs:
-        if tensor.name == PROBLEMS and (error := _broken(tensor)):
-            raise error
-    return tuple(tensor for tensor in outputs if tensor.name != PROBLEMS)
+        if tensor.name == PROBLEMS:
+            if error := _broken(tensor):
+                raise error
+            return tuple(tensor for tensor in outputs if tensor.name != PROBLEMS)
+    return tuple(outputs)
 
 
 def _broken(words: Tensor) -> BadInput | None:

@@ -117,6 +117,7 @@ def _entry(
         concurrency=deployment.concurrency,
         queued_max=deployment.queued_max,
         batching=deployment.batching,
+        batch_seconds_max=deployment.batch_seconds_max,
         placement=deployment.placement,
         device=parse_device(deployment.device) if deployment.device else None,
         precision=deployment.precision,

@@ -1,7 +1,9 @@
-"""What a picture costs in the worker's tree beside its inference: `python -m sim.bench.worker_hop`.
+"""What a request costs in the worker's tree beside its inference: `python -m sim.bench.worker_hop [--light]`.
 
 A front's part (into a slot, out of a slot) and a predictor's part (rings, batcher, batch, post-processing,
-answers) in one process, with a network that takes no time, in microseconds of processor time per picture.
+answers) in one process, with a network that takes no time, in microseconds of processor time per request.
+Pictures for a GPU that decodes, in batches of `--batch`; with `--light` sixteen numbers for the identity
+model of `sim.bench.servers`, each a batch of its own.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import cProfile
 import gc
 import os
 import pstats
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +24,7 @@ import numpy as np
 from workers.backends import python
 from workers.bench.models import sample_picture, write_model
 from workers.device import Device, Ground
+from workers.entry import Entry
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, RequestedOutput, Tensor
 from workers.pool import key_of
@@ -34,12 +38,16 @@ from workers.tree.ledger import Ledger, make_ledger
 from workers.tree.messages import Begin, Known, Load, Loaded
 from workers.tree.pool import TreePool
 from workers.tree.predictor import Predictor
+from workers.tree.pulse import make_pulse
 from workers.tree.served import Served
 from workers.tree.worker import Worker
 
 CLASSES = 1000
 PICTURES = 16
-GPU = Device(type="cuda")
+WARM = 20  # turns
+GPU, CPU = Device(type="cuda"), Device(type="cpu")
+IDENTITY = Path(__file__).parent / "servers" / "repository"
+NUMBERS = np.arange(16, dtype=np.float32).reshape(1, 16)
 
 
 class NoTime:
@@ -60,18 +68,17 @@ class NoTime:
 class Bench:
     """One front and one predictor that take turns in one thread."""
 
-    def __init__(self, folder: Path, batch: int) -> None:
-        write_model(folder, "vit-b16", gpu=True, batch=batch)
-        (entry,) = read_repository(folder, device=GPU)
-        self._entry = msgspec.structs.replace(entry, backend="python")
+    def __init__(self, entry: Entry, requests: list[InferRequest], device: Device) -> None:
+        self._entry = entry
+        self._requests = requests
         plan = Plan(seats=1)
         ledger, estate, bell = make_ledger(2), make_estate(plan), make_bell()
         desk = Desk(Estate(estate, plan), plan)
         desk.seated(0, os.dup(bell))
-        self._pool = TreePool(desk, Ledger(ledger, columns=2), GPU, lambda _: None)
-        begin = Begin(plan=plan, columns=2, column=1, ground=Ground(device=GPU))
+        self._pool = TreePool(desk, Ledger(ledger, columns=2), device, lambda _: None)
+        begin = Begin(plan=plan, columns=2, column=1, ground=Ground(device=device))
         ours, theirs = make_channel()
-        worker = Worker(Channel(theirs), begin, ledger, bell)
+        worker = Worker(Channel(theirs), begin, ledger, bell, make_pulse())
         worker.intake.attach(0, 0, estate, make_bell())
         self._predictor = Predictor(worker, gc.freeze)
         known = Known(0, 0, self._entry)
@@ -79,24 +86,16 @@ class Bench:
         ours.send(Load((0,)))
         while not any(isinstance(message, Loaded) for message, _ in ours.receive()):
             self._predictor.turn()
-        served = Served(known, GPU)
+        served = Served(known, device)
         served.seat = 0
         self._pool.serve({key_of(self._entry): served}, loaded=True)
-        raws = [sample_picture(number) for number in range(PICTURES)]
-        self._requests = [
-            InferRequest(
-                inputs=(Tensor.of("IMAGE", "BYTES", bytes_array([raw])),),
-                outputs=(RequestedOutput(name="RISK"),),
-            )
-            for raw in raws
-        ]
 
-    async def turn(self, count: int, spent: dict[str, int]) -> None:
-        """So many pictures there and back."""
+    async def turn(self, count: int, spent: dict[str, list[int]]) -> None:
+        """So many requests there and back."""
         began = time.process_time_ns()
         deadline_s = time.monotonic() + 60
         futures = [
-            self._pool.infer(self._entry, self._requests[number % PICTURES], deadline_s)
+            self._pool.infer(self._entry, self._requests[number % len(self._requests)], deadline_s)
             for number in range(count)
         ]
         await asyncio.sleep(0)
@@ -113,18 +112,39 @@ class Bench:
             ("predictor", predicted - sent),
             ("front, back", ended - predicted),
         ):
-            spent[name] = spent.get(name, 0) + ns
+            spent.setdefault(name, []).append(ns)
+
+
+def pictures(folder: Path, batch: int) -> Bench:
+    """A bench for a classifier of pictures on a GPU that takes no time."""
+    python.BACKEND = NoTime  # type: ignore[assignment]
+    write_model(folder, "vit-b16", gpu=True, batch=batch)
+    (entry,) = read_repository(folder, device=GPU)
+    requests = [
+        InferRequest(
+            inputs=(Tensor.of("IMAGE", "BYTES", bytes_array([sample_picture(number)])),),
+            outputs=(RequestedOutput(name="RISK"),),
+        )
+        for number in range(PICTURES)
+    ]
+    return Bench(msgspec.structs.replace(entry, backend="python"), requests, GPU)
+
+
+def numbers() -> Bench:
+    """A bench for the identity model."""
+    (entry,) = read_repository(IDENTITY, ("identity",), CPU)
+    return Bench(entry, [InferRequest(inputs=(Tensor.of("INPUT0", "FP32", NUMBERS),))], CPU)
 
 
 async def run(arguments: argparse.Namespace) -> None:
     """Measure and print."""
-    python.BACKEND = NoTime  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), arguments.batch)
-        await bench.turn(arguments.batch * 2, {})
+        bench = numbers() if arguments.light else pictures(Path(folder), arguments.batch)
+        for _ in range(WARM):
+            await bench.turn(arguments.batch * 2, {})
         gc.collect()
         gc.freeze()  # as the processes do
-        spent: dict[str, int] = {}
+        spent: dict[str, list[int]] = {}
         profile = cProfile.Profile() if arguments.profile else None
         if profile:
             profile.enable()
@@ -133,18 +153,22 @@ async def run(arguments: argparse.Namespace) -> None:
         if profile:
             profile.disable()
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
-        pictures = arguments.turns * arguments.batch * 2
-        for name, ns in spent.items():
-            print(f"{name:20} {ns / pictures / 1000:7.1f} µs a picture")
+        for name, turns in spent.items():
+            us = statistics.median(turns) / (arguments.batch * 2) / 1000
+            print(f"{name:20} {us:7.1f} µs a request, median of {len(turns)} turns")
 
 
 def main() -> None:
     """Read the options."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--light", action="store_true")
+    parser.add_argument("--batch", type=int, default=None, help="half of the requests of a turn")
+    parser.add_argument("--turns", type=int, default=None)
     parser.add_argument("--profile", action="store_true")
-    asyncio.run(run(parser.parse_args()))
+    arguments = parser.parse_args()
+    arguments.batch = arguments.batch or (8 if arguments.light else 128)
+    arguments.turns = arguments.turns or (1000 if arguments.light else 20)
+    asyncio.run(run(arguments))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""How long callers wait for an answer after kill -9 of a worker's process, and until service is back.
+"""How long callers wait after a process of a worker was killed or stopped, and until service is back.
 
-    python -m sim.bench.worker_kills --kills 5 --callers 32
+    python -m sim.bench.worker_kills --kills 5 --stops 2 --callers 32
 
-The model would sleep for a minute, so whatever comes back comes from the kill. A killed front cannot answer:
-its callers' connections are reset, which counts as the answer here.
+`kill -9` is a death, SIGSTOP a hang: the supervisor must see that by itself. The model would sleep for a
+minute, so whatever comes back comes from the one or the other. A front cannot answer then: its callers'
+connections are reset, which counts as the answer here.
 """
 
 import argparse
@@ -71,30 +72,41 @@ async def run(arguments: argparse.Namespace) -> None:
     found = READY.search((await server.stdout.readline()).decode())
     assert found is not None, "the worker did not start"
     address = found[1]
-    for role in ("predictor", "front"):
-        answered, returned, outcomes = [], [], set()
-        for _ in range(arguments.kills):
-            asking = [asyncio.create_task(held(address)) for _ in range(arguments.callers)]
-            await asyncio.sleep(BEGUN_S)
-            os.kill(children(server.pid, role)[0], signal.SIGKILL)
-            began_s = time.perf_counter()
-            outcomes |= set(await asyncio.gather(*asking))
-            answered.append(time.perf_counter() - began_s)
-            await back(address)
-            returned.append(time.perf_counter() - began_s)
-        print(
-            f"{role:9} last of {arguments.callers} answered after {max(answered) * 1e3:.0f} ms at most "
-            f"({', '.join(sorted(outcomes))}), service back after {statistics.median(returned):.1f} s "
-            f"(median), {max(returned):.1f} s at most"
-        )
+    for number, times in ((signal.SIGKILL, arguments.kills), (signal.SIGSTOP, arguments.stops)):
+        for role in ("predictor", "front"):
+            if times:
+                said = await measure(server.pid, address, role, number, times, arguments.callers)
+                print(f"{number.name} {role:9} {said}", flush=True)
     server.terminate()
     await server.wait()
+
+
+async def measure(
+    supervisor: int, address: str, role: str, number: signal.Signals, times: int, callers: int
+) -> str:
+    """Send a process of that role the signal, so many times; what its callers saw."""
+    answered, returned, outcomes = [], [], set()
+    for _ in range(times):
+        asking = [asyncio.create_task(held(address)) for _ in range(callers)]
+        await asyncio.sleep(BEGUN_S)
+        os.kill(children(supervisor, role)[0], number)
+        began_s = time.perf_counter()
+        outcomes |= set(await asyncio.gather(*asking))
+        answered.append(time.perf_counter() - began_s)
+        await back(address)
+        returned.append(time.perf_counter() - began_s)
+    return (
+        f"last of {callers} answered after {max(answered) * 1e3:.0f} ms at most "
+        f"({', '.join(sorted(outcomes))}), service back after {statistics.median(returned):.1f} s "
+        f"(median), {max(returned):.1f} s at most"
+    )
 
 
 def main() -> None:
     """Read the options."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--stops", type=int, default=2)
     parser.add_argument("--callers", type=int, default=32)
     asyncio.run(run(parser.parse_args()))
 

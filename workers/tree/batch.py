@@ -77,6 +77,35 @@ def run(model: Model, jobs: Sequence[Job]) -> Ended:
     )
 
 
+def run_alone(model: Model, job: Job) -> Ended:
+    """What `run` does with one job that was not prepared elsewhere, in fewer steps: for light models."""
+    now_s = monotonic()
+    unwanted = job.unwanted(now_s)
+    if unwanted is not None:
+        return Ended(answers=((job, Answer(unwanted)),))
+    began_ns = perf_counter_ns()
+    request = read_request(job.asked)
+    read_ns = perf_counter_ns()
+    result = model.infer_one(request)
+    ran_ns = perf_counter_ns()
+    input_ns, infer_ns = read_ns - began_ns, ran_ns - read_ns
+    cause = _cause(result) if isinstance(result, Exception) else ""
+    spent = (1, int((now_s - job.taken_s) * 1e9), input_ns, infer_ns)
+    answer = _answer(job, result, wanted_of(request), spent)
+    return Ended(
+        answers=((job, answer),),
+        rows=1,
+        began_s=now_s,
+        ended_s=now_s + (ran_ns - began_ns) / 1e9,
+        input_ns=input_ns,
+        infer_ns=infer_ns,
+        output_ns=perf_counter_ns() - ran_ns,
+        failed=bool(cause),
+        succeeded=not cause,
+        broken=cause if _broken(cause) else "",
+    )
+
+
 def prove(model: Model) -> bool:
     """Whether the model's sample goes through it."""
     try:

@@ -82,7 +82,7 @@ class Family:
         child = keeper.child
         assert child is not None, "it has just been started"
         self.failures.pop(keeper, None)
-        descriptors = [self._ledger_file, child.bell]
+        descriptors = [self._ledger_file, child.bell, child.pulse]
         if keeper.role == FRONT:
             self._estates[keeper] = make_estate(self._begin(keeper).plan)
             descriptors.append(self._estates[keeper])
@@ -142,6 +142,7 @@ class Family:
             self.publish()
         if not keeper.stops:
             words = f"signal {-status}" if status < 0 else f"status {status}"
+            words = f"{words}: {keeper.hung}" if keeper.hung else words
             self._tell(f"a process died ({keeper.role} {keeper.number}, {words}); starting another")
         self.watch.look()
 

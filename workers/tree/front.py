@@ -38,6 +38,7 @@ from workers.tree.messages import (
     Vacated,
 )
 from workers.tree.pool import TreePool
+from workers.tree.pulse import TICK_S, Pulse
 from workers.tree.served import Served
 from workers.tree.worker import first
 
@@ -45,10 +46,13 @@ from workers.tree.worker import first
 class Front:
     """One life of a front."""
 
-    def __init__(self, channel: Channel, begin: Begin, ledger: int, bell: int, estate: int) -> None:
+    def __init__(
+        self, channel: Channel, begin: Begin, ledger: int, bell: int, pulse: int, estate: int
+    ) -> None:
         self._channel = channel
         self._begin = begin
         self._bell = bell
+        self._pulse = Pulse(pulse)
         self._desk = Desk(Estate(estate, begin.plan), begin.plan)
         counts = Ledger(ledger, columns=begin.columns, column=begin.column)
         self._counts = counts
@@ -63,6 +67,7 @@ class Front:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._channel.fileno(), self._hear)
         loop.add_reader(self._bell, self._rung)
+        self._beat(loop)
         begin = self._begin
         grpc = (begin.grpc_host, begin.grpc_port) if begin.grpc_host else None
         try:
@@ -82,6 +87,11 @@ class Front:
             self._channel.flush()
         return 0
 
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop comes round: whatever holds it up holds this up too."""
+        self._pulse.beat()
+        loop.call_later(TICK_S, self._beat, loop)
+
     def _began(self) -> None:
         settle_memory()
         self._channel.send(Began())
@@ -90,6 +100,7 @@ class Front:
         hush(self._bell)
         self._pool.collect()
         for number, model, line in self._loading.take():
+            self._pulse.load(loading=self._loading.busy)
             if isinstance(model, Unusable):
                 self._channel.send(Failed(number, str(model)))
                 continue
@@ -129,6 +140,8 @@ class Front:
     def _know(self, known: Known) -> None:
         self._known[known.number] = Served(known, self._begin.ground.device)
         if known.front:
+            self._pulse.load(loading=True)
+            self._pulse.allow(max(each.known.entry.batch_seconds_max for each in self._known.values()))
             self._loading.begin(known.number, known.entry)
 
     def _vacate(self, seat: int) -> None:

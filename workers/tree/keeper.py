@@ -36,6 +36,7 @@ class Keeper:
         self.lives = 0
         self.loaded: set[int] = set()  # models that are proved there
         self.listens = False
+        self.hung = ""  # why its last life was ended, if for that
         self._family = family
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
@@ -50,7 +51,7 @@ class Keeper:
             child = self.child = Child(self.role, self._hear)
             self._family.began(self)
             status = await child.ended()
-            self.child = None
+            self.child, self.hung = None, child.hung
             self.loaded.clear()
             self.listens = False
             self._family.lost(self, status)

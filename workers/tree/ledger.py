@@ -24,7 +24,6 @@ QUEUE: Final = 8
 INPUT: Final = 10
 INFER: Final = 12
 OUTPUT: Final = 14
-_SPANS: Final = (SUCCESS, QUEUE, INPUT, INFER, OUTPUT)
 EXECUTIONS: Final = 16  # of the predictor
 SUCCEEDED_NS: Final = 17  # when an inference succeeded last, on the monotonic clock
 FAILED: Final = 18  # inferences in a row
@@ -55,14 +54,23 @@ class Ledger:
         """Count in this process's column."""
         self._words[self._own + row * _FIELDS + field] += amount
 
-    def count_success(self, row: int, rows: int, times_ns: tuple[int, ...], now_ms: int) -> None:
+    def count_success(
+        self, row: int, rows: int, times_ns: tuple[int, int, int, int, int], now_ms: int
+    ) -> None:
         """A request was answered. `times_ns`: all its time, then queue, input, infer, output."""
         words, at = self._words, self._own + row * _FIELDS
         words[at + INFERENCES] += rows
         words[at + LAST_MS] = now_ms
-        for field, ns in zip(_SPANS, times_ns, strict=True):
-            words[at + field] += 1
-            words[at + field + 1] += ns
+        total, queue, given, infer, output = times_ns
+        for place, ns in (
+            (at + SUCCESS, total),
+            (at + QUEUE, queue),
+            (at + INPUT, given),
+            (at + INFER, infer),
+            (at + OUTPUT, output),
+        ):
+            words[place] += 1
+            words[place + 1] += ns
 
     def set(self, row: int, field: int, value: int) -> None:
         """Write into this process's column."""
@@ -87,10 +95,12 @@ class Ledger:
 
     def count_batch(self, row: int, size: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
         """The predictor ran so many requests together."""
-        at = self._batch_at(row, size)
-        self._words[self.at(row) + EXECUTIONS] += 1
-        for place, amount in enumerate((1, input_ns, infer_ns, output_ns)):
-            self._words[at + place] += amount
+        words, at = self._words, self._batch_at(row, size)
+        words[self._own + row * _FIELDS + EXECUTIONS] += 1
+        words[at] += 1
+        words[at + 1] += input_ns
+        words[at + 2] += infer_ns
+        words[at + 3] += output_ns
 
     def clear_row(self, row: int) -> None:
         """A new model has it."""

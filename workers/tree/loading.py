@@ -1,7 +1,8 @@
 """Loading models behind the back of a process that goes on working: one after the other, in a thread."""
 
 import queue
-from time import perf_counter
+from time import monotonic, perf_counter
+from typing import Final
 
 from workers.device import Ground
 from workers.entry import Entry
@@ -9,6 +10,9 @@ from workers.errors import Unusable
 from workers.model import Model
 from workers.tree.bell import ring
 from workers.tree.crew import Crew
+from workers.tree.running import Running
+
+LOAD_S_MAX: Final = 900.0  # for a model: libraries that compile it take minutes
 
 
 class Loading:
@@ -18,10 +22,13 @@ class Loading:
         self._ground = ground
         self._bell = bell
         self._crew = Crew(1, "load")
+        self._asked = 0  # models that are not taken yet
+        self.running = Running()
         self._done: queue.SimpleQueue[tuple[int, Model | Unusable, str]] = queue.SimpleQueue()
 
     def begin(self, number: int, entry: Entry) -> None:
         """Load a model, when those before it are."""
+        self._asked += 1
         self._crew.do(lambda: self._load(number, entry))
 
     def take(self) -> list[tuple[int, Model | Unusable, str]]:
@@ -29,10 +36,17 @@ class Loading:
         found = []
         while not self._done.empty():
             found.append(self._done.get())
+        self._asked -= len(found)
         return found
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being loaded."""
+        return self._asked > 0
 
     def _load(self, number: int, entry: Entry) -> None:
         began_s = perf_counter()
+        errand = self.running.begin(f"loading '{entry.name}'", monotonic(), LOAD_S_MAX)
         try:
             model = Model(entry)
             where = model.initialise(self._ground)
@@ -45,4 +59,5 @@ class Loading:
             self._done.put(
                 (number, model, f"{entry.name} {entry.version}: ready on {where} in {seconds:.1f} s")
             )
+        self.running.end(errand)
         ring(self._bell)

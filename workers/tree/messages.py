@@ -11,7 +11,7 @@ from workers.tree.estate import Plan
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
-    """To each child, first. With: the ledger, the child's bell; a front's estate too."""
+    """To each child, first. With: the ledger, the child's bell and pulse; a front's estate too."""
 
     plan: Plan
     columns: int  # of the ledger

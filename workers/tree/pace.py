@@ -6,6 +6,8 @@ AT_ONCE_S: Final = 0.000_15  # a hand-over there and back, with the interpreter'
 TRIED_S: Final = 0.002  # in a thread a batch waits for the lock too: one that took no longer is tried at once
 TRIED_EVERY: Final = 32  # batches
 WEIGHT: Final = 0.1  # of the last batch in the mean
+SLICE_S: Final = 0.02  # a process that another one interrupted goes on within that: it says little of the batch
+COUNTED_S: Final = 5 * AT_ONCE_S  # what such a batch counts as: once is forgiven, several in a row are not
 
 
 class Pace:
@@ -15,6 +17,11 @@ class Pace:
         self._mean_s = 1.0
         self._count = 0
         self._tries = False
+
+    @property
+    def light(self) -> bool:
+        """Whether its batches are that short."""
+        return self._mean_s <= AT_ONCE_S
 
     def at_once(self) -> bool:
         """Whether the next batch is to run right here."""
@@ -30,5 +37,6 @@ class Pace:
         if self._tries:  # nothing else says how long it takes without a hand-over
             self._tries = False
             self._mean_s = took_s
-        else:
-            self._mean_s += (took_s - self._mean_s) * WEIGHT
+            return
+        counted_s = COUNTED_S if self.light and COUNTED_S < took_s < SLICE_S else took_s
+        self._mean_s += (counted_s - self._mean_s) * WEIGHT

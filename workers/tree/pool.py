@@ -26,13 +26,13 @@ from workers.tree.form import prepared_parcel, request_parcel
 from workers.tree.health import healthy
 from workers.tree.journey import Journey
 from workers.tree.ledger import FAILED, INFER, INFERENCES, LAST_MS, PENDING, SUCCEEDED_NS, SUCCESS, Ledger
+from workers.tree.loading import LOAD_S_MAX
 from workers.tree.messages import Asked
 from workers.tree.served import Served
 from workers.tree.slot import Step
 
 WAIT_S_MAX = 120.0  # for a request that came without a deadline
 PROVE_S_MAX = 10.0  # for a sample
-LOAD_S_MAX = 900.0  # for a model that is loaded on a caller's word
 
 
 class TreePool:

@@ -5,15 +5,20 @@ It holds no model and no state: whatever it was doing when it died, another stag
 
 import heapq
 from time import monotonic, perf_counter_ns
+from typing import Final
 
 from workers.kinds import load_kind
 from workers.model import prepared
 from workers.ports import Kind
 from workers.tree.form import prepared_parcel, read_request
 from workers.tree.intake import Job, words
+from workers.tree.pulse import TICK_S
 from workers.tree.slot import Answer, Status
 from workers.tree.verdict import status_of
 from workers.tree.worker import Worker, open_worker
+
+JOB_S_MAX: Final = 10.0
+"""For one request: far above what a decoder takes for as many pixels as it may have. Then it hangs."""
 
 
 class Stage:
@@ -21,6 +26,7 @@ class Stage:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        worker.pulse.allow(JOB_S_MAX)
         self._kinds: dict[int, Kind] = {}
         self._waiting: list[tuple[int, float, int, Job]] = []  # by criticality, deadline, arrival
 
@@ -31,7 +37,7 @@ class Stage:
 
     def turn(self) -> None:
         """Wait until there is something to do, and do the foremost."""
-        if self._worker.wait(0 if self._waiting else None):
+        if self._worker.wait(0 if self._waiting else TICK_S):
             self._hear()
         self._take()
         if self._waiting:

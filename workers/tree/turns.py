@@ -71,6 +71,11 @@ class Turns:
         """Where a model's batches run."""
         return self._groups.get(number)
 
+    def idle(self, number: int) -> bool:
+        """Whether nothing of a model waits, and one more batch of it may run."""
+        group = self._groups[number]
+        return group.running < group.places and not group.scheduler.batchers[number]
+
     def wait(self, number: int, item: Item, now_s: float) -> Refusal | None:
         """Let an item wait for its turn."""
         refusal = self._groups[number].scheduler.batchers[number].add(item, now_s)

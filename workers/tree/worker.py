@@ -18,15 +18,17 @@ from workers.tree.channel import Channel
 from workers.tree.intake import Intake, Job
 from workers.tree.ledger import Ledger
 from workers.tree.messages import Attach, Begin, Detach, Finish, Known
+from workers.tree.pulse import TICK_S, Pulse
 
 
 class Worker:
     """The parts that every worker has. One thread's, but for the bell, which any thread may ring."""
 
-    def __init__(self, channel: Channel, begin: Begin, ledger: int, bell: int) -> None:
+    def __init__(self, channel: Channel, begin: Begin, ledger: int, bell: int, pulse: int) -> None:
         self.channel = channel
         self.begin = begin
         self.bell = bell
+        self.pulse = Pulse(pulse)
         self.ledger = Ledger(ledger, columns=begin.columns, column=begin.column)
         self.intake = Intake(begin.plan, monotonic)
         self.known: dict[int, Known] = {}
@@ -35,10 +37,11 @@ class Worker:
         self._poll.register(channel.fileno(), select.EPOLLIN)
         self._poll.register(bell, select.EPOLLIN)
 
-    def wait(self, timeout_s: float | None) -> bool:
-        """Until there is something; whether it may be in the channel."""
+    def wait(self, timeout_s: float = TICK_S) -> bool:
+        """Until there is something, or its time has come; whether it may be in the channel."""
+        self.pulse.beat()
         heard = False
-        for file, _ in self._poll.poll(timeout_s):
+        for file, _ in self._poll.poll(min(TICK_S, timeout_s)):
             if file == self.bell:
                 hush(file)
             else:
@@ -68,8 +71,8 @@ def open_worker() -> Worker:
     bind_to_parent()
     settle()
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    begin, (ledger, bell) = first(channel)
-    return Worker(channel, begin, ledger, bell)
+    begin, descriptors = first(channel)
+    return Worker(channel, begin, *descriptors)
 
 
 def first(channel: Channel) -> tuple[Begin, list[int]]:

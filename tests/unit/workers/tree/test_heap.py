@@ -10,16 +10,31 @@ from workers.tree.heap import BLOCK_BYTES_MIN, Heap
 SIZE = 64 * BLOCK_BYTES_MIN
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, SIZE)), max_size=100))
-def test_blocks_are_apart_and_large_enough_and_all_come_back(steps: list[tuple[bool, int]]) -> None:
+def fits(taken: dict[int, int], size: int) -> bool:
+    """Whether a block of so many bytes is free where such a block may lie."""
+    block = BLOCK_BYTES_MIN
+    while block < size:
+        block *= 2
+    places = range(0, SIZE, block)
+    return any(
+        all(place + block <= start or start + room <= place for start, room in taken.items())
+        for place in places
+    )
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, SIZE)), max_size=100), st.integers(0, 4))
+def test_blocks_are_apart_and_large_enough_and_all_come_back(
+    steps: list[tuple[bool, int]], kept: int
+) -> None:
     """Two requests in one place would answer each with the other's tensors."""
-    heap = Heap(SIZE)
+    heap = Heap(SIZE, kept)
     taken: dict[int, int] = {}
     for take, number in steps:
         if take:
             try:
                 offset = heap.take(number)
             except Overloaded:
+                assert not fits(taken, number)
                 continue
             assert heap.room(offset) >= number
             ends = [(start, start + room) for start, room in taken.items()]

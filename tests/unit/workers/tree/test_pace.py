@@ -44,6 +44,26 @@ def test_a_model_that_only_waits_for_the_lock_in_its_thread_is_found_by_a_try() 
     assert pace.at_once()
 
 
+def test_an_interruption_is_forgiven_and_a_row_of_them_is_not() -> None:
+    """On one core a process that wakes another is interrupted by it, in the middle of any batch."""
+    pace = after(AT_ONCE_S / 5, 200)
+    pace.ran(0.004)
+    assert pace.light
+    after(AT_ONCE_S / 5, 50, pace)
+    for _ in range(3):
+        pace.ran(0.004)
+    assert not pace.light
+
+
+def test_every_second_batch_that_is_slow_is_too_many() -> None:
+    """Each of them keeps the process from its books."""
+    pace = after(AT_ONCE_S / 5, 200)
+    for _ in range(10):
+        pace.ran(0.004)
+        pace.ran(AT_ONCE_S / 5)
+    assert not pace.light
+
+
 def test_a_model_that_grew_slow_goes_back_to_its_thread() -> None:
     """Its requests have grown, perhaps."""
     pace = after(AT_ONCE_S / 2, 200)

@@ -24,6 +24,7 @@ from workers.tree.ledger import Ledger, make_ledger
 from workers.tree.messages import Attach, Begin, Detach, Known, Load, Loaded, Release
 from workers.tree.pool import TreePool
 from workers.tree.predictor import Predictor
+from workers.tree.pulse import make_pulse
 from workers.tree.served import Served
 from workers.tree.stage import Stage
 from workers.tree.worker import Worker
@@ -79,6 +80,7 @@ class Tree:
         self.channels: dict[int, Channel] = {}
         self.theirs: list[Channel] = []
         self.bells: list[int] = []
+        self.pulses: dict[int, int] = {}
         self.stage = Stage(self._worker(STAGE))
         self.predictor = Predictor(self._worker(PREDICTOR), lambda: None)
         self.channels[PREDICTOR].send(Load((0,)))
@@ -96,14 +98,15 @@ class Tree:
         ours, theirs = make_channel()
         bell = make_bell()
         begin = Begin(plan=PLAN, columns=2, column=1, ground=Ground(device=CPU))
-        worker = Worker(Channel(theirs), begin, self.ledger_file, bell)
+        self.pulses[seat] = make_pulse()
+        worker = Worker(Channel(theirs), begin, self.ledger_file, bell, self.pulses[seat])
         self.channels[seat] = ours
         self.theirs.append(worker.channel)
         self.desk.seated(seat, os.dup(bell))
         self.bells += [bell, make_bell()]
         ours.send(Known(0, 0, self.entry, front=False, prepared=True))
         ours.send(Attach(0, seat), self.estate, self.bells[-1])
-        worker.wait(None)
+        worker.wait()
         worker.hear(lambda _: None, lambda _: None)
         return worker
 
@@ -137,7 +140,7 @@ class Tree:
             channel.close()
         for seat in (STAGE, PREDICTOR):
             self.desk.vacated(seat)
-        for file in (self.ledger_file, self.estate, *self.bells):
+        for file in (self.ledger_file, self.estate, *self.bells, *self.pulses.values()):
             os.close(file)
 
 
