@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import ipaddress
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from workers.entry import Entry
 from workers.errors import BadRepository
 from workers.fetch.limits import FetchLimits
 from workers.front.options import NAME, FrontOptions
+from workers.regions.limits import RegionLimits
 from workers.repository import read_repository
 from workers.serving import CannotListen
 from workers.several.description import read_sets
@@ -77,6 +79,11 @@ class WorkerCommand(click.Command):
     metavar="HOST",
     help="HOST, HOST:PORT or *.DOMAIN that pictures may be fetched from; may be given again.",
 )
+@click.option(
+    "--shared-memory/--no-shared-memory",
+    default=None,
+    help="Tensors in callers' system shared memory.  [default: where all addresses are this machine's own]",
+)
 @click.option("--name", default=NAME, show_default=True, help="The server's name in its metadata.")
 @click.option("--models", default="", help="Only these, by name, between commas.")
 def worker(
@@ -87,6 +94,7 @@ def worker(
     fronts: int | None,
     cpu_processes: int | None,
     fetch_from: tuple[str, ...],
+    shared_memory: bool | None,
     name: str,
     models: str,
 ) -> None:
@@ -97,6 +105,8 @@ def worker(
     settle()
     host, port = _address(listen, "--listen")
     rpc = _address(grpc, "--grpc") if grpc else None
+    if shared_memory is None:
+        shared_memory = is_local(host) and (rpc is None or is_local(rpc[0]))
     only = tuple(name.strip() for name in models.split(",") if name.strip())
     devices = _devices(device)
     try:
@@ -116,9 +126,22 @@ def worker(
         fronts=default_fronts(cores()) if fronts is None else fronts,
         stages=default_stages(cores(), entries) if cpu_processes is None else cpu_processes,
         devices=devices,
-        front=FrontOptions(name=name, sets=sets, fetching=FetchLimits(hosts=fetch_from)),
+        front=FrontOptions(
+            name=name,
+            sets=sets,
+            fetching=FetchLimits(hosts=fetch_from),
+            regions=RegionLimits() if shared_memory else None,
+        ),
     )
     sys.exit(asyncio.run(_serve(options, reservation, grpc_reservation, entries)))
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches a listener there. No name is looked up."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def cores() -> int:

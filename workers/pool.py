@@ -27,7 +27,22 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Pool(Protocol):
+class Infers(Protocol):
+    """Whatever runs an inference."""
+
+    def infer(
+        self, entry: Entry, request: InferRequest, deadline_s: float | None, rank: int = 0
+    ) -> "asyncio.Future[Tensors]":
+        """Begin an inference; cancelling the future says that its caller left.
+
+        `deadline_s` is on the monotonic clock; `rank` is the request's criticality, 0 the most critical.
+        Raises BadTensor, Overloaded, NotReady, TooBig or Expired at once; the future may raise these too, and
+        what the model raises. All that `request` refers to may be let go of when this returns.
+        """
+        ...
+
+
+class Pool(Infers, Protocol):
     """All models of this server. It belongs to the front's event loop."""
 
     @property
@@ -45,17 +60,6 @@ class Pool(Protocol):
 
     def index(self) -> list[Listed]:
         """All models."""
-        ...
-
-    def infer(
-        self, entry: Entry, request: InferRequest, deadline_s: float | None, rank: int = 0
-    ) -> "asyncio.Future[Tensors]":
-        """Begin an inference; cancelling the future says that its caller left.
-
-        `deadline_s` is on the monotonic clock; `rank` is the request's criticality, 0 the most critical.
-        Raises BadTensor, Overloaded, NotReady, TooBig or Expired at once; the future may raise these too, and
-        what the model raises. All that `request` refers to may be let go of when this returns.
-        """
         ...
 
     def ready(self, entry: Entry) -> bool:

@@ -9,6 +9,7 @@ from workers.front.front import Front
 from workers.front.options import FrontOptions
 from workers.front.sockets import listen as bind
 from workers.pool import Pool
+from workers.regions.regions import Regions
 from workers.rpc.server import RpcServer
 from workers.several.pool import SharingPool
 from workers.tree.ledger import Ledger
@@ -20,6 +21,7 @@ class CannotListen(Exception):
 
 async def serve_front(
     pool: Pool,
+    regions: Regions,
     options: FrontOptions,
     ledger: Ledger,
     *,
@@ -34,8 +36,8 @@ async def serve_front(
     """
     async with Fetcher(options.fetching) as fetcher:
         shared = SharingPool(pool, options.sets, fetcher, ledger)
-        http = Front(shared, options.limits, options.name)
-        rpc = RpcServer(shared, options.limits, options.name)
+        http = Front(shared, regions, options.limits, options.name)
+        rpc = RpcServer(shared, regions, options.limits, options.name)
         try:
             await http.start(_bound(*listen))
             if grpc is not None:

@@ -7,6 +7,7 @@ from workers.entry import Entry
 from workers.oip.metadata import describe
 from workers.oip.tensors import TensorSpec
 from workers.pool import Listed
+from workers.regions.region import Region
 from workers.statistics import Duration, ModelStatistics
 
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
@@ -16,10 +17,16 @@ _SUMS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_
 _STAGES = ("compute_input", "compute_infer", "compute_output")
 
 
-def server_of(name: str) -> dict[str, Any]:
-    """The server's metadata."""
+def server_of(name: str, *, memory: bool) -> dict[str, Any]:
+    """The server's metadata. `memory`: shared memory is offered."""
     version = importlib.metadata.version("penstock")
-    return {"name": name, "version": version, "extensions": EXTENSIONS}
+    extensions = [*EXTENSIONS, "system_shared_memory"] if memory else EXTENSIONS
+    return {"name": name, "version": version, "extensions": extensions}
+
+
+def region_of(region: Region) -> dict[str, Any]:
+    """A region of shared memory."""
+    return {"name": region.name, "key": region.key, "offset": region.offset, "byte_size": region.size}
 
 
 def metadata_of(entry: Entry, versions: list[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from workers.front.connection import Connection
 from workers.front.limits import FrontLimits
 from workers.front.service import Service
 from workers.pool import Pool
+from workers.regions.regions import Regions
 
 SWEEP_S = 1.0
 BACKLOG = 4_096
@@ -20,8 +21,9 @@ LOOK_S = 0.02  # how often a drain looks which connections are done
 class Front:
     """HTTP on listening sockets. `start`, then `drain`. Owns its sweep."""
 
-    def __init__(self, pool: Pool, limits: FrontLimits, name: str) -> None:
+    def __init__(self, pool: Pool, regions: Regions, limits: FrontLimits, name: str) -> None:
         self._pool = pool
+        self._regions = regions
         self._limits = limits
         self._name = name
         self._servers: list[asyncio.Server] = []
@@ -30,7 +32,7 @@ class Front:
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept from now on; the sockets are the front's."""
         self._loop = asyncio.get_running_loop()
-        self._service = Service(self._pool, self._limits, self._name, self._loop)
+        self._service = Service(self._pool, self._regions, self._limits, self._name, self._loop)
         self._sweep()
         for each in sockets:
             server = await self._loop.create_server(self._connect, sock=each, backlog=BACKLOG)

@@ -18,7 +18,7 @@ from workers.front.message import Message
 from workers.front.reply import BINARY, Reply, coding_for, compress, refusal, refusal_of
 from workers.oip.datatypes import BadTensor
 from workers.oip.tensors import InferRequest, Tensor, decode_request, encode_response
-from workers.pool import Pool
+from workers.pool import Infers
 from workers.ports import Tensors
 
 TOLD = (WorkerError, BadTensor, TooLarge, UnknownEncoding)
@@ -45,7 +45,7 @@ class Inference:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        pool: Pool,
+        pool: Infers,
         limits: FrontLimits,
         message: Message,
         answer: Callable[[Reply], None],

@@ -4,6 +4,7 @@ import msgspec
 
 from workers.fetch.limits import FetchLimits
 from workers.front.limits import FrontLimits
+from workers.regions.limits import RegionLimits
 from workers.several.description import Set
 
 NAME = "penstock worker"
@@ -16,3 +17,4 @@ class FrontOptions(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[Set, ...] = ()
     fetching: FetchLimits = FetchLimits()
     limits: FrontLimits = FrontLimits()
+    regions: RegionLimits | None = None  # of shared memory; None = not offered

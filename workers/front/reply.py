@@ -14,6 +14,7 @@ from workers.body import TooLarge, UnknownEncoding
 from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded, TooBig, Unusable
 from workers.fetch.errors import Unfetched
 from workers.oip.datatypes import BadTensor
+from workers.regions.errors import NoRegion
 
 JSON: Final = b"application/json"
 BINARY: Final = b"application/octet-stream"
@@ -25,6 +26,7 @@ STATUS: dict[type[Exception], int] = {
     BadTensor: 400,
     BadInput: 400,
     Unusable: 400,
+    NoRegion: 404,
     Unfetched: 502,
     TooLarge: 413,
     TooBig: 413,

@@ -15,6 +15,9 @@ _MODEL: Final = re.compile(
     r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?(?:/(?P<what>infer|ready|config|stats))?"
 )
 _CONTROL: Final = re.compile(r"/v2/repository/models/(?P<model>[^/]+)/(?P<what>load|unload)")
+_MEMORY: Final = re.compile(
+    r"/v2/(?P<kind>system|cuda)sharedmemory(?:/region/(?P<region>[^/]+))?/(?P<what>status|register|unregister)"
+)
 _FIXED: Final = {
     "/v2": (GET, "server"),
     "/v2/": (GET, "server"),
@@ -32,6 +35,7 @@ class Route(msgspec.Struct, frozen=True):
     what: str
     model: str = ""
     version: str = ""
+    region: str = ""
 
 
 class Routes:
@@ -66,4 +70,10 @@ def _read(path: str) -> Route | None:
         what = match["what"] or "model"
         return Route(POST if what == "infer" else GET, what, match["model"], match["version"] or "")
     match = _CONTROL.fullmatch(path)
-    return match and Route(POST, match["what"], match["model"])
+    if match is not None:
+        return Route(POST, match["what"], match["model"])
+    match = _MEMORY.fullmatch(path)
+    if match is None or (match["what"] == "register" and not match["region"]):
+        return None
+    method = GET if match["what"] == "status" else POST
+    return Route(method, f"{match['kind']}_{match['what']}", region=match["region"] or "")

@@ -15,15 +15,20 @@ from workers.front.limits import FrontLimits
 from workers.front.message import Message
 from workers.front.models import Unknown, assure, assure_all, find
 from workers.front.override import override_of
+from workers.front.regions import RegionAnswers
 from workers.front.reply import Reply, answer, refusal
 from workers.front.routes import Route, Routes
 from workers.pool import Pool
+from workers.regions.placing import Placing
+from workers.regions.regions import Regions
 
 
 class Service:
     """Answers for one pool. It is the connections' House."""
 
-    def __init__(self, pool: Pool, limits: FrontLimits, name: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, pool: Pool, regions: Regions, limits: FrontLimits, name: str, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.limits = limits
         self.connections: set[Connection] = set()
         self.held_bytes = 0
@@ -31,6 +36,8 @@ class Service:
         self.draining = False
         self.now: Callable[[], float] = monotonic
         self._pool = pool
+        self._placing = Placing(pool, regions)
+        self._memory = regions.offered
         self._name = name
         self._loop = loop
         self._routes = Routes()
@@ -47,6 +54,7 @@ class Service:
             "stats": self._stats,
             "load": self._load,
             "unload": self._unload,
+            **RegionAnswers(regions).by_route(),
         }
 
     def serve(self, message: Message, connection: Connection) -> "Inference | asyncio.Task[None] | None":
@@ -58,7 +66,7 @@ class Service:
         try:
             if route.what == "infer":
                 entry = find(self._pool, route.model, route.version)
-                inference = Inference(self._loop, self._pool, self.limits, message, connection.answer)
+                inference = Inference(self._loop, self._placing, self.limits, message, connection.answer)
                 inference.begin(entry)
                 return inference
             reply = self._answers[route.what](route, message.take_body())
@@ -84,7 +92,7 @@ class Service:
 
     def _server(self, route: Route, body: bytes) -> Reply:
         del route, body
-        return answer(server_of(self._name))
+        return answer(server_of(self._name, memory=self._memory))
 
     def _live(self, route: Route, body: bytes) -> Reply:
         del route, body

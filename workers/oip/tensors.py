@@ -10,14 +10,12 @@ import msgspec
 
 from workers.oip.datatypes import NUMPY, Array, BadTensor
 from workers.oip.jsondata import array_from_json, json_from_array
+from workers.oip.places import KEYS, Place, place_of
 from workers.oip.rawdata import array_from_raw, bytes_array, raw_from_array
 from workers.oip.shapes import element_count
 
 TENSORS_MAX = 256  # in one request
-NOT_OFFERED = {
-    "shared_memory_region": "shared memory is not offered here",
-    "classification": "the classification extension is not offered here",
-}
+NOT_OFFERED = {"classification": "the classification extension is not offered here"}
 """Extensions that must be refused in words: ignoring them would answer something else than was asked."""
 
 
@@ -27,7 +25,7 @@ class Tensor(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     name: str
     datatype: str
     shape: tuple[int, ...]
-    data: Any  # a numpy array
+    data: Any  # a numpy array; a Place in a request that is `placed`
     parameters: dict[str, Any] = {}
 
     @classmethod
@@ -49,16 +47,18 @@ class RequestedOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     binary: bool | None = None
+    place: Place | None = None  # where it goes in shared memory, in place of the answer
 
 
 class InferRequest(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A decoded inference request. `outputs` empty = all of them."""
+    """A decoded inference request. `outputs` empty = all of them. `placed`: some tensor has a Place."""
 
     inputs: tuple[Tensor, ...]
     id: str = ""
     parameters: dict[str, Any] = {}
     outputs: tuple[RequestedOutput, ...] = ()
     binary_output_default: bool = False
+    placed: bool = False
 
 
 class _InputJson(msgspec.Struct):
@@ -105,14 +105,16 @@ def decode_request(
         raise BadTensor(f"the request is not valid: {error}") from error
     if len(request.inputs) > TENSORS_MAX:
         raise BadTensor(f"the request has {len(request.inputs)} inputs; the limit is {TENSORS_MAX}")
-    rest = memoryview(body)[len(head) :]
+    inputs = _inputs(request.inputs, memoryview(body)[len(head) :])
+    outputs = tuple(_output(output) for output in request.outputs or ())
     parameters = request.parameters or {}
     return InferRequest(
         id=request.id or "",
         parameters=parameters,
-        inputs=_inputs(request.inputs, rest),
-        outputs=tuple(_output(output) for output in request.outputs or ()),
+        inputs=inputs,
+        outputs=outputs,
         binary_output_default=_flag(parameters, "binary_data_output") or False,
+        placed=any_placed(inputs, outputs),
     )
 
 
@@ -140,7 +142,7 @@ def encode_response(
             raw = raw_from_array(tensor.datatype, tensor.data)
             entry["parameters"] = {"binary_data_size": len(raw)}
             pieces.append(raw)
-        else:
+        elif binary is not None:
             entry["data"] = json_from_array(tensor.name, tensor.datatype, tensor.data)
         described.append(entry)
     answer: dict[str, Any] = {"model_name": model, "model_version": version}
@@ -153,18 +155,43 @@ def encode_response(
     return b"".join((head, *pieces)), len(head)
 
 
-def chosen(outputs: tuple[Tensor, ...], request: InferRequest) -> list[tuple[Tensor, bool]]:
-    """The outputs that a request wants, and whether as binary data. Raises BadTensor for an unknown one."""
+def chosen(outputs: tuple[Tensor, ...], request: InferRequest) -> list[tuple[Tensor, bool | None]]:
+    """The outputs that a request wants, and whether as binary data; None: without data, it has its place.
+
+    Raises BadTensor for an unknown one.
+    """
     if not request.outputs:
         return [(tensor, request.binary_output_default) for tensor in outputs]
     by_name = {tensor.name: tensor for tensor in outputs}
-    found: list[tuple[Tensor, bool]] = []
+    found: list[tuple[Tensor, bool | None]] = []
     for wanted in request.outputs:
         if wanted.name not in by_name:
             raise BadTensor(f"the model has no output '{wanted.name}'; it has {', '.join(by_name)}")
         binary = request.binary_output_default if wanted.binary is None else wanted.binary
-        found.append((by_name[wanted.name], binary))
+        found.append((by_name[wanted.name], None if wanted.place is not None else binary))
     return found
+
+
+def any_placed(inputs: tuple[Tensor, ...], outputs: tuple[RequestedOutput, ...]) -> bool:
+    """Whether some tensor of a request lies in shared memory, or goes there."""
+    for tensor in inputs:
+        if type(tensor.data) is Place:
+            return True
+    return any(output.place is not None for output in outputs) if outputs else False
+
+
+def placed_tensor(
+    name: str, datatype: str, shape: tuple[int, ...], place: Place, parameters: dict[str, Any]
+) -> Tensor:
+    """An input whose data lies in shared memory. Raises BadTensor if it cannot have that size."""
+    if datatype not in NUMPY:
+        raise BadTensor(f"input '{name}' has the unknown datatype '{datatype}'")
+    count = element_count(name, shape)
+    if datatype != "BYTES" and place.size != count * NUMPY[datatype].itemsize:
+        size = count * NUMPY[datatype].itemsize
+        raise BadTensor(f"input byte size mismatch for input '{name}'. Expected {size}, got {place.size}")
+    rest = {key: value for key, value in parameters.items() if key not in KEYS}
+    return Tensor(name=name, datatype=datatype, shape=shape, data=place, parameters=rest)
 
 
 def _inputs(described: list[_InputJson], rest: memoryview) -> tuple[Tensor, ...]:
@@ -180,6 +207,10 @@ def _inputs(described: list[_InputJson], rest: memoryview) -> tuple[Tensor, ...]
         raw = None
         if parameters:
             refuse_extensions(entry.name, parameters)
+            place = place_of(entry.name, parameters)
+            if place is not None:
+                tensors.append(_placed(entry, place, parameters))
+                continue
             size = _binary_size(entry, parameters, len(rest) - offset)
             raw = None if size is None else rest[offset : offset + size]
             offset += size or 0
@@ -205,6 +236,12 @@ def _tensor(entry: _InputJson, parameters: dict[str, Any] | None, raw: memoryvie
     return Tensor(name=name, datatype=entry.datatype, shape=shape, data=data, parameters=rest)
 
 
+def _placed(entry: _InputJson, place: Place, parameters: dict[str, Any]) -> Tensor:
+    if entry.data is not msgspec.UNSET or "binary_data_size" in parameters:
+        raise BadTensor(f"input '{entry.name}' has data and a shared_memory_region; it must have one of them")
+    return placed_tensor(entry.name, entry.datatype, tuple(entry.shape), place, parameters)
+
+
 def _binary_size(entry: _InputJson, parameters: dict[str, Any], left: int) -> int | None:
     if "binary_data_size" not in parameters:
         return None
@@ -221,7 +258,11 @@ def _binary_size(entry: _InputJson, parameters: dict[str, Any], left: int) -> in
 def _output(entry: _OutputJson) -> RequestedOutput:
     parameters = entry.parameters or {}
     refuse_extensions(entry.name, parameters)
-    return RequestedOutput(name=entry.name, binary=_flag(parameters, "binary_data"))
+    binary, place = _flag(parameters, "binary_data"), place_of(entry.name, parameters)
+    if binary and place is not None:
+        # Triton's words.
+        raise BadTensor("Output can't set both 'shared_memory_region' and 'binary_data'")
+    return RequestedOutput(name=entry.name, binary=binary, place=place)
 
 
 def _flag(parameters: dict[str, Any], key: str) -> bool | None:

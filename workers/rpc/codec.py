@@ -1,8 +1,8 @@
 """gRPC messages to tensors and back. Pure: no model, no I/O.
 
-Inputs are raw, all of them or none, or typed contents; outputs are always raw, one per output, in order.
-FP16 and BF16 have no typed form; INT8 and INT16 travel in `int_contents`, their unsigned twins in
-`uint_contents`.
+Inputs are raw, all of them or none, or typed contents, beside those that lie in shared memory; outputs are
+always raw, one per output, in order. FP16 and BF16 have no typed form; INT8 and INT16 travel in
+`int_contents`, their unsigned twins in `uint_contents`.
 """
 
 from typing import Any
@@ -11,9 +11,19 @@ import numpy as np
 
 from oip import grpc_service_pb2 as pb
 from workers.oip.datatypes import NUMPY, Array, BadTensor
+from workers.oip.places import REGION, Place, place_of
 from workers.oip.rawdata import array_from_raw, bytes_array, raw_from_array
 from workers.oip.shapes import element_count
-from workers.oip.tensors import TENSORS_MAX, InferRequest, RequestedOutput, Tensor, chosen, refuse_extensions
+from workers.oip.tensors import (
+    TENSORS_MAX,
+    InferRequest,
+    RequestedOutput,
+    Tensor,
+    any_placed,
+    chosen,
+    placed_tensor,
+    refuse_extensions,
+)
 from workers.ports import Tensors
 
 CONTENTS = {
@@ -37,19 +47,17 @@ def decode_request(message: pb.ModelInferRequest) -> InferRequest:
     """The request in a message. Raises BadTensor, with words for the caller."""
     if len(message.inputs) > TENSORS_MAX:
         raise BadTensor(f"the request has {len(message.inputs)} inputs; the limit is {TENSORS_MAX}")
-    raws = message.raw_input_contents
-    if raws and len(raws) != len(message.inputs):
-        raise BadTensor(f"{len(raws)} raw_input_contents come with {len(message.inputs)} inputs")
     names = [given.name for given in message.inputs]
     if len(set(names)) != len(names):
         raise BadTensor(f"an input is given twice: {', '.join(names)}")
+    inputs = _inputs(message)
+    outputs = tuple(_output(wanted) for wanted in message.outputs)
     return InferRequest(
         id=message.id,
         parameters=_parameters(message.parameters),
-        inputs=tuple(
-            _input(given, raws[place] if raws else None) for place, given in enumerate(message.inputs)
-        ),
-        outputs=tuple(_output(wanted) for wanted in message.outputs),
+        inputs=inputs,
+        outputs=outputs,
+        placed=any_placed(inputs, outputs),
     )
 
 
@@ -57,7 +65,8 @@ def encode_response(
     model: str, version: str, outputs: Tensors, request: InferRequest
 ) -> pb.ModelInferResponse:
     """The outputs that the request names, under its id. Raises BadTensor for one that is unknown."""
-    tensors = [tensor for tensor, _ in chosen(outputs, request)]
+    wanted = chosen(outputs, request)
+    tensors = [tensor for tensor, _ in wanted]
     return pb.ModelInferResponse(
         model_name=model,
         model_version=version,
@@ -66,16 +75,40 @@ def encode_response(
             pb.ModelInferResponse.InferOutputTensor(name=each.name, datatype=each.datatype, shape=each.shape)
             for each in tensors
         ],
-        raw_output_contents=[raw_from_array(each.datatype, each.data) for each in tensors],
+        # One for each output, in order: empty for one that has its place in shared memory.
+        raw_output_contents=[
+            b"" if binary is None else raw_from_array(each.datatype, each.data) for each, binary in wanted
+        ],
     )
 
 
-def _input(given: Any, raw: bytes | None) -> Tensor:
+def _inputs(message: pb.ModelInferRequest) -> tuple[Tensor, ...]:
+    """Each with its raw contents, which come for those alone that do not lie in shared memory."""
+    raws = message.raw_input_contents
+    places = [
+        place_of(given.name, _parameters(given.parameters)) if given.parameters else None
+        for given in message.inputs
+    ]
+    count = places.count(None)
+    if raws and len(raws) != count:
+        raise BadTensor(f"{len(raws)} raw_input_contents come with {count} inputs")
+    rest = iter(raws)
+    return tuple(
+        _input(given, place, next(rest) if raws and place is None else None)
+        for given, place in zip(message.inputs, places, strict=True)
+    )
+
+
+def _input(given: Any, place: Place | None, raw: bytes | None) -> Tensor:
     name, datatype, shape = given.name, given.datatype, tuple(given.shape)
     if datatype not in NUMPY:
         raise BadTensor(f"input '{name}' has the unknown datatype '{datatype}'")
     parameters = _parameters(given.parameters)
     refuse_extensions(name, parameters)
+    if place is not None:
+        if given.contents.ListFields():
+            raise BadTensor(f"input '{name}' has contents and a {REGION}; it must have one of them")
+        return placed_tensor(name, datatype, shape, place, parameters)
     if raw is None:
         data = _typed(name, datatype, shape, given.contents)
     elif given.contents.ListFields():
@@ -107,8 +140,9 @@ def _typed(name: str, datatype: str, shape: tuple[int, ...], contents: Any) -> A
 
 
 def _output(wanted: Any) -> RequestedOutput:
-    refuse_extensions(wanted.name, _parameters(wanted.parameters))
-    return RequestedOutput(name=wanted.name, binary=True)
+    parameters = _parameters(wanted.parameters)
+    refuse_extensions(wanted.name, parameters)
+    return RequestedOutput(name=wanted.name, binary=True, place=place_of(wanted.name, parameters))
 
 
 def _parameters(given: Any) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from workers.errors import BadInput, Expired, ModelFailed, NotReady, Overloaded,
 from workers.fetch.errors import Unfetched
 from workers.front.models import Unknown
 from workers.oip.datatypes import BadTensor
+from workers.regions.errors import NoRegion, RegionTaken
 
 CODES: dict[type[BaseException], grpc.StatusCode] = {
+    RegionTaken: grpc.StatusCode.ALREADY_EXISTS,  # before its kind
+    NoRegion: grpc.StatusCode.NOT_FOUND,
     BadTensor: grpc.StatusCode.INVALID_ARGUMENT,
     BadInput: grpc.StatusCode.INVALID_ARGUMENT,
     TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -4,6 +4,7 @@ import grpc
 
 from workers.front.limits import FrontLimits
 from workers.pool import Pool
+from workers.regions.regions import Regions
 from workers.rpc.service import Rpc
 
 HEADROOM_BYTES = 1024 * 1024  # of a message beside its tensors
@@ -12,8 +13,9 @@ HEADROOM_BYTES = 1024 * 1024  # of a message beside its tensors
 class RpcServer:
     """`start`, then `drain`."""
 
-    def __init__(self, pool: Pool, limits: FrontLimits, name: str) -> None:
+    def __init__(self, pool: Pool, regions: Regions, limits: FrontLimits, name: str) -> None:
         self._pool = pool
+        self._regions = regions
         self._limits = limits
         self._name = name
         self._server: grpc.aio.Server | None = None
@@ -25,7 +27,7 @@ class RpcServer:
         """
         bytes_max = self._limits.body_bytes_max + HEADROOM_BYTES
         server = grpc.aio.server(
-            handlers=(Rpc(self._pool, self._name).handler(),),
+            handlers=(Rpc(self._pool, self._regions, self._name).handler(),),
             options=(
                 ("grpc.max_receive_message_length", bytes_max),
                 ("grpc.max_send_message_length", -1),

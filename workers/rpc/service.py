@@ -19,8 +19,11 @@ from workers.front.deadline import earliest
 from workers.front.models import Unknown, assure, assure_all, find
 from workers.front.override import override_of
 from workers.pool import Pool
+from workers.regions.placing import Placing
+from workers.regions.regions import Regions
 from workers.rpc.codec import decode_request, encode_response
 from workers.rpc.failures import CODES, code_of
+from workers.rpc.regions import RegionCalls
 from workers.rpc.stream import Stream
 
 NAME = "inference.GRPCInferenceService"
@@ -34,8 +37,10 @@ Call = Callable[[Any, Any], Awaitable[Any]]
 class Rpc:
     """Answers for one pool. A method's argument is its request message."""
 
-    def __init__(self, pool: Pool, name: str) -> None:
+    def __init__(self, pool: Pool, regions: Regions, name: str) -> None:
         self._pool = pool
+        self._placing = Placing(pool, regions)
+        self._regions = regions
         self._name = name
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -52,6 +57,7 @@ class Rpc:
             "RepositoryModelLoad": (self._load, pb.RepositoryModelLoadRequest),
             "RepositoryModelUnload": (self._unload, pb.RepositoryModelUnloadRequest),
             "ModelInfer": (self._infer, pb.ModelInferRequest),
+            **RegionCalls(self._regions).by_name(),
         }
         methods = {
             name: grpc.unary_unary_rpc_method_handler(_told(call), request.FromString, _bytes_of)
@@ -84,7 +90,7 @@ class Rpc:
 
     async def _server(self, request: Any, context: Any) -> Any:
         del request, context
-        return pb.ServerMetadataResponse(**descriptions.server_of(self._name))
+        return pb.ServerMetadataResponse(**descriptions.server_of(self._name, memory=self._regions.offered))
 
     async def _model(self, request: Any, context: Any) -> Any:
         del context
@@ -130,7 +136,7 @@ class Rpc:
         entry = find(self._pool, message.model_name, message.model_version)
         request = decode_request(message)
         deadline_s = earliest(deadline_of(context), request.parameters, monotonic())
-        outputs = await self._pool.infer(entry, request, deadline_s, rank_of(context))
+        outputs = await self._placing.infer(entry, request, deadline_s, rank_of(context))
         return encode_response(entry.name, entry.version, outputs, request)
 
     async def _stream(self, messages: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:

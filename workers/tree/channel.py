@@ -5,6 +5,7 @@ and nothing of a caller travels here. The end of the channel is how each side le
 """
 
 import array
+import errno
 import os
 import pickle
 import socket
@@ -55,7 +56,13 @@ class Channel:
             except BlockingIOError:
                 self.gone = len(self._unsent) > UNSENT_MAX
                 return
-            except (BrokenPipeError, ConnectionResetError):
+            except OSError as error:
+                if (
+                    error.errno == errno.ETOOMANYREFS
+                ):  # descriptors on their way, of all this user's processes
+                    return
+                if not isinstance(error, (BrokenPipeError, ConnectionResetError)):
+                    raise
                 self.gone = True
             self._drop()
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from workers.regions.region import Took, Wish
 from workers.tree.estate import make_estate
 from workers.tree.keeper import Keeper
 from workers.tree.ledger import Ledger
@@ -29,6 +30,7 @@ from workers.tree.messages import (
     Serving,
     Vacated,
 )
+from workers.tree.registrar import Registrar
 from workers.tree.watch import Watch
 
 CLEARED_S_MAX = 5.0  # a front that has not let go of a dead worker by then is dead itself, and is killed
@@ -56,6 +58,7 @@ class Family:
         self.failures: dict[Keeper, str] = {}  # why one could not, in its present life
         self.serving = Serving({}, loaded=False)
         self.watch = Watch()
+        self.registrar = Registrar(lambda: self._living(self.fronts))
         self._begin = begin
         self._ledger_file, self._ledger = ledger
         self._tell = tell
@@ -92,7 +95,8 @@ class Family:
         if keeper.role == FRONT:
             for worker in self._living(self._workers()):
                 self._connect(keeper, worker)
-            keeper.send(self.serving)
+            self.registrar.began(keeper)
+            keeper.send(self.serving)  # the last: it accepts callers from then on
             return
         for front in self._living(self.fronts):
             self._connect(front, keeper)
@@ -119,6 +123,8 @@ class Family:
                 self._idling.get(seat, set()).discard(keeper)
             case Asked():
                 self._asked(keeper, message)
+            case Wish() | Took():
+                self.registrar.heard(keeper, message)
         self.watch.look()
 
     def _load_again(self, keeper: Keeper, number: int) -> None:
@@ -131,6 +137,7 @@ class Family:
         if keeper.role == FRONT:
             os.close(self._estates.pop(keeper))
             self._ledger.clear_pending(keeper.number)
+            self.registrar.lost(keeper)
             for worker in self._living(self._workers()):
                 worker.send(Detach(keeper.number))
             for fronts in (*self._clearing.values(), *self._idling.values()):

@@ -13,6 +13,8 @@ import uvloop
 
 from workers.errors import Unusable
 from workers.pool import Key, key_of
+from workers.regions.region import Drop, Granted, Share
+from workers.regions.regions import Regions
 from workers.serving import CannotListen, serve_front
 from workers.surroundings import bind_to_parent, settle, settle_memory
 from workers.tree.bell import hush
@@ -57,10 +59,12 @@ class Front:
         counts = Ledger(ledger, columns=begin.columns, column=begin.column)
         self._counts = counts
         self._pool = TreePool(self._desk, counts, begin.ground.device, channel.send)
+        self._regions = Regions(begin.options.regions, channel.send)
         self._known: dict[int, Served] = {}
         self._retiring: dict[int, list[Served]] = {}
         self._loading = Loading(begin.ground, bell)
         self._stop = asyncio.Event()
+        self._told = asyncio.Event()  # what there is, so that no caller is told that it is not
 
     async def live(self) -> int:
         """Serve until the end; the exit status."""
@@ -70,9 +74,11 @@ class Front:
         self._beat(loop)
         begin = self._begin
         grpc = (begin.grpc_host, begin.grpc_port) if begin.grpc_host else None
+        await self._told.wait()
         try:
             await serve_front(
                 self._pool,
+                self._regions,
                 begin.options,
                 self._counts,
                 listen=(begin.host, begin.port),
@@ -115,6 +121,7 @@ class Front:
             self._take(message, descriptors)
         if self._channel.gone:
             self._stop.set()
+            self._told.set()
         self._channel.flush()
 
     def _take(self, message: Any, descriptors: list[int]) -> None:
@@ -129,11 +136,14 @@ class Front:
                 self._vacate(seat)
             case Serving(seats, loaded):
                 self._serve(seats, loaded=loaded)
+                self._told.set()
             case Retire(seat):
                 self._retiring[seat] = [each for each in self._known.values() if seat in each.seats]
                 self._tell_idle()
             case Told(serial, words):
                 self._pool.told(serial, words)
+            case Share() | Drop() | Granted():
+                self._regions.take(message, descriptors)
             case Finish():
                 self._stop.set()
 

@@ -105,6 +105,7 @@ class Supervisor:
         await asyncio.gather(*(keeper.finish(Finish(), GRACE_S) for keeper in self._family.fronts))
         await asyncio.gather(*(keeper.finish(Finish()) for keeper in self._family.stages))
         await self._succession.end()
+        await self._family.registrar.close()
         os.close(self._ledger_file)
         self._reservation.release()
         if self._grpc is not None:

@@ -95,7 +95,9 @@ TENSOR = {"name": "INPUT0", "shape": [2], "datatype": "FP32", "data": [1, 2]}
         ({"datatype": "fp32"}, "unknown datatype"),
         ({"data": None}, "not valid"),
         ({"parameters": {"binary_data_size": 8}}, "both data and"),
-        ({"parameters": {"shared_memory_region": "r"}}, "shared memory is not offered"),
+        ({"parameters": {"shared_memory_region": "r"}}, "shared_memory_byte_size must be a whole number"),
+        ({"parameters": {"shared_memory_region": "r", "shared_memory_byte_size": 8}}, "one of them"),
+        ({"parameters": {"shared_memory_region": "", "shared_memory_byte_size": 8}}, "the name of a region"),
     ],
 )
 def test_a_tensor_that_makes_no_sense_is_refused_in_words(

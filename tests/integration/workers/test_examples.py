@@ -1,8 +1,8 @@
 """The example programs of Triton's own client, unmodified, against this server.
 
 They come from `src/python/examples` of github.com/triton-inference-server/client, with their licence.
-Those with shared memory (`*shm*`, `reuse_infer_objects`) and with many answers to one request
-(`custom_repeat`) need what is not offered here.
+Those with memory of a GPU (`*cudashm*`) and with many answers to one request (`custom_repeat`) need what is
+not offered here.
 """
 
 import subprocess
@@ -18,11 +18,14 @@ PROGRAM_S_MAX = 60
 SEVEN = "identity,simple,simple_dyna_sequence,simple_identity,simple_int8,simple_sequence,simple_string"
 
 HTTP = (
+    "reuse_infer_objects_client",  # over gRPC too, below
     "simple_http_aio_infer_client",
     "simple_http_async_infer_client",
     "simple_http_health_metadata",
     "simple_http_infer_client",
     "simple_http_sequence_sync_infer_client",
+    "simple_http_shm_client",
+    "simple_http_shm_string_client",
     "simple_http_string_infer_client",
 )
 GRPC = (
@@ -38,17 +41,14 @@ GRPC = (
     "simple_grpc_keepalive_client",
     "simple_grpc_sequence_stream_infer_client",
     "simple_grpc_sequence_sync_infer_client",
+    "simple_grpc_shm_client",
+    "simple_grpc_shm_string_client",
     "simple_grpc_string_infer_client",
 )
 NOT_OFFERED = {
-    "reuse_infer_objects_client": "shared memory",
-    "simple_grpc_cudashm_client": "shared memory",
+    "simple_grpc_cudashm_client": "shared memory of CUDA; the program itself needs a GPU",
     "simple_grpc_custom_repeat": "many answers to one request",
-    "simple_grpc_shm_client": "shared memory",
-    "simple_grpc_shm_string_client": "shared memory",
-    "simple_http_cudashm_client": "shared memory",
-    "simple_http_shm_client": "shared memory",
-    "simple_http_shm_string_client": "shared memory",
+    "simple_http_cudashm_client": "shared memory of CUDA; the program itself needs a GPU",
 }
 CONTROL = ("simple_http_model_control", "simple_grpc_model_control")  # they unload a model of the others
 
@@ -81,6 +81,11 @@ def test_a_program_over_http_is_content(triton: Any, name: str) -> None:
 def test_a_program_over_grpc_is_content(triton: Any, name: str) -> None:
     """The same over the other protocol."""
     run(name, triton.grpc)
+
+
+def test_the_program_that_uses_its_objects_again_is_content_over_grpc(triton: Any) -> None:
+    """In shared memory, out of it, and in it again."""
+    run("reuse_infer_objects_client", triton.grpc, "-i", "grpc")
 
 
 @pytest.mark.parametrize("name", [name for name in (*HTTP, *GRPC) if "sequence" in name])
