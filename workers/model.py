@@ -69,11 +69,14 @@ class Model:
             [(one, request.parameters) for one, request in zip(made, requests, strict=True)]
         )
 
-    def predict_many(self, made: Sequence[Made]) -> list[Result]:
-        """What `infer_many` does after pre-processing, which may have been done elsewhere."""
+    def predict_many(self, made: Sequence[Made], wanted: tuple[str, ...] = ()) -> list[Result]:
+        """What `infer_many` does after pre-processing, which may have been done elsewhere.
+
+        `wanted`: outputs that somebody wants, if not all; others may be left out of the results.
+        """
         results: dict[int, Result] = {}
         for places, joint in joined(made, self._rows_max):
-            results.update(zip(places, self._predict(joint, len(places)), strict=True))
+            results.update(zip(places, self._predict(joint, len(places), wanted), strict=True))
         return [results[place] for place in range(len(made))]
 
     @property
@@ -86,13 +89,13 @@ class Model:
         """Give back what the backend holds."""
         self._backend.release()
 
-    def _predict(self, joint: Joint | Exception, count: int) -> list[Result]:
+    def _predict(self, joint: Joint | Exception, count: int, wanted: tuple[str, ...]) -> list[Result]:
         if isinstance(joint, Exception):
             return [joint] * count
         try:
             raw = [self._backend.infer(call, joint.parameters) for call in joint.calls]
             if self._by_row and count > 1:
-                return self._finish_rows(joint, raw[0])
+                return self._finish_rows(joint, raw[0], wanted)
             parts = joint.split([sound(each) for each in raw])
         except (WorkerError, BadTensor) as error:
             return [error] * count
@@ -100,12 +103,14 @@ class Model:
             return [failure(self.entry, error)] * count
         return [self._finish(part, context) for part, context in zip(parts, joint.contexts, strict=True)]
 
-    def _finish_rows(self, joint: Joint, raw: Tensors) -> list[Result]:
+    def _finish_rows(self, joint: Joint, raw: Tensors, wanted: tuple[str, ...]) -> list[Result]:
         """All requests at once, then cut apart: what a row becomes depends on it alone."""
         words = next((tensor for tensor in raw if tensor.name == PROBLEMS), None)
         outputs = self._finish((tuple(tensor for tensor in raw if tensor is not words),), None)
         if isinstance(outputs, Exception):
             return [outputs] * len(joint.contexts)
+        if wanted:
+            outputs = tuple(tensor for tensor in outputs if tensor.name in wanted)
         results: list[Result] = [part[0] for part in joint.split([outputs])]
         if words is not None:
             for place, part in enumerate(joint.split([(words,)])):

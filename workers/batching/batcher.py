@@ -98,7 +98,7 @@ class Batcher:
                 lane.cap.ran_out(batch.rows)
             return batch.handles if len(batch.handles) > 1 else ()
         if lane is not None:
-            lane.latency.saw(batch.cost, took_s)
+            lane.saw(batch.cost, took_s)
             lane.cap.fitted(batch.rows)
         return ()
 
@@ -155,6 +155,8 @@ class Batcher:
 
     def _compose(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
         """A batch of the lane's first items, or None if all of them were hopeless."""
+        if len(lane) == 1 or lane.cap.rows == 1:
+            return self._alone(key, lane, now)
         picked: list[tuple[Order, Item]] = []
         passed: list[Order] = []
         draft = _Draft(lane, self.limits.max_batch_cost, now)
@@ -183,6 +185,24 @@ class Batcher:
             cost=lane.cost(rows, max(item.cost for item in items)),
             lane=key,
         )
+
+    def _alone(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
+        """What `_compose` does where nothing can join the first item."""
+        while (popped := lane.pop()) is not None:
+            item = popped[1]
+            if lane.hopeless(item, now):
+                self._tell(item)
+                continue
+            self.drop(item.handle)
+            lane.taken_s = now
+            return Batch(
+                handles=(item.handle,),
+                shape=item.shape,
+                rows=item.count,
+                cost=lane.cost(item.count, item.cost),
+                lane=key,
+            )
+        return None
 
     def _beyond_preferred(self, picked: list[tuple[Order, Item]]) -> list[tuple[Order, Item]]:
         """What is cut off the end, so that the largest preferred size within reach is met."""

@@ -49,7 +49,12 @@ class DeviceScheduler(Generic[Name]):
 
     def take(self, now: float) -> Turn[Name] | None:
         """The next turn, or None if nothing should run yet."""
-        heads = dict(self._heads(now))
+        waiting = self._waiting()
+        if len(waiting) == 1:  # there is nothing to choose
+            (name,) = waiting
+            batch = self.batchers[name].take(now)
+            return None if batch is None else Turn(name=name, batch=batch)
+        heads = dict(self._heads(waiting, now))
         while heads:
             name = self._choose(heads, now)
             batch = self.batchers[name].take(now)
@@ -74,7 +79,8 @@ class DeviceScheduler(Generic[Name]):
         self._used_s[turn.name] += max(0.0, took_s) / self._weights.get(turn.name, 1.0)
         return self.batchers[turn.name].ended(turn.batch, took_s, out_of_memory=out_of_memory)
 
-    def _heads(self, now: float) -> Iterator[tuple[Name, Head]]:
+    def _waiting(self) -> list[Name]:
+        """Models that something waits for; one that was idle starts level with those that work."""
         waiting = [name for name, batcher in self.batchers.items() if len(batcher)]
         working = [self._used_s[name] for name in waiting if name not in self._idle]
         self._level_s = min(working, default=self._level_s)
@@ -82,6 +88,9 @@ class DeviceScheduler(Generic[Name]):
             if name in self._idle:
                 self._used_s[name] = max(self._used_s[name], self._level_s)
         self._idle = set(self.batchers).difference(waiting)
+        return waiting
+
+    def _heads(self, waiting: Sequence[Name], now: float) -> Iterator[tuple[Name, Head]]:
         for name in waiting:
             head = self.batchers[name].peek(now)
             if head is not None:

@@ -12,6 +12,7 @@ Order = tuple[int, float, float, int]
 """Rank, deadline, arrival, and the number of its coming: the least runs first."""
 
 DOUBT_S = 1.0  # a prediction this old refuses nobody: one item goes and shows what is true now
+BOUNDS_MAX = 1024  # predictions kept
 SLACK_S = 0.001  # a batch starts this much before its last chance, for no clock wakes anybody exactly
 
 
@@ -24,6 +25,7 @@ class Lane:
         self.rows = 0  # waiting
         self.taken_s = -math.inf  # when a batch last went
         self._limits = limits
+        self._bounds: dict[tuple[int, int], float] = {}  # predictions since the last batch ended
         self._items: dict[int, Item] = {}
         self._order: LazyHeap[Order] = LazyHeap()
         self._deadlines: LazyHeap[float] = LazyHeap()
@@ -73,7 +75,17 @@ class Lane:
 
     def bound_s(self, rows: int, dearest: int) -> float:
         """The prediction for such a batch."""
-        return self.latency.bound_s(self.cost(rows, dearest))
+        known = self._bounds.get((rows, dearest))
+        if known is None:
+            if len(self._bounds) >= BOUNDS_MAX:
+                self._bounds.clear()
+            known = self._bounds[rows, dearest] = self.latency.bound_s(self.cost(rows, dearest))
+        return known
+
+    def saw(self, cost: int, took_s: float) -> None:
+        """A batch of it ended."""
+        self.latency.saw(cost, took_s)
+        self._bounds.clear()
 
     def late(self, item: Item, now: float) -> bool:
         """Whether it is predicted to end late although it starts now and alone."""

@@ -91,12 +91,23 @@ def _results(model: Model, jobs: Sequence[Job]) -> tuple[list[Result], list[tupl
     if jobs[0].ask.step == Step.PREDICT:
         read = [read_prepared(job.asked, views=model.entry.takes_pixels) for job in jobs]
         read_ns = perf_counter_ns()
-        results = model.predict_many([made for made, _ in read])
-        return results, [names for _, names in read], read_ns, perf_counter_ns()
+        names = [names for _, names in read]
+        results = model.predict_many([made for made, _ in read], _union(model, names))
+        return results, names, read_ns, perf_counter_ns()
     requests = [read_request(job.asked) for job in jobs]
     read_ns = perf_counter_ns()
     results = model.infer_many(requests, checked=True)
     return results, [wanted_of(request) for request in requests], read_ns, perf_counter_ns()
+
+
+def _union(model: Model, names: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """What any of the jobs wants; empty = all. One that wants what is not there is shown all there is."""
+    wanted = set(names)
+    if () in wanted:
+        return ()
+    known = {spec.name for spec in model.entry.outputs}
+    union = tuple(sorted({name for each in wanted for name in each}))
+    return union if known.issuperset(union) else ()
 
 
 def _answer(job: Job, result: Result, names: tuple[str, ...], spent: tuple[int, int, int, int]) -> Answer:

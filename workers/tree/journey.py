@@ -12,18 +12,7 @@ from workers.errors import Expired, NotReady, Overloaded, WorkerError
 from workers.oip.datatypes import BadTensor
 from workers.ports import Tensors
 from workers.tree.desk import Desk
-from workers.tree.ledger import (
-    FAIL,
-    INFER,
-    INFERENCES,
-    INPUT,
-    LAST_MS,
-    OUTPUT,
-    PENDING,
-    QUEUE,
-    SUCCESS,
-    Ledger,
-)
+from workers.tree.ledger import FAIL, PENDING, Ledger
 from workers.tree.parcel import Parcel, read_parcel
 from workers.tree.served import Served
 from workers.tree.slot import Answer, Ask, Status, Step
@@ -108,8 +97,7 @@ class Journey:
     def expire(self) -> None:
         """The deadline has passed."""
         if not self.future.done():
-            self.future.set_exception(Expired("the deadline passed before the inference ended"))
-            self._count_failure()
+            self._fail(Expired("the deadline passed before the inference ended"))
             self.leave()
 
     def _send(self, seat: int | None, step: Step, room: int = 0) -> None:
@@ -182,8 +170,7 @@ class Journey:
 
     def _end(self, error: Exception | None) -> None:
         if error is not None and not self.future.done():
-            self.future.set_exception(error)
-            self._count_failure()
+            self._fail(error)
         self._ledger.add(self._served.known.row, PENDING, -1)
         self._served.open -= 1
         if self.timer is not None:
@@ -199,21 +186,23 @@ class Journey:
         self._at = self._room_at = -1
         self._desk.give(self._slot)
 
-    def _count_failure(self) -> None:
+    def _fail(self, error: Exception) -> None:
+        self.future.set_exception(error)
+        self.future.exception()  # looked at: where nobody waits any more, nothing is logged
         row = self._served.known.row
         self._ledger.add(row, FAIL)
         self._ledger.add(row, FAIL + 1, int((monotonic() - self._arrived_s) * 1e9))
 
     def _count(self, answer: Answer) -> None:
-        add, row = self._ledger.add, self._served.known.row
-        for field, ns in (
-            (SUCCESS, int((monotonic() - self._arrived_s) * 1e9)),
-            (QUEUE, self._queue_ns),
-            (INPUT, self._input_ns),
-            (INFER, answer.infer_ns),
-            (OUTPUT, answer.output_ns),
-        ):
-            add(row, field)
-            add(row, field + 1, ns)
-        add(row, INFERENCES, self._rows)
-        self._ledger.set(row, LAST_MS, time_ns() // 1_000_000)
+        self._ledger.count_success(
+            self._served.known.row,
+            self._rows,
+            (
+                int((monotonic() - self._arrived_s) * 1e9),
+                self._queue_ns,
+                self._input_ns,
+                answer.infer_ns,
+                answer.output_ns,
+            ),
+            time_ns() // 1_000_000,
+        )

@@ -24,6 +24,7 @@ QUEUE: Final = 8
 INPUT: Final = 10
 INFER: Final = 12
 OUTPUT: Final = 14
+_SPANS: Final = (SUCCESS, QUEUE, INPUT, INFER, OUTPUT)
 EXECUTIONS: Final = 16  # of the predictor
 SUCCEEDED_NS: Final = 17  # when an inference succeeded last, on the monotonic clock
 FAILED: Final = 18  # inferences in a row
@@ -43,6 +44,7 @@ class Ledger:
         self._words = memoryview(mmap.mmap(file, ledger_bytes(columns))).cast("q")
         self._columns = columns
         self._column = column
+        self._own = column * _ROWS * _FIELDS  # where its fields begin
         self._batches = columns * _ROWS * _FIELDS
 
     def at(self, row: int, column: int | None = None) -> int:
@@ -51,11 +53,20 @@ class Ledger:
 
     def add(self, row: int, field: int, amount: int = 1) -> None:
         """Count in this process's column."""
-        self._words[self.at(row) + field] += amount
+        self._words[self._own + row * _FIELDS + field] += amount
+
+    def count_success(self, row: int, rows: int, times_ns: tuple[int, ...], now_ms: int) -> None:
+        """A request was answered. `times_ns`: all its time, then queue, input, infer, output."""
+        words, at = self._words, self._own + row * _FIELDS
+        words[at + INFERENCES] += rows
+        words[at + LAST_MS] = now_ms
+        for field, ns in zip(_SPANS, times_ns, strict=True):
+            words[at + field] += 1
+            words[at + field + 1] += ns
 
     def set(self, row: int, field: int, value: int) -> None:
         """Write into this process's column."""
-        self._words[self.at(row) + field] = value
+        self._words[self._own + row * _FIELDS + field] = value
 
     def predictors(self, row: int, field: int) -> int:
         """What the predictor wrote."""

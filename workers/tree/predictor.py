@@ -23,6 +23,7 @@ from workers.tree.ledger import DECODES, DECODES_SAVED, FAILED, SUCCEEDED_NS
 from workers.tree.loading import Loading
 from workers.tree.measure import item_of
 from workers.tree.messages import Failed, Load, Loaded, Release
+from workers.tree.pace import Pace
 from workers.tree.slot import Answer, Status
 from workers.tree.turns import Group, Ran, Turns
 from workers.tree.worker import Worker, open_worker
@@ -32,6 +33,9 @@ DEVICE_BROKEN = 3
 
 TICK_S = 0.5
 """The longest wait: models that nobody asks may have to prove themselves."""
+
+AT_ONCE_MAX = 16
+"""Batches that run in the first thread before it looks at its rings and wakes whom it answered."""
 
 REFUSALS = {"full": Status.OVERLOADED, "too-large": Status.BAD_INPUT, "hopeless": Status.EXPIRED}
 
@@ -43,6 +47,7 @@ class Held:
         self.model = model
         self.row = row  # in the ledger
         self.health = Health(now_s)
+        self.pace = Pace()
         self.running = 0  # batches
         self.leaves = False
         self.looked = (0, 0)  # as counted in the ledger
@@ -151,11 +156,18 @@ class Predictor:
                 self._say(job, REFUSALS[refusal.reason], refusal.words)
 
     def _start(self) -> None:
+        here = 0
         for group, turn in self._turns.take(monotonic()):
             held = self._held[turn.name]
             held.running += 1
             jobs = [self._jobs[handle] for handle in turn.batch.handles]
-            group.crew.do(partial(self._run, held, group, turn, jobs))
+            if group.at_once and held.pace.at_once():
+                self._settle(held, group, turn, run(held.model, jobs))
+                here += 1
+                if here >= AT_ONCE_MAX:
+                    return
+            else:
+                group.crew.do(partial(self._run, held, group, turn, jobs))
 
     def _run(self, held: Held, group: Group, turn: Turn[int], jobs: list[Job]) -> None:
         """In a thread of the crew."""
@@ -166,6 +178,8 @@ class Predictor:
         """Take up what became of a batch."""
         held.running -= 1
         now_s = monotonic()
+        if ended.rows:
+            held.pace.ran((ended.input_ns + ended.infer_ns + ended.output_ns) / 1e9)
         if ended.rows and not ended.again:
             # Before the answers: whoever has one may ask at once whether the model is well.
             self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)

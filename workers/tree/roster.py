@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from workers.entry import Entry
 from workers.errors import Unusable
+from workers.kinds import load_kind
 from workers.tree.ledger import MODELS_MAX, Ledger
 from workers.tree.messages import Known
 
@@ -41,6 +42,10 @@ class Roster:
 
 
 def prepares(entry: Entry) -> bool:
-    """Whether stages pay: where pictures are decoded on the CPU. All else costs less than the hop."""
+    """Whether stages pay: where pictures are decoded on the CPU. All else costs less than the hop.
+
+    With a GPU that decodes, fronts send it what it takes; what it does not is for the stages, like a PNG.
+    """
     reads = getattr(entry.options, "reads", "picture" if hasattr(entry.options, "pixels_max") else "")
-    return reads == "picture" and entry.decode != "gpu" and entry.placement == "predictor"
+    told = entry.decode != "gpu" or hasattr(load_kind(entry.kind), "at_once")
+    return reads == "picture" and told and entry.placement == "predictor"

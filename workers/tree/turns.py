@@ -30,8 +30,9 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 class Group:
     """Models that share places."""
 
-    def __init__(self, places: int, name: str) -> None:
+    def __init__(self, places: int, name: str, *, at_once: bool) -> None:
         self.scheduler: DeviceScheduler[int] = DeviceScheduler({})
+        self.at_once = at_once  # a batch may run in the thread that does the books
         self.places = places
         self.running = 0
         self.ended_s = 0.0  # when the last batch had run
@@ -42,22 +43,25 @@ class Turns:
     """All groups. A handle is waiting or running in at most one."""
 
     def __init__(self, device: Device) -> None:
-        self._shared = Group(DEVICE_BATCHES, "device") if shared(device) else None
+        self._shared = Group(DEVICE_BATCHES, "device", at_once=False) if shared(device) else None
         self._groups: dict[int, Group] = {}
+        self._distinct: list[Group] = []
         self._items: dict[int, tuple[int, Item]] = {}  # what waits or runs, with its model
 
     def add(self, number: int, entry: Entry) -> None:
         """A model is there."""
         own = self._shared if entry.device is None or shared(entry.device) else None
-        group = own or Group(places_of(entry), entry.name)
+        group = own or Group(places_of(entry), entry.name, at_once=True)
         group.scheduler.add(number, Batcher(entry.batching))
         self._groups[number] = group
+        self._settle()
 
     def remove(self, number: int) -> list[int]:
         """A model goes: the handles of what waited for it. What runs ends as usual."""
         of_it = [handle for handle, (of, _) in self._items.items() if of == number]
         waited = [handle for handle in of_it if self.drop(handle)]
         group = self._groups.pop(number)
+        self._settle()
         group.scheduler.remove(number)
         if group is not self._shared:
             group.crew.dismiss()
@@ -89,7 +93,7 @@ class Turns:
 
     def take(self, now_s: float) -> Iterator[tuple[Group, Turn[int]]]:
         """The batches to run now; each has its place until `ended`."""
-        for group in self._each():
+        for group in self._distinct:
             while group.running < group.places:
                 turn = group.scheduler.take(now_s)
                 if turn is None:
@@ -114,18 +118,18 @@ class Turns:
 
     def expired(self, now_s: float) -> list[int]:
         """Handles of what cannot end in time any more, each once."""
-        found = [handle for group in self._each() for _, handle in group.scheduler.expired(now_s)]
+        found = [handle for group in self._distinct for _, handle in group.scheduler.expired(now_s)]
         for handle in found:
             self._items.pop(handle, None)
         return found
 
     def due_s(self, now_s: float) -> float | None:
         """When something may be taken, of the groups that have a free place; None: not before news."""
-        times = (group.scheduler.due(now_s) for group in self._each() if group.running < group.places)
+        times = (group.scheduler.due(now_s) for group in self._distinct if group.running < group.places)
         return min((time for time in times if time is not None), default=None)
 
-    def _each(self) -> list[Group]:
-        return list({id(group): group for group in self._groups.values()}.values())
+    def _settle(self) -> None:
+        self._distinct = list({id(group): group for group in self._groups.values()}.values())
 
 
 def places_of(entry: Entry) -> int:

@@ -4,6 +4,7 @@ Each is started as `python -m workers.tree.ROLE CHANNEL`, and ends when it is to
 supervisor has gone, however that ended.
 """
 
+import select
 import selectors
 import socket
 import sys
@@ -30,17 +31,19 @@ class Worker:
         self.intake = Intake(begin.plan, monotonic)
         self.known: dict[int, Known] = {}
         self.ended = False
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(channel.fileno(), selectors.EVENT_READ)
-        self._selector.register(bell, selectors.EVENT_READ)
+        self._poll = select.epoll()
+        self._poll.register(channel.fileno(), select.EPOLLIN)
+        self._poll.register(bell, select.EPOLLIN)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Until there is something; whether it may be in the channel."""
-        ready = self._selector.select(timeout_s)
-        for key, _ in ready:
-            if key.fd == self.bell:
-                hush(self.bell)
-        return any(key.fd != self.bell for key, _ in ready)
+        heard = False
+        for file, _ in self._poll.poll(timeout_s):
+            if file == self.bell:
+                hush(file)
+            else:
+                heard = True
+        return heard
 
     def hear(self, other: Callable[[Any], None], lost: Callable[[list[Job]], None]) -> None:
         """Take what the supervisor says; `other` gets what is not common, `lost` the jobs of a dead front."""

@@ -1,6 +1,7 @@
 """A front's pool over real memory; the worker at the other end is the test."""
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from time import monotonic
@@ -393,3 +394,15 @@ async def test_answers_of_others_are_never_mixed_up(world: World) -> None:
     for job in reversed(jobs):
         world.answer_with(job, echoed[job] * 10)
     assert [values_of(future) for future in futures] == [[number * 10] for number in range(PLAN.slots)]
+
+
+async def test_a_failure_that_nobody_waits_for_is_not_logged(world: World) -> None:
+    """A caller may leave before its process dies: that is no news for an operator."""
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(what))
+    world.pool.infer(world.serve(entry_of()), request_of(1), None)
+    world.desk.vacated(PREDICTOR)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not told
+    assert world.at_rest()
