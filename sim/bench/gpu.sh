@@ -26,7 +26,7 @@ load() { # file, words of the load: one line of JSON, with how busy the GPU and 
     line=$($PY -m sim.bench.pictures "$@" | tail -n 1)
     after=$([ -n "$main" ] && awk '{print $14+$15}' /proc/$main/stat); to=$(date +%s%N)
     kill $smi
-    LINE="$line" SHARE="${main:+$(((after - before) * 10000000 / ((to - from) / 1000)))}" $PY - <<'END' | tee -a "$OUT/$file.jsonl"
+    LINE="$line" SHARE="${main:+$(((after - before) * 1000000 / ((to - from) / 1000)))}" $PY - <<'END' | tee -a "$OUT/$file.jsonl"
 import json, os, statistics
 line = json.loads(os.environ["LINE"] or "{}")
 busy = [int(x) for x in open("/tmp/busy").read().split() if x.isdigit()]
@@ -42,7 +42,7 @@ ours() { # models
 for part in "$@"; do
     echo "== $part $(date +%T)"
     case $part in
-    tests) $PY -m pytest -q -x --maxfail=20 -p no:cacheprovider tests/unit/workers/pytorch 2>&1 | tail -n 40 ;;
+    tests) $PY -m pytest -q -c /dev/null --rootdir=. -p no:cacheprovider tests/unit/workers/pytorch 2>&1 | tail -n 40 ;;
     models) $PY -m workers.bench.models $REPO --gpu
         mkdir -p $REPO/all; printf 'name: all\nversion: "1"\nmodels: [resnet50, vit-b16, resnet26, resnet101, vit-s16, vit-ti16]\n' >$REPO/all/several.yaml ;;
     single) for model in vit-b16 resnet50; do

@@ -50,7 +50,8 @@ def _request(arguments: argparse.Namespace, raws: list[bytes]) -> bytes:
                     }
                 ],
                 "outputs": [
-                    {"name": name, "parameters": {"binary_data": True}} for name in arguments.outputs.split(",")
+                    {"name": name, "parameters": {"binary_data": True}}
+                    for name in arguments.outputs.split(",")
                 ],
             }
         ).encode()

@@ -96,7 +96,9 @@ class Eyes:
         seen = Seen(self._black(rows), {})
         self._place(seen, own, claim.own)
         if missing:
-            self._place(seen, self._see(*bench, [elements[place] for place in missing], len(missing)), missing)
+            self._place(
+                seen, self._see(*bench, [elements[place] for place in missing], len(missing)), missing
+            )
         for pixels, places, there in found.values():
             seen.pixels[self._index(places)] = pixels[self._index(there)]
         _finish()

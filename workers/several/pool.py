@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from workers.entry import Entry
-from workers.errors import BadInput, Expired, NotReady, WorkerError
+from workers.errors import BadInput, Expired, NotReady
 from workers.fetch.fetcher import Fetcher
 from workers.oip.metadata import check_request
 from workers.oip.rawdata import bytes_array

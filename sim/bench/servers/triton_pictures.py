@@ -33,7 +33,7 @@ def main() -> None:
         delay = os.environ.get("DELAY_US", "2000")
         (folder / name / "config.pbtxt").write_text(CONFIG.format(name=name, delay=delay))
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    backends = folder / "backends"
+    backends = Path(tempfile.mkdtemp())
     (backends / "python").mkdir(parents=True)
     for path in (Path(triton) / "backends" / "python").iterdir():
         (backends / "python" / path.name).symlink_to(path)

@@ -79,7 +79,9 @@ def test_the_gpu_shows_a_picture_as_the_cpu_does(eyes: Eyes) -> None:
 
 def test_pictures_of_many_sizes_lie_in_their_own_rows(eyes: Eyes) -> None:
     """They are decoded in groups, and come back in the order of the batch."""
-    raws = [sample_picture(n, width, height) for n, (width, height) in enumerate([(90, 80), (700, 80), (64, 64)])]
+    raws = [
+        sample_picture(n, width, height) for n, (width, height) in enumerate([(90, 80), (700, 80), (64, 64)])
+    ]
     together = eyes.see(raws, 8).pixels
     for place, raw in enumerate(raws):
         assert torch.equal(together[place], eyes.see([raw], 1).pixels[0])
@@ -127,8 +129,12 @@ def test_a_gpu_answers_as_a_cpu_does(toys: Path, name: str) -> None:
     assert there == pytest.approx(scores(here, sample_picture()), abs=0.02)
 
 
-@pytest.mark.parametrize("changes", [{"compile": True}, {"cuda_graphs": True}, {"compile": True, "cuda_graphs": True}])
-def test_compiled_and_replayed_networks_give_what_the_plain_one_gives(toys: Path, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"compile": True}, {"cuda_graphs": True}, {"compile": True, "cuda_graphs": True}]
+)
+def test_compiled_and_replayed_networks_give_what_the_plain_one_gives(
+    toys: Path, changes: dict[str, Any]
+) -> None:
     """They are faster ways of the same sum."""
     plain = {"compile": False, "cuda_graphs": False}
     wanted = scores(loaded(entry_of(toys, "vit-toy", **plain)), sample_picture(), sample_picture(1))
@@ -177,7 +183,9 @@ except Exception as error:
 
 def test_a_device_that_broke_is_known_by_its_words() -> None:
     """The predictor ends on them, and its supervisor starts another."""
-    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.stdout.strip() == "True", done.stderr
 
 
