@@ -82,7 +82,7 @@ class Album:
         page.ready.set()
 
     def take(self, claim: Claim) -> tuple[dict[int, tuple[Any, list[int], list[int]]], list[int]]:
-        """The others' pictures: pixels, places and rows by page; and the places that are to be decoded after all.
+        """The others' pictures: pixels, places and rows by page; and the places left to decode.
 
         Whoever reads the pixels holds them until the device has read them.
         """

@@ -1,7 +1,7 @@
 """Pictures to squares of pixels on the GPU: JPEGs through its engines, the rest as it was prepared.
 
-A picture that cannot be decoded fails alone: what the engines refuse is tried on the CPU, one by one. One that
-several models were given is decoded by the first of them; the others find its square in the album.
+A picture that cannot be decoded fails alone: what the engines refuse is tried on the CPU, one by one. One
+that several models were given is decoded by the first of them; the others find its square in the album.
 """
 
 import queue

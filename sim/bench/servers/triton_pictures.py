@@ -1,9 +1,9 @@
-"""A Triton server with a picture classifier in its Python backend: JPEGs decoded by the GPU, batched by Triton.
+"""A Triton server with a picture classifier in its Python backend: JPEGs decoded by the GPU, batched by it.
 
     python -m sim.bench.servers.triton_pictures TRITON PORT resnet50 vit-b16
 
 TRITON is the folder `pytriton/tritonserver` of the package nvidia-pytriton. The network is the one that
-`workers.bench.models` writes, in half precision; the pictures are decoded and resized by torchvision and PyTorch.
+`workers.bench.models` writes, in half precision; torchvision and PyTorch decode and resize.
 """
 
 import os
@@ -49,7 +49,7 @@ def main() -> None:
         "--http-thread-count=16",
         "--cuda-memory-pool-byte-size=0:268435456",
     ]
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606
 
 
 if __name__ == "__main__":
