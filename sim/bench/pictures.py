@@ -3,7 +3,7 @@
     python -m sim.bench.pictures HOST:PORT --model vit-b16 --processes 6 --connections 64 --rows 1
     ... --rate 7000: open loop, latency from the planned moment
 
-Prints one JSON line. `--way litserve` speaks to a LitServe server that takes base64 (POST /predict), `triton` to
+Prints one JSON line. `--way litserve` speaks to a LitServe server taking base64 (POST /predict), `triton` to
 a model whose batch has a dimension of its own, `set` asks a set of models.
 """
 
