@@ -13,6 +13,8 @@ BARE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
 START, END = b"\xff\xd8", b"\xff\xd9"
 TAIL_BYTES = 64  # what may follow the end: some cameras pad
 
+ENGINE_PIXELS_MAX = 4_000_000  # larger pictures are decoded on the CPU: each takes three bytes a pixel there
+
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Of one JPEG."""
@@ -50,6 +52,12 @@ def read_head(raw: bytes | memoryview) -> Head | None:
             plain = plain and not _turns(raw[place + 10 : place + 2 + size], marker)
         place += 2 + size
     return None
+
+
+def engine_shows(raw: bytes | memoryview) -> bool:
+    """Whether an engine is to decode a picture as it is; told from its head."""
+    head = read_head(raw)
+    return head is not None and head.plain and head.width * head.height <= ENGINE_PIXELS_MAX
 
 
 def _turns(exif: bytes | memoryview, marker: int) -> bool:

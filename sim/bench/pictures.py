@@ -3,7 +3,8 @@
     python -m sim.bench.pictures HOST:PORT --model vit-b16 --processes 6 --connections 64 --rows 1
     ... --rate 7000: open loop, latency from the planned moment
 
-Prints one JSON line. `--way litserve` speaks to a LitServe server that takes base64 (POST /predict).
+Prints one JSON line. `--way litserve` speaks to a LitServe server taking base64 (POST /predict), `triton` to
+a model whose batch has a dimension of its own, `set` asks a set of models.
 """
 
 import argparse
@@ -42,13 +43,16 @@ def _request(arguments: argparse.Namespace, raws: list[bytes]) -> bytes:
             {
                 "inputs": [
                     {
-                        "name": "IMAGE",
+                        "name": "PICTURE" if arguments.way == "set" else "IMAGE",
                         "datatype": "BYTES",
-                        "shape": [len(raws)],
+                        "shape": [len(raws), 1] if arguments.way == "triton" else [len(raws)],
                         "parameters": {"binary_data_size": len(data)},
                     }
                 ],
-                "outputs": [{"name": "RISK", "parameters": {"binary_data": True}}],
+                "outputs": [
+                    {"name": name, "parameters": {"binary_data": True}}
+                    for name in arguments.outputs.split(",")
+                ],
             }
         ).encode()
         body, path = head + data, f"/v2/models/{arguments.model}/infer"
@@ -208,7 +212,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("address")
     parser.add_argument("--model", default="vit-b16")
-    parser.add_argument("--way", choices=("oip", "litserve"), default="oip")
+    parser.add_argument("--way", choices=("oip", "litserve", "triton", "set"), default="oip")
+    parser.add_argument("--outputs", default="RISK", help="of a set: MODEL.RISK,...")
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rows", type=int, default=1)

@@ -28,7 +28,7 @@ _SPANS: Final = (SUCCESS, QUEUE, INPUT, INFER, OUTPUT)
 EXECUTIONS: Final = 16  # of the predictor
 SUCCEEDED_NS: Final = 17  # when an inference succeeded last, on the monotonic clock
 FAILED: Final = 18  # inferences in a row
-PICTURES: Final = 19  # of a set, from here on
+PICTURES: Final = 19  # of a set, from here on; the decodes of a model too, if it shares them on a device
 FETCHES: Final = 20
 FETCHES_SAVED: Final = 21
 DECODES: Final = 22
@@ -119,7 +119,13 @@ class Ledger:
             compute_infer=self.duration(row, INFER),
             compute_output=self.duration(row, OUTPUT),
             batches=self._sizes(row),
+            shared=self._shared(row),
         )
+
+    def _shared(self, row: int) -> dict[str, int]:
+        """Pictures that the model had in common with others of its device; empty if there were none."""
+        decodes, saved = self.sum(row, DECODES), self.sum(row, DECODES_SAVED)
+        return {"decodes": decodes, "decodes_saved": saved} if decodes or saved else {}
 
     def _batch_at(self, row: int, size: int) -> int:
         return self._batches + (row * (BATCH_MAX + 1) + min(size, BATCH_MAX)) * _BATCH_FIELDS

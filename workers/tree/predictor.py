@@ -19,7 +19,7 @@ from workers.tree.batch import Ended, prove, run
 from workers.tree.bell import ring
 from workers.tree.health import Health
 from workers.tree.intake import Job, words
-from workers.tree.ledger import FAILED, SUCCEEDED_NS
+from workers.tree.ledger import DECODES, DECODES_SAVED, FAILED, SUCCEEDED_NS
 from workers.tree.loading import Loading
 from workers.tree.measure import item_of
 from workers.tree.messages import Failed, Load, Loaded, Release
@@ -50,6 +50,7 @@ class Held:
         self.pace = Pace()
         self.running = 0  # batches
         self.leaves = False
+        self.looked = (0, 0)  # as counted in the ledger
 
 
 class Predictor:
@@ -183,6 +184,7 @@ class Predictor:
             # Before the answers: whoever has one may ask at once whether the model is well.
             self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)
             held.health.ran(now_s, succeeded=ended.succeeded, failed=ended.failed)
+            self._count_pictures(held)
             self._write(held)
         for job, answer in ended.answers:
             self._answer(job, answer)
@@ -195,6 +197,13 @@ class Predictor:
         self._broken = self._broken or ended.broken
         if held.leaves and not held.running:
             held.model.release()
+
+    def _count_pictures(self, held: Held) -> None:
+        looked = held.model.looked
+        if looked != held.looked:
+            self._ledger.add(held.row, DECODES, looked[0] - held.looked[0])
+            self._ledger.add(held.row, DECODES_SAVED, looked[1] - held.looked[1])
+            held.looked = looked
 
     def _lost(self, jobs: list[Job]) -> None:
         """Their front has died: those that wait are forgotten, those that run end for nobody."""

@@ -22,12 +22,14 @@ from workers.model import Model, sample_request
 from workers.oip.datatypes import BadTensor
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, RequestedOutput, Tensor
+from workers.pixels import unpack
 from workers.pool import Listed
 from workers.ports import Tensors
 from workers.repository import read_repository
 from workers.several.description import read_sets
 from workers.several.pool import SharingPool
 from workers.statistics import ModelStatistics
+from workers.token import bare, token_of
 from workers.tree.ledger import Ledger, make_ledger
 
 SIX = ("a", "b", "c", "d", "e", "f")
@@ -61,6 +63,12 @@ def picture(shade: int, side: int = 20) -> bytes:
     return buffer.getvalue()
 
 
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20), (9, 9, 9)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     for name in SIX:
@@ -87,6 +95,7 @@ class Here:
         self.refused = self.held = ""
         self.holds = asyncio.Event()
         self.unready: set[str] = set()
+        self.shared: dict[str, int] = {}
         self.futures: dict[str, asyncio.Future[Tensors]] = {}
 
     def find(self, name: str, version: str = "") -> Entry | None:
@@ -120,7 +129,7 @@ class Here:
         return True
 
     def statistics(self, entry: Entry) -> ModelStatistics:
-        return ModelStatistics(inference_count=7)
+        return ModelStatistics(inference_count=7, shared=self.shared)
 
     async def load_model(self, name: str, override: dict[str, Any] | None = None) -> None:
         self.asked.append((f"load {name}", InferRequest(inputs=()), 0))
@@ -303,22 +312,48 @@ async def test_a_picture_too_large_to_share_is_decoded_by_each(
     pool: SharingPool, decoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pixels would crowd out other requests."""
-    monkeypatch.setattr("workers.several.pool.SHARED_PIXELS_MAX", 399)
+    monkeypatch.setattr("workers.several.sharing.SHARED_PIXELS_MAX", 399)
     await pool.infer(entry_of(pool), ask(picture(1)), None)
     assert pool.statistics(entry_of(pool)).shared["decodes_saved"] == 0
     assert pool.statistics(entry_of(pool)).shared["decodes"] == 6
 
 
-async def test_models_that_decode_on_the_gpu_get_pictures_as_they_came(pool: SharingPool, here: Here) -> None:
-    """Its engine is faster than our cores; the two on the CPU still share."""
+async def test_models_that_decode_on_the_gpu_are_given_a_jpeg_under_one_name(
+    pool: SharingPool, here: Here
+) -> None:
+    """Their process decodes it for the first and keeps it for the rest; the two on the CPU share pixels."""
     for name in "abcd":
         here.entries[name] = msgspec.structs.replace(here.entries[name], decode="gpu")
-    raw = picture(1)
+    raw = jpeg()
     await pool.infer(entry_of(pool), ask(raw), None)
     given = {name: request.inputs[0].data[0] for name, request, _ in here.asked}
-    assert [given[name] == raw for name in SIX] == [True] * 4 + [False] * 2
+    tokens = [token_of(given[name]) for name in "abcd"]
+    assert len(set(tokens)) == 1
+    assert tokens[0] is not None
+    assert tokens[0].models == 4
+    assert bare(given["a"]) == raw
+    assert [unpack(given[name], 1000) is not None for name in "ef"] == [True, True]
     shared = pool.statistics(entry_of(pool)).shared
-    assert (shared["decodes"], shared["decodes_saved"]) == (5, 1)
+    assert (shared["decodes"], shared["decodes_saved"]) == (1, 1)  # the device's process counts its own
+
+
+async def test_what_no_engine_shows_is_decoded_once_for_models_on_the_gpu_too(
+    pool: SharingPool, here: Here
+) -> None:
+    """A PNG, a turned or a progressive JPEG: six decodings on the CPU else."""
+    for name in "abcd":
+        here.entries[name] = msgspec.structs.replace(here.entries[name], decode="gpu")
+    await pool.infer(entry_of(pool), ask(picture(1)), None)
+    assert all(unpack(request.inputs[0].data[0], 1000) is not None for _, request, _ in here.asked)
+    shared = pool.statistics(entry_of(pool)).shared
+    assert (shared["decodes"], shared["decodes_saved"]) == (1, 5)
+
+
+async def test_a_set_tells_what_its_models_shared_on_their_device(pool: SharingPool, here: Here) -> None:
+    """The front cannot know whether the device's process still had a picture."""
+    here.shared = {"decodes": 1, "decodes_saved": 2}
+    shared = pool.statistics(entry_of(pool)).shared
+    assert (shared["decodes"], shared["decodes_saved"]) == (6, 12)
 
 
 async def test_nothing_is_decoded_for_one_model_alone(pool: SharingPool, here: Here) -> None:
