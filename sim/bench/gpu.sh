@@ -42,7 +42,7 @@ ours() { # models
 for part in "$@"; do
     echo "== $part $(date +%T)"
     case $part in
-    tests) $PY -m pytest -q -c /dev/null --rootdir=. -p no:cacheprovider tests/unit/workers/pytorch 2>&1 | tail -n 40 ;;
+    tests) $PY -m pytest -q -c /dev/null --rootdir=. -p no:cacheprovider tests/gpu tests/unit/workers/pytorch 2>&1 | tail -n 40 ;;
     models) $PY -m workers.bench.models $REPO --gpu
         mkdir -p $REPO/all; printf 'name: all\nversion: "1"\nmodels: [resnet50, vit-b16, resnet26, resnet101, vit-s16, vit-ti16]\n' >$REPO/all/several.yaml ;;
     single) for model in vit-b16 resnet50; do

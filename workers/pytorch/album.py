@@ -2,17 +2,19 @@
 
 It decides who decodes a picture of several models, and who waits for it; it decodes nothing. A place is kept
 by the picture's token (`workers/token.py`) and the side of its square, until all models that it was meant
-for have had it, or newer ones crowd it out.
+for have had it, or newer ones crowd it out, or it is too old: a model that refused its part never comes.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from workers.token import Token
 
 BYTES_MAX = 512 * 1024 * 1024  # on the device: some 3500 squares of 224
-WAIT_S_MAX = 1.0  # for another model's decoding; then one decodes for oneself
+AGE_S_MAX = 10.0  # looked at when others come
+WAIT_S_MAX = 1.0  # of a batch for other models' decoding; then it decodes for itself
 
 Key = tuple[Token, int]
 
@@ -20,9 +22,10 @@ Key = tuple[Token, int]
 class Page:
     """What one model decoded at once. `pixels` is there when `ready` is set; None if nothing came of it."""
 
-    __slots__ = ("broken", "bytes", "keys", "left", "pixels", "ready")
+    __slots__ = ("broken", "bytes", "keys", "left", "made_s", "pixels", "ready")
 
     def __init__(self) -> None:
+        self.made_s = 0.0
         self.pixels: Any = None
         self.broken: frozenset[int] = frozenset()  # rows that are no pictures
         self.bytes = 0
@@ -43,8 +46,9 @@ class Claim:
 class Album:
     """Any thread's."""
 
-    def __init__(self, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(self, bytes_max: int = BYTES_MAX, clock: Callable[[], float] = monotonic) -> None:
         self._bytes_max = bytes_max
+        self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[Key, tuple[Page, int]] = {}
         self._pages: dict[int, Page] = {}  # that hold pixels, oldest first
@@ -71,15 +75,11 @@ class Album:
         page = claim.page
         with self._lock:
             page.broken = broken
-            if pixels is None:
+            if pixels is None or page.left <= 0:
                 self._forget(page)
-            elif page.left > 0:
-                page.pixels, page.bytes = pixels, pixels.nbytes
-                self._pages[id(page)] = page
-                self._bytes += page.bytes
-                while self._bytes > self._bytes_max:
-                    self._forget(next(iter(self._pages.values())))
-        page.ready.set()
+            else:
+                self._keep(page, pixels)
+            page.ready.set()
 
     def take(self, claim: Claim) -> tuple[dict[int, tuple[Any, list[int], list[int]]], list[int]]:
         """The others' pictures: pixels, places and rows by page; and the places left to decode.
@@ -88,8 +88,9 @@ class Album:
         """
         found: dict[int, tuple[Any, list[int], list[int]]] = {}
         missing: list[int] = []
+        until_s = self._clock() + WAIT_S_MAX
         for place, page, row in claim.others:
-            page.ready.wait(WAIT_S_MAX)
+            page.ready.wait(max(0.0, until_s - self._clock()))
             pixels = page.pixels
             if pixels is None or row in page.broken:
                 missing.append(place)
@@ -108,6 +109,17 @@ class Album:
     def bytes(self) -> int:
         """Held on the device."""
         return self._bytes
+
+    def _keep(self, page: Page, pixels: Any) -> None:
+        """Until it is forgotten; the oldest must go if it is too much, and if they are too old."""
+        page.pixels, page.bytes, page.made_s = pixels, pixels.nbytes, self._clock()
+        self._pages[id(page)] = page
+        self._bytes += page.bytes
+        while self._pages:
+            oldest = next(iter(self._pages.values()))
+            if self._bytes <= self._bytes_max and page.made_s - oldest.made_s <= AGE_S_MAX:
+                return
+            self._forget(oldest)
 
     def _forget(self, page: Page) -> None:
         """Its rows are found no more. With the lock held."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import msgspec
 import pytest
 from PIL import Image
 
@@ -22,14 +21,12 @@ from workers.model import Model, sample_request
 from workers.oip.datatypes import BadTensor
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, RequestedOutput, Tensor
-from workers.pixels import unpack
 from workers.pool import Listed
 from workers.ports import Tensors
 from workers.repository import read_repository
 from workers.several.description import read_sets
 from workers.several.pool import SharingPool
 from workers.statistics import ModelStatistics
-from workers.token import bare, token_of
 from workers.tree.ledger import Ledger, make_ledger
 
 SIX = ("a", "b", "c", "d", "e", "f")
@@ -60,12 +57,6 @@ def infer(inputs, parameters):
 def picture(shade: int, side: int = 20) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (side, side), (shade, shade, shade)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def jpeg() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (20, 20), (9, 9, 9)).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
@@ -316,37 +307,6 @@ async def test_a_picture_too_large_to_share_is_decoded_by_each(
     await pool.infer(entry_of(pool), ask(picture(1)), None)
     assert pool.statistics(entry_of(pool)).shared["decodes_saved"] == 0
     assert pool.statistics(entry_of(pool)).shared["decodes"] == 6
-
-
-async def test_models_that_decode_on_the_gpu_are_given_a_jpeg_under_one_name(
-    pool: SharingPool, here: Here
-) -> None:
-    """Their process decodes it for the first and keeps it for the rest; the two on the CPU share pixels."""
-    for name in "abcd":
-        here.entries[name] = msgspec.structs.replace(here.entries[name], decode="gpu")
-    raw = jpeg()
-    await pool.infer(entry_of(pool), ask(raw), None)
-    given = {name: request.inputs[0].data[0] for name, request, _ in here.asked}
-    tokens = [token_of(given[name]) for name in "abcd"]
-    assert len(set(tokens)) == 1
-    assert tokens[0] is not None
-    assert tokens[0].models == 4
-    assert bare(given["a"]) == raw
-    assert [unpack(given[name], 1000) is not None for name in "ef"] == [True, True]
-    shared = pool.statistics(entry_of(pool)).shared
-    assert (shared["decodes"], shared["decodes_saved"]) == (1, 1)  # the device's process counts its own
-
-
-async def test_what_no_engine_shows_is_decoded_once_for_models_on_the_gpu_too(
-    pool: SharingPool, here: Here
-) -> None:
-    """A PNG, a turned or a progressive JPEG: six decodings on the CPU else."""
-    for name in "abcd":
-        here.entries[name] = msgspec.structs.replace(here.entries[name], decode="gpu")
-    await pool.infer(entry_of(pool), ask(picture(1)), None)
-    assert all(unpack(request.inputs[0].data[0], 1000) is not None for _, request, _ in here.asked)
-    shared = pool.statistics(entry_of(pool)).shared
-    assert (shared["decodes"], shared["decodes_saved"]) == (1, 5)
 
 
 async def test_a_set_tells_what_its_models_shared_on_their_device(pool: SharingPool, here: Here) -> None:

@@ -1,4 +1,4 @@
-"""The PyTorch backend on a GPU; left out, with the reason, where there is none."""
+"""The PyTorch backend on a GPU."""
 
 import subprocess
 import sys
@@ -21,12 +21,11 @@ from workers.oip.tensors import InferRequest, Tensor
 from workers.pictures import decode_picture, squared
 from workers.pytorch.album import Album
 from workers.pytorch.eyes import Eyes
-from workers.pytorch.nvjpeg import Decoder, NoHardwareDecoder
+from workers.pytorch.nvjpeg import Decoder
 from workers.pytorch.runner import CudaRunner
 from workers.repository import read_repository
 from workers.token import named
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 CUDA = Device(type="cuda")
 SIDE = 64
 
@@ -40,11 +39,8 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def eyes() -> Iterator[Eyes]:
-    try:
-        made = Eyes(SIDE, torch.device("cuda"), 8, album=Album())
-    except NoHardwareDecoder as error:
-        pytest.skip(str(error))
+def eyes(engines: None) -> Iterator[Eyes]:
+    made = Eyes(SIDE, torch.device("cuda"), 8, album=Album())
     yield made
     made.release()
 
@@ -108,12 +104,10 @@ def test_a_picture_of_several_models_is_decoded_once(eyes: Eyes) -> None:
     assert eyes._album.bytes == 0  # all models have had them
 
 
+@pytest.mark.usefixtures("engines")
 def test_the_decoder_says_what_its_engines_do_not_take() -> None:
     """Progressive ones among others: those are decoded on the CPU."""
-    try:
-        decoder = Decoder()
-    except NoHardwareDecoder as error:
-        pytest.skip(str(error))
+    decoder = Decoder()
     plain = np.frombuffer(sample_picture(), np.uint8)
     assert decoder.size(plain.ctypes.data, len(plain)) == (534, 400)
     assert decoder.size(plain[50:].ctypes.data, 100) is None
