@@ -1,6 +1,7 @@
 #!/bin/bash
 # Figures of workers/bench/measured.md, on a machine with one GPU: bash sim/bench/gpu.sh PART ... ; JSON lines in $OUT/PART.jsonl
-# Parts: tests compile ratio set triton ours
+# Parts: tests models bare single rates set triton litserve cpumodels ratio compile. TRITON is the folder
+# pytriton/tritonserver of nvidia-pytriton, NUMPY1 a folder with NumPy 1, which its backend needs.
 set -u
 OUT=${OUT:-/tmp/out}; PY=${PY:-python3}; REPO=${REPO:-/tmp/models}; TRITON=${TRITON:-}
 export PYTHONPATH=$PWD:${PYTHONPATH:-}
@@ -17,7 +18,10 @@ ready() { # port, path
     done
     echo "not ready: $1"; tail -n 12 "$OUT/$log.log"; return 1
 }
-end() { kill -TERM -- -$server 2>/dev/null; sleep 1; kill -KILL -- -$server 2>/dev/null; wait $server 2>/dev/null; }
+end() { # and the port is free again
+    kill -TERM -- -$server 2>/dev/null; sleep 1; kill -KILL -- -$server 2>/dev/null; wait $server 2>/dev/null
+    while grep -qE ':1F4[123] [0-9A-F:]+ 0A' /proc/net/tcp; do sleep 0.5; done
+}
 load() { # file, words of the load: one line of JSON, with how busy the GPU and the predictor were
     file=$1; shift
     nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 500 >"/tmp/busy" & smi=$!
@@ -43,6 +47,7 @@ for part in "$@"; do
     echo "== $part $(date +%T)"
     case $part in
     tests) $PY -m pytest -q -c /dev/null --rootdir=. -p no:cacheprovider tests/gpu tests/unit/workers/pytorch 2>&1 | tail -n 40 ;;
+    bare) $PY -m sim.bench.bare --quick | tee $OUT/bare.txt ;;
     models) $PY -m workers.bench.models $REPO --gpu
         mkdir -p $REPO/all; printf 'name: all\nversion: "1"\nmodels: [resnet50, vit-b16, resnet26, resnet101, vit-s16, vit-ti16]\n' >$REPO/all/several.yaml ;;
     single) for model in vit-b16 resnet50; do
@@ -52,10 +57,13 @@ for part in "$@"; do
     rates) ours vit-b16 && { load rates 127.0.0.1:8001 --model vit-b16 --rows 1 --processes 6 --connections 150 --seconds 5 --rate ${VIT1:-6000}
             load rates 127.0.0.1:8001 --model vit-b16 --rows 32 --processes 6 --connections 40 --seconds 5 --rate ${VIT32:-234}; }; end
         ours resnet50 && load rates 127.0.0.1:8001 --model resnet50 --rows 1 --processes 6 --connections 150 --seconds 5 --rate ${RES1:-7000}; end ;;
-    triton) begin triton $PY -m sim.bench.servers.triton_pictures $TRITON 8002 resnet50 vit-b16
+    triton) begin triton env PYTHONPATH=${NUMPY1:-}:$PYTHONPATH $PY -m sim.bench.servers.triton_pictures $TRITON 8002 resnet50 vit-b16
         ready 8002 /v2/health/ready && for model in resnet50 vit-b16; do
             load triton 127.0.0.1:8002 --way triton --model $model --rows 1 --processes 6 --connections 100 --seconds 5 --warm 4
             load triton 127.0.0.1:8002 --way triton --model $model --rows 32 --processes 6 --connections 10 --seconds 4; done; tail -n 3 "$OUT/triton.log"; end ;;
+    litserve) for model in resnet50 vit-b16; do
+        begin litserve $PY -m sim.bench.servers.litserve_pictures 8003 $model
+        ready 8003 /health && load litserve 127.0.0.1:8003 --way litserve --model $model --processes 6 --connections 100 --seconds 5 --warm 3; end; done ;;
     set) ours resnet50,vit-b16,resnet26,resnet101,vit-s16,vit-ti16 && {
             names=resnet50.RISK,vit-b16.RISK,resnet26.RISK,resnet101.RISK,vit-s16.RISK,vit-ti16.RISK
             load set 127.0.0.1:8001 --way set --model all --outputs $names --rows ${ROWS:-8} --processes 6 --connections 12 --seconds ${SET_S:-80}

@@ -1,5 +1,6 @@
 """The PyTorch backend on a GPU."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from workers.bench.models import sample_picture, write_model
 from workers.device import Device, Ground
@@ -54,6 +56,18 @@ def loaded(entry: Entry) -> Model:
     model = Model(entry)
     model.initialise(Ground(device=CUDA))
     return model
+
+
+def other(size: tuple[int, int] = (400, 534), **how: Any) -> bytes:
+    """A JPEG of another form."""
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(sample_picture())).resize(size).save(stream, "JPEG", **how)
+    return stream.getvalue()
+
+
+def bytearray_view(raw: bytes) -> memoryview:
+    """As pictures lie in shared memory: a view that may be written."""
+    return memoryview(bytearray(raw))
 
 
 def asked(*raws: bytes) -> InferRequest:
@@ -106,12 +120,26 @@ def test_a_picture_of_several_models_is_decoded_once(eyes: Eyes) -> None:
 
 @pytest.mark.usefixtures("engines")
 def test_the_decoder_says_what_its_engines_do_not_take() -> None:
-    """Progressive ones among others: those are decoded on the CPU."""
+    """Those are decoded on the CPU."""
     decoder = Decoder()
-    plain = np.frombuffer(sample_picture(), np.uint8)
+    plain, odd = (np.frombuffer(raw, np.uint8) for raw in (sample_picture(), other(progressive=True)))
     assert decoder.size(plain.ctypes.data, len(plain)) == (534, 400)
     assert decoder.size(plain[50:].ctypes.data, 100) is None
+    assert decoder.supports(plain.ctypes.data, len(plain))
+    assert not decoder.supports(odd.ctypes.data, len(odd))
     decoder.close()
+
+
+@pytest.mark.parametrize("how", [{"progressive": True}, {"subsampling": "4:1:1"}, {"size": (9, 7)}])
+def test_what_the_engines_refuse_spoils_no_batch(eyes: Eyes, how: dict[str, Any]) -> None:
+    """A plain head is not asked about twice: the batch is tried, and then again without it."""
+    odd, raws = other(**how), [sample_picture(1), sample_picture(2)]
+    seen = eyes.see([raws[0], odd, bytearray_view(raws[1])], 3)
+    assert not seen.broken
+    for place, raw in ((0, raws[0]), (2, raws[1])):
+        assert torch.equal(seen.pixels[place], eyes.see([raw], 1).pixels[0])
+    shown = seen.pixels[1].permute(1, 2, 0).flip(2).cpu().numpy().astype(int)
+    assert np.abs(shown - squared(decode_picture(odd), SIDE)).mean() < 2.0
 
 
 @pytest.mark.parametrize("name", ["vit-toy", "resnet-toy"])

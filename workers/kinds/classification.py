@@ -150,10 +150,13 @@ def judge(
     """The class and the risk of each row of scores. `risky` says of each class whether it counts."""
     # In this layout a row's sum has the same bits alone and in company.
     risks = np.ascontiguousarray(scores[:, risky]).sum(axis=1)
+    best = scores.argmax(axis=1)
     # Only one side of the threshold is in the running, so that label and risk never contradict each other.
-    sides = np.where((risks >= threshold)[:, None], risky, ~risky)
-    sides |= ~sides.any(axis=1, keepdims=True)
-    best = np.where(sides, scores, -np.inf).argmax(axis=1)
+    wrong = np.flatnonzero(risky[best] != (risks >= threshold))
+    if wrong.size:
+        sides = np.where((risks[wrong] >= threshold)[:, None], risky, ~risky)
+        sides |= ~sides.any(axis=1, keepdims=True)
+        best[wrong] = np.where(sides, scores[wrong], -np.inf).argmax(axis=1)
     return best, risks.astype(np.float32)
 
 

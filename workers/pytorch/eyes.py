@@ -4,6 +4,7 @@ A picture that cannot be decoded fails alone: what the engines refuse is tried o
 that several models were given is decoded by the first of them; the others find its square in the album.
 """
 
+import ctypes
 import queue
 import threading
 from typing import Any
@@ -138,16 +139,15 @@ class Eyes:
                 groups.setdefault(source.step, []).append(source)
         pixels = self._black(rows)
         for group in groups.values():
-            try:
-                squares = self._decode(decoder, stream, group)
-            except BadBatch:
-                for source in group:
-                    self._alone(source.place, source.raw, ready, broken)
+            taken, squares = self._decode(decoder, stream, group)
+            for source in group if not taken else set(group).difference(taken):
+                self._alone(source.place, source.raw, ready, broken)
+            if squares is None:
                 continue
-            if len(group) == len(elements):
-                pixels[: len(group)] = squares
+            if len(taken) == len(elements):
+                pixels[: len(taken)] = squares
             else:
-                pixels[self._index([source.place for source in group])] = squares
+                pixels[self._index([source.place for source in taken])] = squares
         if ready:
             stack = torch.from_numpy(
                 np.stack(list(ready.values()))[:, :, :, ::-1].transpose(0, 3, 1, 2).copy()
@@ -155,18 +155,27 @@ class Eyes:
             pixels[self._index(list(ready))] = stack.to(self._device)
         return Seen(pixels, broken)
 
-    def _decode(self, decoder: Decoder, stream: Any, group: list["_Source"]) -> torch.Tensor:
+    def _decode(
+        self, decoder: Decoder, stream: Any, group: list["_Source"]
+    ) -> tuple[list["_Source"], torch.Tensor | None]:
+        """Squares, and which of the group they show: all, or those that the engines take, or none."""
+        try:
+            return group, self._squares(decoder, stream, group)
+        except BadBatch:
+            taken = [source for source in group if decoder.supports(source.address, source.length)]
+        if not 0 < len(taken) < len(group):
+            return [], None
+        try:
+            return taken, self._squares(decoder, stream, taken)
+        except BadBatch:
+            return [], None
+
+    def _squares(self, decoder: Decoder, stream: Any, group: list["_Source"]) -> torch.Tensor:
         tall = max(source.height for source in group)
         wide = max(source.width for source in group)
         canvas = torch.empty((len(group), 3, tall, wide), dtype=torch.uint8, device=self._device)
-        start, plane = canvas.data_ptr(), tall * wide
-        planes = [
-            (start + 3 * n * plane, start + (3 * n + 1) * plane, start + (3 * n + 2) * plane)
-            for n in range(len(group))
-        ]
-        decoder.decode(
-            [(source.address, source.length) for source in group], planes, wide, stream.cuda_stream
-        )
+        sources = [(source.address, source.length) for source in group]
+        decoder.decode(sources, canvas.data_ptr(), (tall, wide), stream.cuda_stream)
         return self._resizer.squares(canvas, [(source.height, source.width) for source in group])
 
     def _alone(self, place: int, raw: Raw, ready: dict[int, Any], broken: dict[int, str]) -> None:
@@ -188,21 +197,31 @@ def _finish() -> None:
 class _Source:
     """A JPEG that the engines decode."""
 
-    __slots__ = ("address", "array", "height", "length", "place", "raw", "step", "width")
+    __slots__ = ("address", "height", "held", "length", "place", "raw", "step", "width")
 
-    def __init__(self, place: int, raw: Raw, array: Any, size: tuple[int, int]) -> None:
+    def __init__(self, place: int, raw: Raw, held: Any, address: int, size: tuple[int, int]) -> None:
         self.place = place
         self.raw = raw
-        self.array = array  # keeps the address good
-        self.address = array.ctypes.data
-        self.length = len(array)
+        self.held = held  # keeps the address good
+        self.address = address
+        self.length = len(raw)
         self.height, self.width = size
         self.step = (self.height // CANVAS_STEP, self.width // CANVAS_STEP)
 
     @classmethod
     def of(cls, place: int, raw: Raw, decoder: Decoder) -> "_Source | None":
         """None if the engines do not decode it."""
-        array = np.frombuffer(raw, np.uint8)
-        address = array.ctypes.data
-        size = decoder.size(address, len(array))
-        return None if size is None else cls(place, raw, array, size)
+        held, address = _address(raw)
+        size = decoder.size(address, len(raw))
+        return None if size is None else cls(place, raw, held, address, size)
+
+
+def _address(raw: Raw) -> tuple[Any, int]:
+    """Where bytes lie, and what keeps them there."""
+    if (
+        isinstance(raw, memoryview) and not raw.readonly
+    ):  # shared memory, as nearly always; a third of the time
+        held = ctypes.c_char.from_buffer(raw)
+        return held, ctypes.addressof(held)
+    array = np.frombuffer(raw, np.uint8)
+    return array, array.ctypes.data

@@ -2,8 +2,8 @@
 
     python -m sim.bench.servers.triton_pictures TRITON PORT resnet50 vit-b16
 
-TRITON is the folder `pytriton/tritonserver` of the package nvidia-pytriton. The network is the one that
-`workers.bench.models` writes, in half precision; torchvision and PyTorch decode and resize.
+TRITON is the folder `pytriton/tritonserver` of the package nvidia-pytriton, whose backend
+reads arrays of NumPy 1 only: that must come first in PYTHONPATH. With PLACE=CPU it is tried out.
 """
 
 import os
@@ -17,7 +17,7 @@ backend: "python"
 max_batch_size: 128
 input [{{ name: "IMAGE" data_type: TYPE_STRING dims: [ 1 ] }}]
 output [{{ name: "RISK" data_type: TYPE_FP32 dims: [ 1 ] }}]
-instance_group [{{ count: 2 kind: KIND_GPU }}]
+instance_group [{{ count: 2 kind: KIND_{place} }}]
 dynamic_batching {{ preferred_batch_size: [ 128 ] max_queue_delay_microseconds: {delay} }}
 parameters [{{ key: "network" value: {{ string_value: "{name}" }} }}]
 """
@@ -29,9 +29,12 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     for name in names:
         (folder / name / "1").mkdir(parents=True)
-        (folder / name / "1" / "model.py").write_text(CODE.read_text())
-        delay = os.environ.get("DELAY_US", "2000")
-        (folder / name / "config.pbtxt").write_text(CONFIG.format(name=name, delay=delay))
+        paths = f"import sys\n\nsys.path[:0] = {sys.path!r}\n"  # the backend does not look at PYTHONPATH
+        (folder / name / "1" / "model.py").write_text(paths + CODE.read_text())
+        settings = CONFIG.format(
+            name=name, delay=os.environ.get("DELAY_US", "2000"), place=os.environ.get("PLACE", "GPU")
+        )
+        (folder / name / "config.pbtxt").write_text(settings)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     backends = Path(tempfile.mkdtemp())
     (backends / "python").mkdir(parents=True)
@@ -49,7 +52,8 @@ def main() -> None:
         "--http-thread-count=16",
         "--cuda-memory-pool-byte-size=0:268435456",
     ]
-    os.execv(command[0], command)  # noqa: S606
+    libraries = f"{Path(triton).parents[1] / 'nvidia_pytriton.libs'}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+    os.execve(command[0], command, os.environ | {"LD_LIBRARY_PATH": libraries})  # noqa: S606
 
 
 if __name__ == "__main__":
