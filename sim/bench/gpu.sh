@@ -1,7 +1,8 @@
 #!/bin/bash
 # Figures of workers/bench/measured.md, on a machine with one GPU: bash sim/bench/gpu.sh PART ... ; JSON lines in $OUT/PART.jsonl
 # Parts: tests models bare single rates set triton litserve cpumodels ratio compile. TRITON is the folder
-# pytriton/tritonserver of nvidia-pytriton, NUMPY1 a folder with NumPy 1, which its backend needs.
+# pytriton/tritonserver of nvidia-pytriton, TRITON_PATH a folder
+# with a python3 that has NumPy 1, which its backend needs.
 set -u
 OUT=${OUT:-/tmp/out}; PY=${PY:-python3}; REPO=${REPO:-/tmp/models}; TRITON=${TRITON:-}
 export PYTHONPATH=$PWD:${PYTHONPATH:-}
@@ -57,7 +58,7 @@ for part in "$@"; do
     rates) ours vit-b16 && { load rates 127.0.0.1:8001 --model vit-b16 --rows 1 --processes 6 --connections 150 --seconds 5 --rate ${VIT1:-6000}
             load rates 127.0.0.1:8001 --model vit-b16 --rows 32 --processes 6 --connections 40 --seconds 5 --rate ${VIT32:-234}; }; end
         ours resnet50 && load rates 127.0.0.1:8001 --model resnet50 --rows 1 --processes 6 --connections 150 --seconds 5 --rate ${RES1:-7000}; end ;;
-    triton) begin triton env PYTHONPATH=${NUMPY1:-}:$PYTHONPATH $PY -m sim.bench.servers.triton_pictures $TRITON 8002 resnet50 vit-b16
+    triton) begin triton env TRITON_PATH=${TRITON_PATH:-} $PY -m sim.bench.servers.triton_pictures $TRITON 8002 resnet50 vit-b16
         ready 8002 /v2/health/ready && for model in resnet50 vit-b16; do
             load triton 127.0.0.1:8002 --way triton --model $model --rows 1 --processes 6 --connections 100 --seconds 5 --warm 4
             load triton 127.0.0.1:8002 --way triton --model $model --rows 32 --processes 6 --connections 10 --seconds 4; done; tail -n 3 "$OUT/triton.log"; end ;;

@@ -19,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from workers.bench.models import sample_picture
+from workers.bench.picture import sample_picture
 
 PICTURES = 64
 

@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 
 from workers.backends import python
-from workers.bench.models import sample_picture, write_model
+from workers.bench.models import write_model
+from workers.bench.picture import sample_picture
 from workers.device import Device, Ground
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, RequestedOutput, Tensor

@@ -22,7 +22,6 @@ class PictureNetwork:
         cuda = torch.cuda.is_available()
         self._device = torch.device("cuda" if cuda else "cpu")
         self._dtype = torch.float16 if cuda else torch.float32
-        torch.backends.cudnn.benchmark = cuda
         torch.manual_seed(1125)
         network: Any = NETWORKS[name](10 if name in TOYS else 1000).eval().to(self._device, self._dtype)
         if name.startswith("resnet"):

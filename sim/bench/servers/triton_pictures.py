@@ -2,8 +2,9 @@
 
     python -m sim.bench.servers.triton_pictures TRITON PORT resnet50 vit-b16
 
-TRITON is the folder `pytriton/tritonserver` of the package nvidia-pytriton, whose backend
-reads arrays of NumPy 1 only: that must come first in PYTHONPATH. With PLACE=CPU it is tried out.
+TRITON is the folder `pytriton/tritonserver` of the package nvidia-pytriton. Its backend runs the
+Python that comes first in PATH, with NumPy 1, for it reads arrays of newer ones wrongly: TRITON_PATH is put
+there. With PLACE=CPU it is tried out.
 """
 
 import os
@@ -29,7 +30,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     for name in names:
         (folder / name / "1").mkdir(parents=True)
-        paths = f"import sys\n\nsys.path[:0] = {sys.path!r}\n"  # the backend does not look at PYTHONPATH
+        paths = f"import sys\n\nsys.path += {sys.path!r}\n"  # the backend does not look at PYTHONPATH
         (folder / name / "1" / "model.py").write_text(paths + CODE.read_text())
         settings = CONFIG.format(
             name=name, delay=os.environ.get("DELAY_US", "2000"), place=os.environ.get("PLACE", "GPU")
@@ -53,7 +54,9 @@ def main() -> None:
         "--cuda-memory-pool-byte-size=0:268435456",
     ]
     libraries = f"{Path(triton).parents[1] / 'nvidia_pytriton.libs'}:{os.environ.get('LD_LIBRARY_PATH', '')}"
-    os.execve(command[0], command, os.environ | {"LD_LIBRARY_PATH": libraries})  # noqa: S606
+    path = f"{os.environ.get('TRITON_PATH', '')}:{os.environ.get('PATH', '')}".lstrip(":")
+    surroundings = {**os.environ, "LD_LIBRARY_PATH": libraries, "PATH": path}
+    os.execve(command[0], command, surroundings)  # noqa: S606
 
 
 if __name__ == "__main__":
