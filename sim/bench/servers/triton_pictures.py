@@ -54,8 +54,8 @@ def main() -> None:
         "--cuda-memory-pool-byte-size=0:268435456",
     ]
     libraries = f"{Path(triton).parents[1] / 'nvidia_pytriton.libs'}:{os.environ.get('LD_LIBRARY_PATH', '')}"
-    path = f"{os.environ.get('TRITON_PATH', '')}:{os.environ.get('PATH', '')}".lstrip(":")
-    surroundings = {**os.environ, "LD_LIBRARY_PATH": libraries, "PATH": path}
+    programs = f"{os.environ.get('TRITON_PATH', '')}:{os.environ.get('PATH', '')}".lstrip(":")
+    surroundings = {**os.environ, "LD_LIBRARY_PATH": libraries, "PATH": programs}
     os.execve(command[0], command, surroundings)  # noqa: S606
 
 
