@@ -106,6 +106,7 @@ class Crowd:
         self.idle: list[Caller] = []
         self.due: list[float] = []
         self.latencies: list[float] = []
+        self.ends: list[float] = []
         self.statuses: dict[str, int] = {}
         self.words = ""
         self.counting = self.over = False
@@ -134,7 +135,9 @@ class Crowd:
             self.statuses[key] = self.statuses.get(key, 0) + 1
             if key != "200":
                 self.words = body[:200].decode(errors="replace")
-            self.latencies.append(time.perf_counter() - caller.began_s)
+            now_s = time.perf_counter()
+            self.latencies.append(now_s - caller.began_s)
+            self.ends.append(now_s)
 
     def _send(self, caller: Caller, began_s: float) -> None:
         self.sent += 1
@@ -166,11 +169,20 @@ async def crowd(arguments: argparse.Namespace, number: int) -> dict[str, Any]:
     return {
         "took_s": took_s,
         "latencies": here.latencies,
+        "quarters": quarters(here.ends, counted_s or began, took_s),
         "statuses": here.statuses,
         "lost": here.lost,
         "words": here.words,
         "late": len(here.due),
     }
+
+
+def quarters(ends: list[float], began_s: float, took_s: float) -> list[int]:
+    """How many requests ended in each quarter of the time."""
+    counts = [0] * 4
+    for end_s in ends:
+        counts[min(3, int(4 * (end_s - began_s) / took_s))] += 1
+    return counts
 
 
 def part(arguments: argparse.Namespace, number: int) -> dict[str, Any]:
@@ -192,6 +204,10 @@ def report(arguments: argparse.Namespace, parts: list[dict[str, Any]]) -> dict[s
         "rate": arguments.rate,
         "connections": arguments.processes * arguments.connections,
         "pictures_per_s": round(statuses.get("200", 0) * arguments.rows / took_s),
+        "quarters_per_s": [
+            round(4 * arguments.rows * sum(counts) / took_s)
+            for counts in zip(*(one["quarters"] for one in parts), strict=True)
+        ],
         "statuses": statuses,
         "p50_ms": _at(latencies, 0.5),
         "p90_ms": _at(latencies, 0.9),
