@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from workers.device import DEVICE_BATCHES
 from workers.errors import BadInput
 from workers.pictures import decode_picture, squared
 from workers.pixels import MAGIC, unpack
@@ -41,7 +42,12 @@ class Eyes:
     """Several threads may look at once, each with a decoder of its own."""
 
     def __init__(
-        self, side: int, device: torch.device, rows_max: int, threads: int = 2, album: Album = ALBUM
+        self,
+        side: int,
+        device: torch.device,
+        rows_max: int,
+        threads: int = DEVICE_BATCHES,
+        album: Album = ALBUM,
     ) -> None:
         self._side = side
         self._device = device
