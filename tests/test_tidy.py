@@ -20,7 +20,9 @@ FUNCTION_LINES_MAX = 70
 MARKS = tuple(mark.upper() for mark in ("todo", "fixme", "xxx"))
 NAMELESS = frozenset(("utils", "util", "helpers", "helper", "common", "manager", "misc"))
 LEFT_OUT = frozenset(("skip", "skipif", "xfail", "importorskip"))
-MAY_SKIP = frozenset(("tests/triton/conftest.py", "tests/unit/sim/shapes/conftest.py"))
+MAY_SKIP = frozenset(
+    ("tests/triton/conftest.py", "tests/gpu/conftest.py", "tests/unit/sim/shapes/conftest.py")
+)
 FOREIGN = "tests/triton/examples"
 """Programs of others, kept as they are: their licence is beside them."""
 MAY_PRINT = frozenset(("proxy/cli.py", "proxy/app.py"))

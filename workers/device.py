@@ -8,6 +8,9 @@ import msgspec
 CUDA = "cuda"
 DRIVER = Path("/dev/nvidiactl")
 
+DEVICE_BATCHES = 3
+"""On one GPU at once: one computes, one is queued behind it, one is collected and decoded."""
+
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """`cpu`, `cuda` with an index, or `auto`: CUDA where a backend finds it, else the CPU."""

@@ -13,13 +13,15 @@ BARE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
 START, END = b"\xff\xd8", b"\xff\xd9"
 TAIL_BYTES = 64  # what may follow the end: some cameras pad
 
+ENGINE_PIXELS_MAX = 4_000_000  # larger pictures are decoded on the CPU: each takes three bytes a pixel there
+
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Of one JPEG."""
 
     width: int
     height: int
-    plain: bool  # baseline, 8 bits, gray or YCbCr, no Exif that might turn it
+    plain: bool  # baseline, 8 bits, gray or YCbCr, in one scan, no Exif that might turn it
 
 
 def read_head(raw: bytes | memoryview) -> Head | None:
@@ -27,6 +29,7 @@ def read_head(raw: bytes | memoryview) -> Head | None:
     if bytes(raw[:2]) != START or END not in bytes(raw[-TAIL_BYTES:]):
         return None
     place, plain, length = 2, True, len(raw)
+    height = width = components = 0
     while place + 9 < length:
         if raw[place] != 0xFF:
             return None
@@ -38,18 +41,27 @@ def read_head(raw: bytes | memoryview) -> Head | None:
             place += 2
             continue
         size = raw[place + 2] << 8 | raw[place + 3]
-        if size < 2 or marker == SCAN:
+        if size < 2:
             return None
+        if marker == SCAN:
+            plain = plain and raw[place + 4] == components  # all colours in one
+            return Head(width=width, height=height, plain=plain) if components else None
         if marker in FRAMES:
+            plain = plain and not components and marker == BASELINE and raw[place + 4] == 8
             height = raw[place + 5] << 8 | raw[place + 6]
             width = raw[place + 7] << 8 | raw[place + 8]
             components = raw[place + 9]
-            plain = plain and marker == BASELINE and raw[place + 4] == 8 and components in (1, 3)
-            return Head(width=width, height=height, plain=plain and width > 0 and height > 0)
-        if marker == APP14 or (marker == EXIF and bytes(raw[place + 4 : place + 8]) == b"Exif"):
+            plain = plain and components in (1, 3) and width > 0 and height > 0
+        elif marker == APP14 or (marker == EXIF and bytes(raw[place + 4 : place + 8]) == b"Exif"):
             plain = plain and not _turns(raw[place + 10 : place + 2 + size], marker)
         place += 2 + size
     return None
+
+
+def engine_shows(raw: bytes | memoryview) -> bool:
+    """Whether an engine is to decode a picture as it is; told from its head."""
+    head = read_head(raw)
+    return head is not None and head.plain and head.width * head.height <= ENGINE_PIXELS_MAX
 
 
 def _turns(exif: bytes | memoryview, marker: int) -> bool:

@@ -87,6 +87,12 @@ class Model:
             results.update(zip(places, self._predict(joint, len(places), wanted), strict=True))
         return [results[place] for place in range(len(made))]
 
+    @property
+    def looked(self) -> tuple[int, int]:
+        """Pictures shared with other models: decoded for this one, and found decoded."""
+        found: tuple[int, int] = getattr(self._backend, "looked", (0, 0))
+        return found
+
     def release(self) -> None:
         """Give back what the backend holds."""
         self._backend.release()

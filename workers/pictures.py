@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from workers.errors import BadInput
 from workers.pixels import Pixels, unpack
+from workers.token import bare
 
 PIXELS_MAX = 40_000_000  # 160 MB while it is unpacked
 SIDE_MAX = 30_000  # OpenCV's affine map takes sides below 32768
@@ -25,6 +26,7 @@ def decode_picture(raw: bytes, pixels_max: int = PIXELS_MAX) -> Pixels:
     Raises BadInput if it is no picture, is broken, or has more than `pixels_max` pixels.
     Pixels that were decoded elsewhere (`pixels.py`) are taken as they are.
     """
+    raw = bytes(bare(raw))
     ready = unpack(raw, pixels_max)
     if ready is not None:
         _check_size((ready.shape[1], ready.shape[0]), pixels_max)

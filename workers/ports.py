@@ -54,7 +54,11 @@ class Kind(Protocol):
 
 
 class Backend(Protocol):
-    """A runtime holding one model. `infer` may be called from several threads at once."""
+    """A runtime holding one model. `infer` may be called from several threads at once.
+
+    One that shares pictures with other models of its process may say so in `looked`: how many it decoded of
+    those that were named (`token.py`), and how many it found decoded.
+    """
 
     def __init__(self, entry: Entry) -> None: ...
 

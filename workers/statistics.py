@@ -23,4 +23,4 @@ class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     compute_infer: Duration = Duration()
     compute_output: Duration = Duration()
     batches: dict[int, tuple[Duration, Duration, Duration]] = {}  # by size: input, infer, output
-    shared: dict[str, int] = {}  # of a set of models: pictures, and fetches and decodes done and saved
+    shared: dict[str, int] = {}  # pictures, and fetches and decodes done and saved

@@ -3,7 +3,8 @@
     python -m sim.bench.pictures HOST:PORT --model vit-b16 --processes 6 --connections 64 --rows 1
     ... --rate 7000: open loop, latency from the planned moment
 
-Prints one JSON line. `--way litserve` speaks to a LitServe server that takes base64 (POST /predict).
+Prints one JSON line. `--way litserve` speaks to a LitServe server taking base64 (POST /predict), `triton` to
+a model whose batch has a dimension of its own, `set` asks a set of models.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from workers.bench.models import sample_picture
+from workers.bench.picture import sample_picture
 
 PICTURES = 64
 
@@ -42,13 +43,16 @@ def _request(arguments: argparse.Namespace, raws: list[bytes]) -> bytes:
             {
                 "inputs": [
                     {
-                        "name": "IMAGE",
+                        "name": "PICTURE" if arguments.way == "set" else "IMAGE",
                         "datatype": "BYTES",
-                        "shape": [len(raws)],
+                        "shape": [len(raws), 1] if arguments.way == "triton" else [len(raws)],
                         "parameters": {"binary_data_size": len(data)},
                     }
                 ],
-                "outputs": [{"name": "RISK", "parameters": {"binary_data": True}}],
+                "outputs": [
+                    {"name": name, "parameters": {"binary_data": True}}
+                    for name in arguments.outputs.split(",")
+                ],
             }
         ).encode()
         body, path = head + data, f"/v2/models/{arguments.model}/infer"
@@ -102,6 +106,7 @@ class Crowd:
         self.idle: list[Caller] = []
         self.due: list[float] = []
         self.latencies: list[float] = []
+        self.ends: list[float] = []
         self.statuses: dict[str, int] = {}
         self.words = ""
         self.counting = self.over = False
@@ -130,7 +135,9 @@ class Crowd:
             self.statuses[key] = self.statuses.get(key, 0) + 1
             if key != "200":
                 self.words = body[:200].decode(errors="replace")
-            self.latencies.append(time.perf_counter() - caller.began_s)
+            now_s = time.perf_counter()
+            self.latencies.append(now_s - caller.began_s)
+            self.ends.append(now_s)
 
     def _send(self, caller: Caller, began_s: float) -> None:
         self.sent += 1
@@ -162,11 +169,20 @@ async def crowd(arguments: argparse.Namespace, number: int) -> dict[str, Any]:
     return {
         "took_s": took_s,
         "latencies": here.latencies,
+        "quarters": quarters(here.ends, counted_s or began, took_s),
         "statuses": here.statuses,
         "lost": here.lost,
         "words": here.words,
         "late": len(here.due),
     }
+
+
+def quarters(ends: list[float], began_s: float, took_s: float) -> list[int]:
+    """How many requests ended in each quarter of the time."""
+    counts = [0] * 4
+    for end_s in ends:
+        counts[min(3, int(4 * (end_s - began_s) / took_s))] += 1
+    return counts
 
 
 def part(arguments: argparse.Namespace, number: int) -> dict[str, Any]:
@@ -188,6 +204,10 @@ def report(arguments: argparse.Namespace, parts: list[dict[str, Any]]) -> dict[s
         "rate": arguments.rate,
         "connections": arguments.processes * arguments.connections,
         "pictures_per_s": round(statuses.get("200", 0) * arguments.rows / took_s),
+        "quarters_per_s": [
+            round(4 * arguments.rows * sum(counts) / took_s)
+            for counts in zip(*(one["quarters"] for one in parts), strict=True)
+        ],
         "statuses": statuses,
         "p50_ms": _at(latencies, 0.5),
         "p90_ms": _at(latencies, 0.9),
@@ -208,7 +228,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("address")
     parser.add_argument("--model", default="vit-b16")
-    parser.add_argument("--way", choices=("oip", "litserve"), default="oip")
+    parser.add_argument("--way", choices=("oip", "litserve", "triton", "set"), default="oip")
+    parser.add_argument("--outputs", default="RISK", help="of a set: MODEL.RISK,...")
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rows", type=int, default=1)

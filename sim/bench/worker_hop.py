@@ -22,7 +22,8 @@ import msgspec
 import numpy as np
 
 from workers.backends import python
-from workers.bench.models import sample_picture, write_model
+from workers.bench.models import write_model
+from workers.bench.picture import sample_picture
 from workers.device import Device, Ground
 from workers.entry import Entry
 from workers.oip.rawdata import bytes_array

@@ -76,6 +76,11 @@ class TorchNetwork:
             named.append(Tensor.of(PROBLEMS, "BYTES", bytes_array(words)))
         return tuple(named)
 
+    @property
+    def looked(self) -> tuple[int, int]:
+        """Pictures that several models were given: decoded for this one, and found decoded."""
+        return (0, 0) if self._eyes is None else self._eyes.looked
+
     def release(self) -> None:
         self._runner = None
         if self._eyes is not None:

@@ -10,13 +10,13 @@ import msgspec
 from workers.bench.figures import Figures
 from workers.bench.plot import draw
 from workers.bench.sweep import sizes_of, sweep
-from workers.device import Device, Ground, parse_device, shared
+from workers.device import DEVICE_BATCHES, Device, Ground, parse_device, shared
 from workers.entry import Entry
 from workers.errors import BadRepository, Unusable, WorkerError
 from workers.model import Model
 from workers.repository import read_repository
 from workers.surroundings import settle
-from workers.tree.turns import DEVICE_BATCHES, places_of
+from workers.tree.turns import places_of
 
 
 @click.command()

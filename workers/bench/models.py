@@ -4,18 +4,16 @@ What a network costs does not depend on what it has learnt, and these need no do
 nothing.
 """
 
-import io
 import shutil
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import torch
 import yaml
-from PIL import Image
 
 from workers.bench.networks import residual, vision
+from workers.bench.picture import sample_picture
 from workers.device import Device, shared
 
 SEED = 1125
@@ -60,15 +58,6 @@ def settle(network: torch.nn.Module, side: int) -> None:
         for _ in range(2):
             network(torch.randn(4, 3, side, side))
     network.eval()
-
-
-def sample_picture(number: int = 0, width: int = 400, height: int = 534) -> bytes:
-    """A JPEG of smoothed noise, about 23 KB at 400 x 534."""
-    grain = np.random.default_rng(number).integers(0, 256, (height // 20, width // 20, 3), np.uint8)
-    stream = io.BytesIO()
-    smooth = Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC)
-    smooth.save(stream, "JPEG", quality=75)
-    return stream.getvalue()
 
 
 def _static(name: str, network: str, classes: int, side: int) -> str:

@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from workers.entry import Entry
 from workers.errors import BadInput, ModelFailed
-from workers.jpeg import read_head
+from workers.jpeg import engine_shows
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
 from workers.pictures import PIXELS_MAX, decode_picture, decode_pictures, squared
 from workers.pixels import Pixels, pack
 from workers.ports import Predict, Prepared, Slot, Tensors
 from workers.texts import CHARACTERS_MAX, TEXTS_MAX, decode_texts
-
-ENGINE_PIXELS_MAX = 4_000_000  # larger pictures are decoded on the CPU: each takes three bytes a pixel there
+from workers.token import bare
 
 
 class ClassificationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,8 +131,7 @@ def encoded(raws: list[bytes], options: ClassificationOptions) -> list[bytes]:
 
 def engine_takes(raw: bytes, options: ClassificationOptions) -> bool:
     """Whether a GPU's engine is to decode a picture as it is; told from its head."""
-    head = None if options.crop else read_head(raw)
-    return head is not None and head.plain and head.width * head.height <= ENGINE_PIXELS_MAX
+    return not options.crop and engine_shows(bare(raw))
 
 
 def _squares(raws: list[bytes], options: ClassificationOptions) -> list[Pixels]:
@@ -152,10 +150,13 @@ def judge(
     """The class and the risk of each row of scores. `risky` says of each class whether it counts."""
     # In this layout a row's sum has the same bits alone and in company.
     risks = np.ascontiguousarray(scores[:, risky]).sum(axis=1)
+    best = scores.argmax(axis=1)
     # Only one side of the threshold is in the running, so that label and risk never contradict each other.
-    sides = np.where((risks >= threshold)[:, None], risky, ~risky)
-    sides |= ~sides.any(axis=1, keepdims=True)
-    best = np.where(sides, scores, -np.inf).argmax(axis=1)
+    wrong = np.flatnonzero(risky[best] != (risks >= threshold))
+    if wrong.size:
+        sides = np.where((risks[wrong] >= threshold)[:, None], risky, ~risky)
+        sides |= ~sides.any(axis=1, keepdims=True)
+        best[wrong] = np.where(sides, scores[wrong], -np.inf).argmax(axis=1)
     return best, risks.astype(np.float32)
 
 

@@ -9,6 +9,10 @@ import ctypes.util
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 HARDWARE = 3  # nvjpegBackend_t
 RGB = 3  # nvjpegOutputFormat_t: three planes
@@ -16,6 +20,8 @@ SUCCESS = 0
 CPU_THREADS = 1
 COUNT_BITS = 7  # 128 pictures at once; more gain nothing
 PLACES = ("nvidia", "torchvision.libs")  # installed packages that may bring the library
+USUAL = frozenset((0, 1, 2, 6))  # nvjpegChromaSubsampling_t: 4:4:4, 4:2:2, 4:2:0, gray
+SIDES = range(64, 4097)  # a plain picture whose sides are among these is taken by every engine
 
 
 class NoHardwareDecoder(Exception):
@@ -34,6 +40,10 @@ class Decoder:
         self._handle = ctypes.c_void_p()
         self._states: dict[int, ctypes.c_void_p] = {}  # by the number of pictures: powers of two
         self._stream = ctypes.c_void_p()
+        self._subsampling = ctypes.c_int()
+        self._widths, self._heights = (ctypes.c_int * 4)(), (ctypes.c_int * 4)()
+        told = (ctypes.c_int(), self._subsampling, self._widths, self._heights)
+        self._told: tuple[Any, ...] = tuple(map(ctypes.byref, told))  # what `size` is answered in
         library = self._library
         if library.nvjpegCreateEx(HARDWARE, None, None, 0, ctypes.byref(self._handle)) != SUCCESS:
             raise NoHardwareDecoder("this GPU has no JPEG engine, or nvJPEG could not open it")
@@ -46,24 +56,20 @@ class Decoder:
             self._state(1 << bits)
 
     def size(self, address: int, length: int) -> tuple[int, int] | None:
-        """Height and width; None for what the engines do not decode: not baseline, odd chroma subsampling."""
-        return self._size(address, length) if self._supports(address, length) else None
+        """Height and width; None for what the engines do not decode: odd chroma subsampling, for one.
 
-    def _size(self, address: int, length: int) -> tuple[int, int] | None:
-        components, subsampling = ctypes.c_int(), ctypes.c_int()
-        widths, heights = (ctypes.c_int * 4)(), (ctypes.c_int * 4)()
-        status = self._quick.nvjpegGetImageInfo(
-            self._handle,
-            address,
-            length,
-            ctypes.byref(components),
-            ctypes.byref(subsampling),
-            widths,
-            heights,
-        )
-        return (heights[0], widths[0]) if status == SUCCESS and heights[0] and widths[0] else None
+        The library's own word, for it writes by it. A plain picture is not looked at twice: `supports` costs
+        more than all else that a picture needs here, and what it refuses makes `decode` raise.
+        """
+        asked = self._quick.nvjpegGetImageInfo(self._handle, address, length, *self._told)
+        height, width = self._heights[0], self._widths[0]
+        if asked != SUCCESS or not height or not width:
+            return None
+        usual = self._subsampling.value in USUAL and height in SIDES and width in SIDES
+        return (height, width) if usual or self.supports(address, length) else None
 
-    def _supports(self, address: int, length: int) -> bool:
+    def supports(self, address: int, length: int) -> bool:
+        """Whether the engines decode it: not progressive, nothing odd."""
         library = self._quick
         if library.nvjpegJpegStreamParseHeader(self._handle, address, length, self._stream) != SUCCESS:
             return False
@@ -72,38 +78,31 @@ class Decoder:
         return asked == SUCCESS and answer.value == 0
 
     def decode(
-        self,
-        sources: Sequence[tuple[int, int]],
-        planes: Sequence[tuple[int, int, int]],
-        pitch: int,
-        stream: int,
+        self, sources: Sequence[tuple[int, int]], canvas: int, plane: tuple[int, int], stream: int
     ) -> None:
-        """Queue the decoding of `sources` (address, length) into `planes` (addresses of red, green, blue).
+        """Queue the decoding of `sources` (address, length) into `canvas`, an address.
 
-        `pitch` is the bytes from a line to the next. Sources and planes must live until `stream` is through.
-        Raises BadBatch.
+        Each has three planes there, red, green and blue, one behind the other; `plane` is a plane's height
+        and width, the pitch. Sources and canvas must live until `stream` is through. Raises BadBatch.
         """
+        words = images(canvas, len(sources), *plane)
+        pairs = np.array(sources, np.uint64).reshape(-1, 2)
         at = 0
         while at < len(sources):
-            count = 1 << min((len(sources) - at).bit_length() - 1, COUNT_BITS)
-            self._decode(sources[at : at + count], planes[at : at + count], pitch, stream)
-            at += count
+            end = at + (1 << min((len(sources) - at).bit_length() - 1, COUNT_BITS))
+            self._decode(pairs[at:end], words[at:end], stream)
+            at = end
 
-    def _decode(
-        self,
-        sources: Sequence[tuple[int, int]],
-        planes: Sequence[tuple[int, int, int]],
-        pitch: int,
-        stream: int,
-    ) -> None:
-        count = len(sources)
-        data = (ctypes.c_void_p * count)(*(address for address, _ in sources))
-        lengths = (ctypes.c_size_t * count)(*(length for _, length in sources))
-        # nvjpegImage_t: four addresses of planes, then four pitches
-        words = [(red, green, blue, 0, pitch, pitch, pitch, 0) for red, green, blue in planes]
-        images = (ctypes.c_size_t * (8 * count))(*(word for each in words for word in each))
+    def _decode(self, pairs: NDArray[np.uint64], words: NDArray[np.uint64], stream: int) -> None:
+        count = len(pairs)
+        columns = np.ascontiguousarray(pairs.T)
         status = self._library.nvjpegDecodeBatched(
-            self._handle, self._state(count), data, lengths, images, stream
+            self._handle,
+            self._state(count),
+            columns[0].ctypes.data,
+            columns[1].ctypes.data,
+            words.ctypes.data,
+            stream,
         )
         if status != SUCCESS:
             self._drop(count)
@@ -133,6 +132,16 @@ class Decoder:
                 self._drop(count)
             self._library.nvjpegDestroy(self._handle)
             self._handle = ctypes.c_void_p()
+
+
+def images(canvas: int, count: int, height: int, width: int) -> NDArray[np.uint64]:
+    """`nvjpegImage_t` for each of `count` pictures: four addresses of planes, then four pitches, in bytes."""
+    words = np.zeros((count, 8), np.uint64)
+    starts = canvas + np.arange(count, dtype=np.uint64) * np.uint64(3 * height * width)
+    for colour in range(3):
+        words[:, colour] = starts + np.uint64(colour * height * width)
+        words[:, 4 + colour] = width
+    return words
 
 
 def _load() -> tuple[ctypes.CDLL, ctypes.PyDLL]:

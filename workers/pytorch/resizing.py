@@ -63,7 +63,7 @@ class Resizer:
             down = torch.stack([pair[0] for pair in pairs]).unsqueeze(1)
             across = torch.stack([pair[1] for pair in pairs]).unsqueeze(1)
         mixed = down @ (canvas.to(self._dtype) @ across)
-        return mixed.float().round_().clamp_(0, 255).to(torch.uint8)
+        return mixed.round_().clamp_(0, 255).to(torch.uint8)  # up to 2048 half precision has all integers
 
     def _pair(self, height: int, width: int, tall: int, wide: int) -> tuple[torch.Tensor, torch.Tensor]:
         grows = height < self._side or width < self._side

@@ -1,8 +1,10 @@
 """What one set has done, and what it spared by sharing: counted in the ledger, so over all fronts."""
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
+from workers.several.sharing import Shares
 from workers.statistics import ModelStatistics
 from workers.tree.ledger import (
     DECODES,
@@ -34,12 +36,11 @@ class Counts:
         self._ledger = ledger
         self._row = MODELS_MAX + number
 
-    def share(self, pictures: int, models: int, sharing: int, *, fetched: bool, decoded: int) -> None:
-        """A request's pictures went to `models` models; so many were decoded here, for `sharing` of them."""
-        saved = decoded * (sharing - 1)
+    def share(self, pictures: int, models: int, given: Shares, *, fetched: bool) -> None:
+        """A request's pictures went to `models` models, shared out so."""
         self._add(PICTURES, pictures)
-        self._add(DECODES, pictures * models - saved)
-        self._add(DECODES_SAVED, saved)
+        self._add(DECODES, given.decodes)
+        self._add(DECODES_SAVED, given.saved)
         if fetched:
             self._add(FETCHES, pictures)
             self._add(FETCHES_SAVED, pictures * (models - 1))
@@ -56,8 +57,15 @@ class Counts:
         self._add(FAIL, 1)
         self._add(FAIL + 1, ns)
 
-    def statistics(self) -> ModelStatistics:
-        """As the protocol has them, and `shared`."""
+    def statistics(self, beside: Sequence[dict[str, int]]) -> ModelStatistics:
+        """As the protocol has them, and `shared`, with what the set's models count of pictures they share.
+
+        A model counts those of all sets that it is in.
+        """
+        shared = {name: self._ledger.sum(self._row, field) for name, field in SHARED.items()}
+        for counted in beside:
+            for name, count in counted.items():
+                shared[name] += count
         done = self._ledger.duration(self._row, SUCCESS)
         return ModelStatistics(
             inference_count=self._ledger.sum(self._row, INFERENCES),
@@ -66,7 +74,7 @@ class Counts:
             success=done,
             fail=self._ledger.duration(self._row, FAIL),
             compute_infer=done,
-            shared={name: self._ledger.sum(self._row, field) for name, field in SHARED.items()},
+            shared=shared,
         )
 
     def _add(self, field: int, amount: int) -> None:

@@ -1,9 +1,8 @@
 """The front's port over another, with sets of models and with pictures that are fetched.
 
 A request for one model that brings its own picture goes straight through. Another costs a task: its pictures
-are fetched if the parameter `fetch` asks for it, decoded once for all models of a set that decode on the CPU,
-and given to each; a model that decodes on the GPU gets them as they came. If one model fails, the request
-does, and the others' inferences are cancelled.
+are fetched if the parameter `fetch` asks for it, shared out so that each is decoded once (`sharing.py`), and
+given to each model. If one model fails, the request does, and the others' inferences are cancelled.
 """
 
 import asyncio
@@ -14,23 +13,20 @@ from typing import Any
 import msgspec
 
 from workers.entry import Entry
-from workers.errors import BadInput, Expired, NotReady, WorkerError
+from workers.errors import BadInput, Expired, NotReady
 from workers.fetch.fetcher import Fetcher
 from workers.oip.metadata import check_request
 from workers.oip.rawdata import bytes_array
 from workers.oip.tensors import InferRequest, Tensor
-from workers.pictures import PIXELS_MAX, decode_picture
-from workers.pixels import pack
 from workers.pool import Listed, Pool
 from workers.ports import Tensors
 from workers.several.counts import Counts
 from workers.several.description import JOINT, Set
+from workers.several.sharing import Shares, decodes_itself, needs_decoding, shares
 from workers.statistics import ModelStatistics
 from workers.tree.ledger import Ledger
 
 FETCH = "fetch"
-SHARED_PIXELS_MAX = 4_000_000
-"""A larger picture is decoded by each model: 12 MB of pixels would crowd the places between processes."""
 
 
 class SharingPool:
@@ -100,7 +96,10 @@ class SharingPool:
 
     def statistics(self, entry: Entry) -> ModelStatistics:
         counts = self._counts.get(entry.name)
-        return self._inner.statistics(entry) if counts is None else counts.statistics()
+        if counts is None:
+            return self._inner.statistics(entry)
+        members = [self._inner.find(name) for name in self._sets[entry.name].models]
+        return counts.statistics([self._inner.statistics(each).shared for each in members if each])
 
     async def load_model(self, name: str, override: dict[str, Any] | None = None) -> None:
         await self._inner.load_model(name, override)
@@ -123,11 +122,10 @@ class SharingPool:
             fetching = bool(request.parameters.get(FETCH))
             request = await self._fetched(request)
             raws = request.inputs[0].data.tolist()
-            sharing = sum(entry.decode != "gpu" for entry in entries)
-            shared = await asyncio.to_thread(_decoded, raws) if sharing > 1 else raws
-            decoded = sum(new is not old for new, old in zip(shared, raws, strict=True))
-            counts.share(len(raws), len(entries), sharing, fetched=fetching, decoded=decoded)
-            outputs = await self._ask(entries, request, bytes_array(shared), deadline_s, rank)
+            slow = needs_decoding(entries, raws)
+            given = await asyncio.to_thread(shares, entries, raws) if slow else shares(entries, raws)
+            counts.share(len(raws), len(entries), given, fetched=fetching)
+            outputs = await self._ask(entries, request, given, deadline_s, rank)
         except BaseException:
             counts.failed(time.perf_counter_ns() - began_ns)
             raise
@@ -141,12 +139,13 @@ class SharingPool:
         return entry
 
     async def _ask(
-        self, entries: list[Entry], request: InferRequest, shared: Any, deadline_s: float | None, rank: int
+        self, entries: list[Entry], request: InferRequest, given: Shares, deadline_s: float | None, rank: int
     ) -> Tensors:
         futures: list[asyncio.Future[Tensors]] = []
+        gpu, cpu = bytes_array(given.gpu), bytes_array(given.cpu)
         try:
             for entry in entries:
-                pictures = request.inputs[0].data if entry.decode == "gpu" else shared
+                pictures = gpu if decodes_itself(entry) else cpu
                 tensor = Tensor.of(entry.inputs[0].name, "BYTES", pictures)
                 one = InferRequest(inputs=(tensor,), parameters=request.parameters)
                 futures.append(self._inner.infer(entry, one, deadline_s, rank))
@@ -204,17 +203,3 @@ def _asked(each: Set, request: InferRequest) -> list[str]:
         return list(each.models)
     wanted = {output.name for output in request.outputs}
     return [name for name in each.models if any(output.startswith(f"{name}{JOINT}") for output in wanted)]
-
-
-def _decoded(raws: list[bytes]) -> list[bytes]:
-    """Each picture as pixels if it can be shared so; a bad one stays as it is, and each model says so."""
-    made: list[bytes] = []
-    for raw in raws:
-        try:
-            pixels = decode_picture(raw, PIXELS_MAX)
-        except WorkerError:
-            made.append(raw)
-            continue
-        height, width, _ = pixels.shape
-        made.append(pack(pixels) if height * width <= SHARED_PIXELS_MAX else raw)
-    return made

@@ -31,7 +31,7 @@ OUTPUT: Final = 14
 EXECUTIONS: Final = 16  # of the predictor
 SUCCEEDED_NS: Final = 17  # when an inference succeeded last, on the monotonic clock
 FAILED: Final = 18  # inferences in a row
-PICTURES: Final = 19  # of a set, from here on
+PICTURES: Final = 19  # of a set, from here on; the decodes of a model too, if it shares them on a device
 FETCHES: Final = 20
 FETCHES_SAVED: Final = 21
 DECODES: Final = 22
@@ -136,12 +136,18 @@ class Ledger:
             compute_infer=self.duration(row, INFER),
             compute_output=self.duration(row, OUTPUT),
             batches=self._sizes(row),
+            shared=self._shared(row),
         )
 
     def _batches_of(self, row: int, column: int) -> tuple[int, int]:
         """Where a column has its batches of a row, and how many words they are."""
         words = _SIZES * _BATCH_FIELDS
         return self._batches + column * _COLUMN_BATCHES + row * words, words
+
+    def _shared(self, row: int) -> dict[str, int]:
+        """Pictures that the model had in common with others of its device; empty if there were none."""
+        decodes, saved = self.sum(row, DECODES), self.sum(row, DECODES_SAVED)
+        return {"decodes": decodes, "decodes_saved": saved} if decodes or saved else {}
 
     def _sizes(self, row: int) -> dict[int, tuple[Duration, Duration, Duration]]:
         total = np.zeros((_SIZES, _BATCH_FIELDS), np.int64)

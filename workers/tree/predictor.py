@@ -20,7 +20,7 @@ from workers.tree.batch import Ended, prove, run, run_alone
 from workers.tree.bell import ring
 from workers.tree.health import Health
 from workers.tree.intake import Job, words
-from workers.tree.ledger import FAILED, SUCCEEDED_NS
+from workers.tree.ledger import DECODES, DECODES_SAVED, FAILED, SUCCEEDED_NS
 from workers.tree.light import Light
 from workers.tree.loading import Loading
 from workers.tree.measure import item_of
@@ -52,6 +52,7 @@ class Held:
         self.single = model.entry.batching.max_batch_size == 1
         self.running = 0  # batches
         self.leaves = False
+        self.looked = (0, 0)  # as counted in the ledger
 
 
 class Predictor:
@@ -256,7 +257,15 @@ class Predictor:
         if not ended.again:
             self._ledger.count_batch(held.row, ended.rows, ended.input_ns, ended.infer_ns, ended.output_ns)
             held.health.ran(monotonic(), succeeded=ended.succeeded, failed=ended.failed)
+            self._count_pictures(held)
             self._write(held)
+
+    def _count_pictures(self, held: Held) -> None:
+        looked = held.model.looked
+        if looked != held.looked:
+            self._ledger.add(held.row, DECODES, looked[0] - held.looked[0])
+            self._ledger.add(held.row, DECODES_SAVED, looked[1] - held.looked[1])
+            held.looked = looked
 
     def _lost(self, jobs: list[Job]) -> None:
         """Their front has died: those that wait are forgotten, those that run end for nobody."""

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from workers.device import Device, shared
+from workers.device import DEVICE_BATCHES, Device, shared
 from workers.kinds import load_kind
 from workers.model import Model
 from workers.tree.health import Health
 from workers.tree.messages import Known
-from workers.tree.turns import DEVICE_BATCHES, places_of
+from workers.tree.turns import places_of
 
 ROOM_BYTES_MIN = 1024
 SHRINK = 0.95  # of the size of answers, each time one was smaller: one giant must not make all rooms giant

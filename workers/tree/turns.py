@@ -1,6 +1,6 @@
 """Whose batch runs next: the batchers of all models, and how many batches may run at once.
 
-On a GPU all models take turns on one device, two batches at a time, so that one is collected while another
+On a GPU all models take turns on one device, a few batches at a time, so that one is collected while another
 computes. On the CPU each model has places of its own, so that a slow one delays no other.
 """
 
@@ -12,11 +12,9 @@ import msgspec
 from workers.batching.batcher import Batcher
 from workers.batching.device import DeviceScheduler, Turn
 from workers.batching.item import Item, Refusal
-from workers.device import Device, shared
+from workers.device import DEVICE_BATCHES, Device, shared
 from workers.entry import Entry
 from workers.tree.crew import Crew
-
-DEVICE_BATCHES = 2
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):

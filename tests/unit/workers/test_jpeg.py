@@ -48,6 +48,18 @@ def test_what_is_no_jpeg_or_cut_off_has_no_head(raw: bytes) -> None:
     assert read_head(raw) is None
 
 
+def test_colours_in_scans_of_their_own_are_not_plain() -> None:
+    """Engines take one scan only; and which of two frames a library believes is its own affair."""
+    raw = jpeg()
+    scan, frame = raw.index(b"\xff\xda"), raw.index(b"\xff\xc0")
+    alone = raw[: scan + 4] + b"\x01" + raw[scan + 5 :]
+    twice = raw[:frame] + raw[frame : frame + 19] + raw[frame:]
+    for odd in (alone, twice):
+        head = read_head(odd)
+        assert head is not None
+        assert not head.plain
+
+
 @given(st.data())
 def test_no_bytes_whatever_make_it_fail(data: st.DataObject) -> None:
     """Callers choose them."""

@@ -9,7 +9,8 @@ import pytest
 import torch
 import yaml
 
-from workers.bench.models import NETWORKS, sample_picture, write_model
+from workers.bench.models import NETWORKS, write_model
+from workers.bench.picture import sample_picture
 from workers.device import Device, Ground
 from workers.entry import Entry
 from workers.errors import BadInput, Unusable
