@@ -145,6 +145,8 @@ def test_thinning_load_and_fleet_alike_keeps_the_machines_as_busy() -> None:
     assert part.classes["all"].figures.arrivals == pytest.approx(
         whole.classes["all"].figures.arrivals / 20, rel=0.01
     )
+    for cost, same in zip(whole.simulated.classes, part.simulated.classes, strict=True):
+        assert same.per_thousand == pytest.approx(cost.per_thousand, rel=0.1)
     for one, other in zip(whole.simulated.pools[:1], part.simulated.pools[:1], strict=True):
         assert other.busy == pytest.approx(one.busy, rel=0.1)
         assert other.full_rate == one.full_rate
