@@ -130,6 +130,7 @@ def test_a_report_of_a_night_reads_back_and_shows_what_it_stands_on(tmp_path: Pa
     ):
         assert said in text
     assert "One of 4 proxies" in text
+    assert "pool gpu</text>" in text, "the curve of a pool bears its name"
     assert len((tmp_path / "requests.jsonl").read_text().splitlines()) == len(sight)
 
 
@@ -145,6 +146,8 @@ def test_thinning_load_and_fleet_alike_keeps_the_machines_as_busy() -> None:
     assert part.classes["all"].figures.arrivals == pytest.approx(
         whole.classes["all"].figures.arrivals / 20, rel=0.01
     )
+    for cost, same in zip(whole.simulated.classes, part.simulated.classes, strict=True):
+        assert same.per_thousand == pytest.approx(cost.per_thousand, rel=0.1)
     for one, other in zip(whole.simulated.pools[:1], part.simulated.pools[:1], strict=True):
         assert other.busy == pytest.approx(one.busy, rel=0.1)
         assert other.full_rate == one.full_rate
