@@ -87,9 +87,9 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     edge_s: float = 0.0
     proxies: int = 1
 
-    def pool(self, application: str) -> Pool | None:
-        """That of an application."""
-        return next((each for each in self.pools if each.application == application), None)
+    def pool(self, word: str) -> Pool | None:
+        """That of an application, or of that name."""
+        return next((each for each in self.pools if word in (each.application, each.name)), None)
 
     def with_machines(self, machines: dict[str, float]) -> "Fleet":
         """The same with so many machines behind these applications."""

@@ -1,7 +1,7 @@
 """The answer of a run, for who has ten seconds: how many machines, and up to which load it holds. Pure."""
 
 from sim.replay.outcome import MET, MISSED, Outcome
-from sim.replay.simulated import Simulated
+from sim.replay.simulated import Simulated, counted
 from sim.replay.threshold import ALL
 
 STAGED = " in "
@@ -38,10 +38,10 @@ def _machines(outcome: Outcome, told: Simulated) -> str:
     if not outcome.judged:
         state = "With"
     elif outcome.exit_code == MET:
-        state = "Enough:"
+        state = "Enough for all thresholds:"
     else:
         state = "Not enough:" if outcome.exit_code == MISSED else "It is not known whether these are enough:"
-    pools = ", ".join(f"{each.name} {each.machines:,.0f}" for each in told.pools)
+    pools = ", ".join(f"{each.name} {counted(each.machines)}" for each in told.pools)
     cost = f"; {money(told.cost, told)} for {told.hours:,.3g} h" if told.cost else ""
     return f"{state} {pools} machines{cost}"
 

@@ -1,15 +1,16 @@
 """Two replays laid over each other, as a page: figures side by side, curves in one picture. Pure."""
 
+from collections.abc import Mapping
 from html import escape
 
 from sim.replay.charts import Chart
-from sim.replay.figures import Figures
 from sim.replay.likeness import HEADER, likeness_of
 from sim.replay.outcome import Outcome
 from sim.replay.page import document, rates, times
 from sim.replay.tables import table
 from sim.replay.threshold import ALL
 
+COUNTED = ("late", "deferred", "refused", "lost")
 FIGURES = ("goodput", "late", "deferred", "refused", "lost", "p50", "p99", "p99.9", "max")
 
 
@@ -18,8 +19,7 @@ def comparison(first: Outcome, second: Outcome) -> str:
     names = [name for name in first.classes if name in second.classes]
     parts = [_head(first, second), _likeness(first, second)]
     parts += [
-        f"<h2>{escape(name)}</h2>{_rows(first.classes[name].figures, second.classes[name].figures)}"
-        for name in names
+        f"<h2>{escape(name)}</h2>{_rows(_figures(first, name), _figures(second, name))}" for name in names
     ]
     charts = [chart for name in names for chart in _charts(name, first, second)]
     parts += [f"<figure>{chart.svg(number)}</figure>" for number, chart in enumerate(charts)]
@@ -32,6 +32,7 @@ def _head(first: Outcome, second: Outcome) -> str:
             key,
             each.verdict,
             each.name,
+            "live" if each.simulated is None else "simulated",
             f"{each.began} UTC",
             f"{each.seconds:g}",
             f"{each.scale:g}",
@@ -46,7 +47,7 @@ def _head(first: Outcome, second: Outcome) -> str:
     warning = f"<p>The runs differ in {', '.join(unlike)}.</p>" if unlike else ""
     left = sorted(set(first.classes) ^ set(second.classes))
     alone = f"<p>Classes of one run only: {escape(', '.join(left))}.</p>" if left else ""
-    header = ("", "verdict", "plan", "began", "seconds", "scale", "seed")
+    header = ("", "verdict", "plan", "time", "began", "seconds", "scale", "seed")
     return f"<h1>Two replays: A and B</h1>{table(header, rows, kinds)}{warning}{alone}"
 
 
@@ -63,12 +64,17 @@ def _likeness(first: Outcome, second: Outcome) -> str:
     return f"<h2>Simulated beside live</h2><p>{said}</p>" + table(("", *HEADER[:-1]), cells, kinds)
 
 
-def _rows(first: Figures, second: Figures) -> str:
-    one, two = first.by_name(), second.by_name()
+def _figures(outcome: Outcome, name: str) -> dict[str, float]:
+    """Of a class, with counts of the whole night."""
+    found = outcome.classes[name].figures.by_name()
+    return {**found, **{each: found[each] * outcome.weight for each in COUNTED}}
+
+
+def _rows(one: Mapping[str, float], two: Mapping[str, float]) -> str:
     rows = []
     for name in FIGURES:
         share = name == "goodput"
-        unit = "" if share or name in ("late", "deferred", "refused", "lost") else " ms"
+        unit = "" if share or name in COUNTED else " ms"
         shown = [f"{each[name]:.3%}" if share else f"{each[name]:,.6g}{unit}" for each in (one, two)]
         change = two[name] - one[name]
         told = f"{change * 100:+.3f} points" if share else f"{change:+,.6g}{unit}"

@@ -8,7 +8,7 @@ from html import escape
 from sim.replay.answer import money
 from sim.replay.charts import SERIES, Chart
 from sim.replay.outcome import Outcome
-from sim.replay.simulated import PoolTold, Simulated
+from sim.replay.simulated import PoolTold, Simulated, counted
 from sim.replay.tables import table
 
 NAMED_SHARE = 0.12
@@ -23,7 +23,7 @@ def fleet_tiles(outcome: Outcome) -> list[tuple[str, str]]:
     tiles = [
         (
             f"{each.busy_peak:.0%} busy",
-            f"{each.name} at its busiest second: {each.machines:,.0f} machines",
+            f"{each.name} at its busiest second: {counted(each.machines)} machines",
         )
         for each in told.pools[:3]
     ]
@@ -79,7 +79,7 @@ def _pools(told: Simulated) -> str:
     )
     rows = [
         (
-            each.name, f"{each.machines:,.0f}", f"{each.slots:,}", f"{each.full_rate:,.0f}",
+            each.name, counted(each.machines), f"{each.slots:,}", f"{each.full_rate:,.0f}",
             f"{each.busy:.0%}", f"{each.busy_peak:.0%}", money(each.hourly, told), money(each.cost, told),
         )
         for each in told.pools
@@ -122,11 +122,11 @@ def _trials(told: Simulated) -> str:
     for sizing in told.sizing:
         for each in sorted(sizing.trials, key=lambda trial: trial.machines):
             rows.append((
-                "met" if each.met else "MISSED", sizing.name, f"{each.machines:,.0f}",
+                "met" if each.met else "MISSED", sizing.name, counted(each.machines),
                 "; ".join(each.missed[:3]),
             ))  # fmt: skip
             kinds.append("met" if each.met else "missed")
-    within = ", ".join(f"{each.name} within {each.within:,.0f} machines" for each in told.sizing)
+    within = ", ".join(f"{each.name} within {counted(each.within)} machines" for each in told.sizing)
     return (
         "<h2>How the size was found</h2><p class=faint>One schedule, more and fewer machines; the table's"
         f" limits grow with them. The search is as fine as this: {within}.</p>"

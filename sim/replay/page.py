@@ -16,6 +16,7 @@ from sim.replay.threshold import ALL
 
 PARKED = "parked"
 MARK_ROWS, LETTER_SHARE = 3, 0.0105
+THOUSAND = 1_000.0
 FATES = ("good", "late", "deferred", "refused", "lost")
 TITLES = {
     "MET": "every threshold was met",
@@ -93,7 +94,8 @@ def _tiles(outcome: Outcome, whole: ClassTold) -> str:
     if outcome.generator is not None:
         lag = outcome.generator.delay
         tiles.append((f"{lag.p50_ms:.2f} / {lag.p99_ms:.2f} ms", "the generator: planned to sent, p50 / p99"))
-    return '<section class="tiles">' + "".join(
+    kind = "tiles" if outcome.simulated is None else "tiles four"
+    return f'<section class="{kind}">' + "".join(
         f"<div><b>{escape(figure)}</b><span>{escape(what)}</span></div>" for figure, what in tiles
     ) + "</section>"  # fmt: skip
 
@@ -125,33 +127,27 @@ def _thresholds(outcome: Outcome) -> str:
 
 
 def _classes(outcome: Outcome) -> str:
-    header = (
-        "class",
-        "arrivals",
-        "goodput",
-        *FATES[1:],
-        "p50",
-        "p99",
-        "p99.9",
-        "max",
-        "p99 from sent",
-        "recovery",
-    )
+    live, weight = outcome.simulated is None, outcome.weight
+    sent = ("p99 from sent",) if live else ()
+    header = ("class", "arrivals", "goodput", *FATES[1:], "p50", "p99", "p99.9", "max", *sent, "recovery")
     rows = []
     for name, told in outcome.classes.items():
         each, latency = told.figures, told.figures.latency_ms
         deadline = f" (≤ {told.deadline_ms:g} ms)" if told.deadline_ms else ""
-        weight = outcome.weight
         rows.append((
             f"{name}{deadline}", f"{each.arrivals * weight:,}", f"{each.good / max(each.arrivals, 1):.2%}",
             *(f"{getattr(each, fate) * weight:,}" for fate in FATES[1:]),
-            *(f"{latency[share]:,.1f}" for share in ("p50", "p99", "p99.9", "max")),
-            f"{each.service_ms['p99']:,.1f}", _recovery(outcome, told),
+            *(_ms(latency[share]) for share in ("p50", "p99", "p99.9", "max")),
+            *((_ms(each.service_ms["p99"]),) if live else ()), _recovery(outcome, told),
         ))  # fmt: skip
     said = "Latency in ms, of answers, from the planned time."
-    if outcome.weight > 1:
-        said += f" Counts are of the whole night: each simulated request stands for {outcome.weight:,}."
-    return f"<h2>Classes</h2><p class=faint>{said}</p>" + table(header, rows)
+    if weight > 1:
+        said += f" Counts are of the whole night: each simulated request stands for {weight:,}."
+    return f"<h2>Classes</h2><p class=faint>{said}</p>" + table(header, rows, kind="figures")
+
+
+def _ms(value: float) -> str:
+    return f"{value:,.1f}" if value < THOUSAND else f"{value:,.0f}"
 
 
 def _marked(outcome: Outcome, chart: Chart) -> Chart:

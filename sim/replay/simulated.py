@@ -3,6 +3,11 @@
 import msgspec
 
 
+def counted(machines: float) -> str:
+    """A number of machines; parts of one are told."""
+    return f"{machines:,.0f}" if machines == round(machines) else f"{machines:,.2f}"
+
+
 class PoolTold(msgspec.Struct, frozen=True, kw_only=True):
     """Machines behind an application. `busy` and `busy_peak`: of their slots, on average and at most.
 

@@ -1,5 +1,6 @@
 """The command `penstock simulate`: words into an order."""
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sim.fleet.fleet import Fleet
     from sim.replay.plan import ReplayPlan
     from sim.simulate.ground import Ground
 
@@ -165,17 +167,24 @@ def _read(
         text = paths[0].read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise FleetRefused(f"{paths[0]}: {getattr(error, 'strerror', None) or error}") from error
-    return read, Ground(table=text, fleet=load_fleet(paths[1]), base=plan.parent, sized=_machines(machines))
+    described = load_fleet(paths[1])
+    sized = _machines(machines, described)
+    return read, Ground(table=text, fleet=described, base=plan.parent, sized=sized)
 
 
-def _machines(given: tuple[str, ...]) -> dict[str, float]:
+def _machines(given: tuple[str, ...], fleet: "Fleet") -> dict[str, float]:
+    """By application, of `POOL=N`, where POOL may be a name."""
     found = {}
     for each in given:
-        pool, _, count = each.partition("=")
+        word, _, count = each.partition("=")
+        pool = fleet.pool(word)
         try:
-            found[pool] = float(count)
+            number = float(count)
         except ValueError:
-            found[pool] = 0.0
-        if found[pool] <= 0:
-            raise click.BadParameter(f"{each} is not POOL=N", param_hint="--machines")
+            number = 0.0
+        if pool is None or not 0 < number < math.inf:
+            raise click.BadParameter(
+                f"{each} is not POOL=N of a pool of {fleet.name}", param_hint="--machines"
+            )
+        found[pool.application] = number
     return found

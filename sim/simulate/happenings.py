@@ -43,7 +43,7 @@ def check(plan: ReplayPlan, ground: Ground, applications: set[str], reports: Rep
         elif match is not None:
             if match.group(1) not in applications:
                 reports.add(fault.line, f"the table has no application {match.group(1)}")
-        elif not _puts_table(fault):
+        elif not (_puts_table(fault) or _reads_table(fault)):
             what = f"run {fault.command[0]}" if fault.command else f"{fault.method} {fault.url}"
             hint = "say what it does to the fleet: virtual: {kind: ..., pool: ...}, or {kind: none}"
             reports.add(fault.line, f"fault '{fault.name}': {what} means nothing in virtual time", hint)
@@ -69,10 +69,12 @@ def drains_of(faults: tuple[Fault, ...], ends_s: float) -> tuple[DrainPlan, ...]
 
 
 def tables_of(faults: tuple[Fault, ...], ground: Ground) -> list[tuple[float, str]]:
-    """When which table is put. Raises FleetRefused for one that is none."""
+    """When which table is put, or the first one read again. Raises FleetRefused for one that is none."""
     found = []
     for fault in faults:
-        if fault.virtual is None and _puts_table(fault):
+        if fault.virtual is None and _reads_table(fault):
+            found.append((fault.at_s, ground.table))
+        elif fault.virtual is None and _puts_table(fault):
             text = (ground.base / fault.file).read_text(encoding="utf-8") if fault.file else fault.body
             read_table(text, fault.file or fault.name)
             found.append((fault.at_s, text))
@@ -100,6 +102,10 @@ def faults_of(faults: tuple[Fault, ...], pool: str, ends_s: float) -> tuple[Worl
 
 def _puts_table(fault: Fault) -> bool:
     return fault.method == "PUT" and urlsplit(fault.url).path == TABLE
+
+
+def _reads_table(fault: Fault) -> bool:
+    return fault.method == "POST" and urlsplit(fault.url).path == f"{TABLE}/reload"
 
 
 def _said(virtual: Virtual | None) -> str:

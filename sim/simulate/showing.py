@@ -12,7 +12,7 @@ from sim.replay.outcome import Outcome
 from sim.replay.plan import ReplayPlan
 from sim.replay.script import Script
 from sim.replay.sight import Sight
-from sim.replay.simulated import Simulated, Sizing
+from sim.replay.simulated import Simulated, Sizing, counted
 from sim.simulate.errand import play
 from sim.simulate.ground import Ground, Part, read_table
 from sim.simulate.sizing import missed_of, sized
@@ -51,7 +51,7 @@ class Night:
     def _tried(self, name: str, count: float, outcome: Outcome) -> None:
         missed = missed_of(outcome)
         said = f"misses {missed[0]}" if missed else "is enough"
-        self.console.print(f"  {name}: {count:,.0f} machines {said}", highlight=False)
+        self.console.print(f"  {name}: {counted(count)} machines {said}", highlight=False)
 
 
 def print_simulated(console: Console, outcome: Outcome) -> None:
@@ -75,7 +75,7 @@ def _pools(told: Simulated) -> Table:
     for each in told.pools:
         table.add_row(
             each.name,
-            f"{each.machines:,.0f}",
+            counted(each.machines),
             f"{each.full_rate:,.0f}",
             f"{each.busy:.0%}",
             f"{each.busy_peak:.0%}",

@@ -9,7 +9,7 @@ from sim.fleet.fleet import Pool
 from sim.replay.outcome import INVALID, MET, Outcome
 from sim.replay.plan import ReplayPlan
 from sim.replay.script import Script
-from sim.replay.simulated import Sizing, Trial
+from sim.replay.simulated import Sizing, Trial, counted
 from sim.simulate.errand import play
 from sim.simulate.ground import Ground
 from sim.simulate.search import fewest, next_try
@@ -34,7 +34,7 @@ def sized(
     `wanted`: an application, or the name of its pool. The search is no finer than one slot of the simulated
     part, and 1% of the machines.
     """
-    pool = next((each for each in ground.pools if wanted in (each.application, each.name)), None)
+    pool = ground.fleet.with_machines(ground.sized).pool(wanted)
     if pool is None:
         raise FleetRefused(f"the fleet has no pool {wanted} to find the size of")
     step = max(1.0, float(round(sampled / pool.slots)))
@@ -86,8 +86,8 @@ def said(pool: Pool, found: float | None, trials: list[Trial]) -> str:
     state = "" if not first.missed else f" miss {first.missed[0]}"
     if found is None:
         most = max(each.machines for each in trials)
-        tried = f"no number of machines up to {most:,.0f} is enough"
-        return f"{pool.title}: {tried}; now {pool.machines:,.0f}{state}"
-    now = "" if found == pool.machines else f", now {pool.machines:,.0f}{state}"
-    enough = "1 machine is enough" if found == 1 else f"{found:,.0f} machines are enough"
+        tried = f"no number of machines up to {counted(most)} is enough"
+        return f"{pool.title}: {tried}; now {counted(pool.machines)}{state}"
+    now = "" if found == pool.machines else f", now {counted(pool.machines)}{state}"
+    enough = "1 machine is enough" if found == 1 else f"{counted(found)} machines are enough"
     return f"{pool.title}: {enough}{now}"

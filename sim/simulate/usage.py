@@ -27,8 +27,13 @@ class Usage(Checker):
         self._every_s = every_s
         self._seconds = seconds
         self._running: defaultdict[tuple[str, int], float] = defaultdict(float)
-        self.busy_s: Busy = {}
+        self._whole: Busy | None = None  # of the schedule's time, once that is over
         self.samples: list[Sample] = []
+
+    @property
+    def busy_s(self) -> Busy:
+        """Of the schedule's time, or of what there was of it."""
+        return dict(self._running) if self._whole is None else self._whole
 
     def opened(self, world: "World") -> None:
         self._world = world
@@ -45,7 +50,7 @@ class Usage(Checker):
             self._running[pool, kind] += self._world.loop.now_s - flight.served_s
 
     def _over(self, _: None) -> None:
-        self.busy_s = dict(self._running)
+        self._whole = dict(self._running)
 
     def _look(self, _: None) -> None:
         world = self._world

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -10,7 +11,7 @@ from sim.fleet.writing import written
 from sim.replay.files import read_outcome
 from sim.replay.profiles import names
 from sim.simulate.cli import simulate
-from tests.unit.sim.simulate.nights import PLAN, TABLE, ground_of
+from tests.unit.sim.simulate.nights import GPU, PLAN, TABLE, ground_of
 
 
 @pytest.fixture
@@ -83,11 +84,21 @@ def test_beside_a_live_report_the_errors_are_printed(folder: Path) -> None:
     assert "+0.0%" in result.output
 
 
-@pytest.mark.parametrize("given", ["gpu", "gpu=", "gpu=x", "gpu=0"])
+@pytest.mark.parametrize("given", ["gpu", "gpu=", "gpu=x", "gpu=0", "gpu=inf", "tpu=3"])
 def test_machines_are_a_pool_and_a_number(folder: Path, given: str) -> None:
     """Said so, before anything is simulated."""
     result = run(folder / "plan.yaml", "--machines", given)
     assert (result.exit_code, "is not POOL=N" in result.output) == (2, True)
+
+
+def test_a_pool_may_be_told_by_its_name(folder: Path) -> None:
+    """Or who types it would have changed nothing."""
+    named = msgspec.structs.replace(GPU, name="fast")
+    (folder / "fleet.yaml").write_text(written(ground_of(gpu=named).fleet))
+    run(folder / "plan.yaml", "--machines", "fast=3", "--out", folder / "out", "--no-requests")
+    told = read_outcome(folder / "out").simulated
+    assert told is not None
+    assert [(each.name, each.machines) for each in told.pools] == [("fast", 3), ("pool cpu", 1)]
 
 
 def test_a_table_that_cannot_be_read_is_refused(folder: Path) -> None:

@@ -90,6 +90,13 @@ def test_a_table_that_is_put_is_read_and_thinned_like_the_first(tmp_path: Path) 
         world_of(with_faults(put), ground, WHOLE, 8.0)
 
 
+def test_a_table_that_is_read_again_is_the_first_one() -> None:
+    """As the file of a live proxy is, unless a command has changed it."""
+    again = f'name: again, at: 3, http: {{url: "{ADMIN}/table/reload"}}'
+    world = world_of(with_faults(again), ground_of(), WHOLE, 8.0)
+    assert [(each.at_s, each.table) for each in world.reloads] == [(3, world.table)]
+
+
 def test_which_pool_a_virtual_fault_befalls_must_be_said() -> None:
     """With its line, when the plan is read."""
     with pytest.raises(AssertionError, match="slow of which pool"):

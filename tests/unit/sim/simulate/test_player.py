@@ -73,7 +73,7 @@ def test_what_header_fields_ask_for_is_done() -> None:
 
 
 def stuck(plan: ReplayPlan) -> tuple[set[int], set[float]]:
-    """The ends and times of requests to machines that never answer, without deadline or timeout to speak of."""
+    """Ends and times of requests to machines that never answer, without deadlines to speak of."""
     table = TABLE.replace("deadline: 300", "deadline: 60000").replace("deadline: 1000", "deadline: 60000")
     table = table.replace("timeout: 500", "timeout: 60000")
     _, sight = play(plan, script_of(plan, Path(), 1), ground_of(table))

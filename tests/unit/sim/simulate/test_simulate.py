@@ -88,6 +88,8 @@ def test_the_abort_rule_ends_a_night_and_what_was_not_due_is_not_counted() -> No
     assert outcome.aborted.startswith("ended at ")
     assert 1 < outcome.seconds < 4
     assert outcome.classes["all"].figures.arrivals < 200
+    assert outcome.simulated is not None
+    assert sum(each.share for each in outcome.simulated.classes) == pytest.approx(1)
 
 
 def test_busy_time_is_what_was_served_and_each_class_has_its_own() -> None:
@@ -121,7 +123,7 @@ def test_a_report_of_a_night_reads_back_and_shows_what_it_stands_on(tmp_path: Pa
     assert (again.simulated, again.weight) == (outcome.simulated, 4)
     text = (tmp_path / "report.html").read_text()
     for said in (
-        "Enough: pool gpu 2",
+        "Enough for all thresholds: pool gpu 2",
         "simulated",
         "Assumed: the prices",
         "each simulated request stands for 4",
@@ -143,6 +145,8 @@ def test_thinning_load_and_fleet_alike_keeps_the_machines_as_busy() -> None:
     assert part.classes["all"].figures.arrivals == pytest.approx(
         whole.classes["all"].figures.arrivals / 20, rel=0.01
     )
+    for cost, same in zip(whole.simulated.classes, part.simulated.classes, strict=True):
+        assert same.per_thousand == pytest.approx(cost.per_thousand, rel=0.1)
     for one, other in zip(whole.simulated.pools[:1], part.simulated.pools[:1], strict=True):
         assert other.busy == pytest.approx(one.busy, rel=0.1)
         assert other.full_rate == one.full_rate

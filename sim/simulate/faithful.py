@@ -1,6 +1,6 @@
 """How near the simulation comes to a live night: one plan, live and in virtual time, with all signed errors.
 
-`python -m sim.bench.faithful [--seed 1] [--out FOLDER]`: stubs of known slots and service times, the proxy
+`python -m sim.simulate.faithful [--seed 1] [--out FOLDER]`: stubs of known slots and service times, the proxy
 and the generator in processes of their own, a plan below 80% of the load, with a spike of three times what
 there is, and below again. The hops of the simulated fleet are measured at low load, before and after. Exit 0:
 every error is allowed; 99: one was too large; 98: the live run is invalid, which says nothing (the machine
@@ -64,8 +64,8 @@ name: faithful
 says: Below 80% of the load, a spike of three times what there is, and below again
 target: http://127.0.0.1:8080/v2/models/m/infer
 stages:
-  - {{name: quiet, shape: {{kind: constant, rate: {0.3 * CAPACITY:g}, seconds: 25}}}}
-  - {{name: busy, shape: {{kind: constant, rate: {0.6 * CAPACITY:g}, seconds: 25}}}}
+  - {{name: quiet, shape: {{kind: constant, rate: {0.3 * CAPACITY:g}, seconds: 20}}}}
+  - {{name: busy, shape: {{kind: constant, rate: {0.6 * CAPACITY:g}, seconds: 60}}}}
   - {{name: spike, shape: {{kind: constant, rate: {3 * CAPACITY:g}, seconds: 8}}}}
   - {{name: after, shape: {{kind: constant, rate: {0.3 * CAPACITY:g}, seconds: 20}}}}
 classes:
@@ -76,7 +76,7 @@ classes:
 
 def main(arguments: Sequence[str]) -> int:
     """Live, simulated, and the errors."""
-    parser = argparse.ArgumentParser(prog="python -m sim.bench.faithful", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sim.simulate.faithful", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the first run")
     parser.add_argument("--seeds", type=int, default=1, help="runs, one after another")
     parser.add_argument("--out", type=Path, default=Path(".run/faithful"), help="for plans and reports")
