@@ -119,6 +119,11 @@ class Keeper:
         return self._process is not None
 
     @property
+    def hears(self) -> bool:
+        """Whether a child has been told what it is to do, and hears what is sent from now on."""
+        return self._channel is not None
+
+    @property
     def accepting(self) -> bool:
         return self._begun and not self._finishing.is_set()
 

@@ -267,7 +267,7 @@ class Supervisor:
         told = {0}  # itself: the tickets that it sends
         self._engine.tape.begin(order, 0, lambda batch: self._office.desk.hand_in(0, batch))
         for column, keeper in enumerate(self._keepers, 1):
-            if keeper.accepting:
+            if keeper.hears:  # else it is told with all the rest, when it starts
                 keeper.send(Record(order))
                 told.add(column)
         return told

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.admin import recordings
 from proxy.recording.desk import BodyPolicy
 from proxy.recording.order import RecordingLimits
 from sim.stubs.behaviours import Latency
@@ -205,6 +206,27 @@ async def test_a_reader_that_stands_still_is_given_up_and_hurts_nobody(table: Pa
             assert (await caller.ask(request)).status == 200
         assert set(statuses) == {200}
         writer.close()
+
+
+async def test_a_reader_that_hangs_up_is_seen_while_there_is_nothing_to_send(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next recording need not wait for a write that fails."""
+    monkeypatch.setattr(recordings, "QUIET_S_MAX", 3_600.0)
+    async with running(table) as app:
+        desk = app.app._office.desk
+        _, writer = await asyncio.open_connection("127.0.0.1", app.admin_port)
+        writer.write(b"POST /v1/recording HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+
+        async def begun() -> bool:
+            return desk.recording is not None
+
+        async def ended() -> bool:
+            return desk.recording is None
+
+        await eventually(begun, 20.0, "it records")
+        writer.close()
+        await eventually(ended, 20.0, "it is seen that nobody reads")
 
 
 async def test_bodies_are_refused_by_a_proxy_that_was_not_started_for_it(table: Path, out: Path) -> None:

@@ -16,6 +16,7 @@ from proxy.family.messages import Began, Begin, Broke, Counts, Edition, Ended, N
 from proxy.family.tally import counts_of
 from proxy.observe.meters import Meters
 from proxy.observe.tracing import TraceOptions
+from proxy.recording.order import Batch
 from proxy.routing.sight import Sight
 from tests.stand_ins.log import RecordingLog
 
@@ -45,6 +46,7 @@ class StandInFamily:
 
     def __init__(self) -> None:
         self.departed: list[Counts | None] = []
+        self.batches: list[tuple[int, Batch]] = []
 
     def begin(self, column: int) -> Begin:
         return Begin(
@@ -67,6 +69,9 @@ class StandInFamily:
 
     def built(self) -> None:
         """Nobody asks here."""
+
+    def recorded(self, column: int, batch: Batch) -> None:
+        self.batches.append((column, batch))
 
     def ended(self, column: int, counts: Counts | None) -> None:
         self.departed.append(counts)
@@ -251,3 +256,21 @@ async def test_a_drained_child_says_how_many_it_cut_off(bench: Bench) -> None:
 
 def _hex(message: Began | Broke | Told | Ended) -> str:
     return msgspec.msgpack.encode(message).hex()
+
+
+async def test_lines_of_a_recording_are_passed_on(bench: Bench) -> None:
+    """With the number of the process that they are of."""
+    script = """
+hear()
+say(Began(4))
+say(Recorded(Batch(serial=3, lines=b"a line", requests=1)))
+hear()
+"""
+    keeper = bench.keeper("from proxy.recording.order import Batch\n" + script)
+    assert not keeper.hears
+    await keeper.start()
+    assert keeper.hears
+    async with asyncio.timeout(5.0):
+        while not bench.family.batches:  # noqa: ASYNC110 - it comes from a process
+            await asyncio.sleep(0.01)
+    assert bench.family.batches == [(1, Batch(serial=3, lines=b"a line", requests=1))]

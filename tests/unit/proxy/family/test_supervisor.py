@@ -12,13 +12,14 @@ from proxy.clock import LiveClock
 from proxy.family import slots
 from proxy.family.keeper import Keeper
 from proxy.family.ledger import Ledger
-from proxy.family.messages import Told
+from proxy.family.messages import EndRecording, Record, Told
 from proxy.family.supervisor import DEPARTED_S, Supervisor
 from proxy.loading import Loaded, Loader
 from proxy.messages import Answer, Attempt, Outcome, Reply, Verdict
 from proxy.observe.page import ApplicationState
 from proxy.offline.memory import MemoryQueue
 from proxy.options import ServeOptions
+from proxy.recording.order import Wish
 from proxy.reload import Reload
 from proxy.routing.sight import Sight
 from proxy.routing.table import Application
@@ -155,3 +156,37 @@ async def test_the_permits_of_the_departed_come_back_after_a_while(
     for left, (_, act, given) in zip((1, 0), waits, strict=True):
         act(*given)
         assert ledger.departed(1) == ledger.in_flight(1) == left
+
+
+class StandInKeeper:
+    """A keeper whose child hears, or does not yet."""
+
+    accepting = False
+
+    def __init__(self, *, hears: bool) -> None:
+        self.hears = hears
+        self.sent: list[Any] = []
+
+    def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def finish(self, drain_s: float) -> None:
+        """There is no child."""
+
+
+async def test_a_recording_reaches_a_child_that_starts_while_it_is_asked_for(bench: Bench) -> None:
+    """One that has been told what to do is sent it, serving or not; the other is told when it starts."""
+    supervisor = bench.supervisor
+    keepers = [StandInKeeper(hears=True), StandInKeeper(hears=False)]
+    supervisor._keepers, kept = keepers, supervisor._keepers  # type: ignore[assignment]
+    supervisor._office.desk.begin(Wish())
+    recording = supervisor._office.desk.recording
+    assert recording is not None
+    assert [[type(each) for each in keeper.sent] for keeper in keepers] == [[Record], []]
+    assert recording._expected == {0, 1}
+    assert supervisor._late_order(2) is not None
+    assert recording._expected == {0, 1, 2}
+    supervisor.forget_recording()
+    assert [type(each) for keeper in keepers for each in keeper.sent[-1:]] == [EndRecording, EndRecording]
+    assert supervisor._late_order(2) is None
+    supervisor._keepers = kept
