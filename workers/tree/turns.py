@@ -72,7 +72,7 @@ class Turns:
         return self._groups.get(number)
 
     def open(self, number: int) -> bool:
-        """Whether a batch of a model may run right now, in the thread that does the books: nothing is before it."""
+        """Whether a batch of a model may run now, in the thread that does the books: nothing is before it."""
         group = self._groups[number]
         return group.at_once and group.running < group.places and not group.scheduler.batchers[number]
 
