@@ -7,7 +7,7 @@ at once when its supervisor has gone.
 import asyncio
 import socket
 import sys
-from typing import Any
+from typing import Any, Final
 
 import uvloop
 
@@ -44,6 +44,9 @@ from workers.tree.pulse import TICK_S, Pulse
 from workers.tree.served import Served
 from workers.tree.worker import first
 
+TURN_S_MAX: Final = 30.0
+"""For one turn of the loop: callers by the thousand, or a model placed here that is too slow for it."""
+
 
 class Front:
     """One life of a front."""
@@ -55,6 +58,7 @@ class Front:
         self._begin = begin
         self._bell = bell
         self._pulse = Pulse(pulse)
+        self._pulse.allow(TURN_S_MAX)
         self._desk = Desk(Estate(estate, begin.plan), begin.plan)
         counts = Ledger(ledger, columns=begin.columns, column=begin.column)
         self._counts = counts
@@ -151,7 +155,6 @@ class Front:
         self._known[known.number] = Served(known, self._begin.ground.device)
         if known.front:
             self._pulse.load(loading=True)
-            self._pulse.allow(max(each.known.entry.batch_seconds_max for each in self._known.values()))
             self._loading.begin(known.number, known.entry)
 
     def _vacate(self, seat: int) -> None:

@@ -173,6 +173,19 @@ async def test_no_more_run_at_once_than_the_model_allows(tree: Tree) -> None:
     assert risk_of(future) == [0.3]
 
 
+async def test_what_runs_on_a_shared_device_is_never_light(tree: Tree) -> None:
+    """All models take turns there, and the first thread must not wait for it."""
+    group = tree.predictor._turns.group(0)
+    assert group is not None
+    group.at_once = False
+    for _ in range(3):
+        tree.ask("abc")
+    tree.predictor.turn()
+    assert tree.predictor._jobs
+    tree.predict()
+    assert tree.at_rest()
+
+
 CASES = ("fine", "fail", "broken", "one output", "left", "late", "no room")
 
 
