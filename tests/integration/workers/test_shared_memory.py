@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -247,6 +248,42 @@ def test_an_object_that_its_owner_cuts_off_costs_one_answer(pair: Any, objects: 
     assert of.path.stat().st_size == 8
     assert ask(pair.address, place("whole", 16), place("whole", 16, 16)).good
     assert sorted(pair.children()) == children
+
+
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGKILL])
+def test_a_registration_waits_for_a_front_that_stands_still_until_it_goes_on_or_ends(
+    start: Callable[..., Any], objects: Callable[[], Object], number: int
+) -> None:
+    """Who is answered may come to that front next."""
+    started = start(str(LIGHT), "--fronts", "2")
+    connections = [HTTPConnection(started.address, timeout=30) for _ in range(ASKED)]
+    for connection in connections:
+        connection.request("GET", "/v2/health/live")
+        connection.getresponse().read()
+    still = started.children("front")[0]
+    os.kill(still, signal.SIGSTOP)
+    other = next(connection for connection in connections if lives(connection))
+    path, body = "/v2/systemsharedmemory/region/r/register", {"key": objects().key, "byte_size": SIZE}
+    other.request("POST", path, json.dumps(body))
+    assert other.sock is not None
+    assert not select.select([other.sock], [], [], 0.3)[0]
+    os.kill(still, number)
+    answer = other.getresponse()
+    assert answer.status == 200, answer.read()
+    until(lambda: len(started.children("front")) == 2, "it was not started again")
+    assert all(memory(started, "status").json for _ in range(ASKED))
+    for connection in connections:
+        connection.close()
+
+
+def lives(connection: HTTPConnection) -> bool:
+    """Whether its front answers. It is not used again if not."""
+    assert connection.sock is not None
+    connection.request("GET", "/v2/health/live")
+    if not select.select([connection.sock], [], [], 0.5)[0]:
+        return False
+    connection.getresponse().read()
+    return True
 
 
 @pytest.mark.parametrize("unlinked", [False, True])
