@@ -50,18 +50,21 @@ def test_a_front_accepts_nobody_before_it_was_told_what_there_is() -> None:
     )
     command = [sys.executable, "-m", "workers.tree.front", str(theirs.fileno())]
     with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
-        theirs.close()
-        channel.send(begin, *files[:4])
-        channel.send(Share(5, Region(name="r", key="k", size=8)), files[4])
-        assert heard(channel) == Took(5)
-        assert not select.select([channel], [], [], QUIET_S)[0]
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(reservation.address)
-        channel.send(Serving({}, loaded=False))
-        assert heard(channel) == Began()
-        socket.create_connection(reservation.address).close()
-        channel.send(Finish())
-        assert process.wait(HEARD_S_MAX) == 0
+        try:
+            theirs.close()
+            channel.send(begin, *files[:4])
+            channel.send(Share(5, Region(name="r", key="k", size=8)), files[4])
+            assert heard(channel) == Took(5)
+            assert not select.select([channel], [], [], QUIET_S)[0]
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(reservation.address)
+            channel.send(Serving({}, loaded=False))
+            assert heard(channel) == Began()
+            socket.create_connection(reservation.address).close()
+            channel.send(Finish())
+            assert process.wait(HEARD_S_MAX) == 0
+        finally:
+            process.kill()
     channel.close()
     reservation.release()
     for file in files:
