@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from workers.device import Device, Ground, parse_device
+from workers.device import Device, parse_device
 from workers.entry import Entry
 from workers.errors import BadRepository
 from workers.fetch.limits import FetchLimits
@@ -26,6 +26,7 @@ from workers.tree.supervisor import Supervisor, TreeOptions
 
 BUNDLED = Path(__file__).parent / "models"
 PROCESSES_MAX = 64
+DEVICES_MAX = 16
 
 
 class WorkerCommand(click.Command):
@@ -54,7 +55,11 @@ class WorkerCommand(click.Command):
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, help="HOST:PORT; port 0 takes any.")
 @click.option("--grpc", default="", help="HOST:PORT for gRPC too; port 0 takes any.")
 @click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes CUDA if there."
+    "--device",
+    multiple=True,
+    default=("auto",),
+    show_default=True,
+    help="cpu, cuda, cuda:N; auto takes CUDA if there. Given again, each device has all models.",
 )
 @click.option(
     "--fronts",
@@ -85,7 +90,7 @@ def worker(
     repository: Path,
     listen: str,
     grpc: str,
-    device: str,
+    device: tuple[str, ...],
     fronts: int | None,
     cpu_processes: int | None,
     fetch_from: tuple[str, ...],
@@ -103,9 +108,9 @@ def worker(
     if shared_memory is None:
         shared_memory = is_local(host) and (rpc is None or is_local(rpc[0]))
     only = tuple(name.strip() for name in models.split(",") if name.strip())
-    ground = Ground(device=_device(device))
+    devices = _devices(device)
     try:
-        entries = read_repository(repository, only, ground.device)
+        entries = read_repository(repository, only, devices[0])
         sets = read_sets(repository, entries)
         reservation = Reservation(host, port)
         grpc_reservation = None if rpc is None else Reservation(*rpc)
@@ -120,7 +125,7 @@ def worker(
         repository=repository,
         fronts=default_fronts(cores()) if fronts is None else fronts,
         stages=default_stages(cores(), entries) if cpu_processes is None else cpu_processes,
-        ground=ground,
+        devices=devices,
         front=FrontOptions(
             name=name,
             sets=sets,
@@ -182,8 +187,13 @@ def _bracket(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _device(text: str) -> Device:
+def _devices(texts: tuple[str, ...]) -> tuple[Device, ...]:
     try:
-        return parse_device(text)
+        devices = tuple(parse_device(text) for text in texts)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from error
+    if len({device.type for device in devices}) > 1:
+        raise click.BadParameter("all devices of a server are of one type", param_hint="--device")
+    if len(devices) > DEVICES_MAX:
+        raise click.BadParameter(f"{len(devices)} devices; {DEVICES_MAX} are possible", param_hint="--device")
+    return devices

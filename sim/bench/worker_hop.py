@@ -87,7 +87,7 @@ class Bench:
         while not any(isinstance(message, Loaded) for message, _ in ours.receive()):
             self._predictor.turn()
         served = Served(known, device)
-        served.seat = 0
+        served.seats = (0,)
         self._pool.serve({key_of(self._entry): served}, loaded=True)
 
     async def turn(self, count: int, spent: dict[str, list[int]]) -> None:

@@ -45,12 +45,14 @@ def request_of(*values: int) -> InferRequest:
 
 
 class World:
-    """One front, one stage, one predictor."""
+    """One front, one stage, one predictor; or two predictors and no stage."""
 
-    def __init__(self) -> None:
-        self._ledger_file = make_ledger(2)
-        self.front = Ledger(self._ledger_file, columns=2, column=0)
-        self.predictor = Ledger(self._ledger_file, columns=2, column=1)
+    def __init__(self, predictors: int = 1) -> None:
+        columns = 1 + predictors
+        self._ledger_file = make_ledger(columns)
+        self.front = Ledger(self._ledger_file, columns=columns, column=0)
+        self.predictor = Ledger(self._ledger_file, columns=columns, column=columns - 1)
+        self.other = Ledger(self._ledger_file, columns=columns, column=1)
         self.estate = make_estate(PLAN)
         self.desk = Desk(Estate(self.estate, PLAN), PLAN)
         self.asked: list[Asked] = []
@@ -68,7 +70,7 @@ class World:
     def serve(self, entry: Entry, *, prepared: bool = False, seat: int | None = PREDICTOR) -> Entry:
         number = len(self.served)
         served = Served(Known(number, number, entry, front=False, prepared=prepared), Device(type="cpu"))
-        served.seat = seat
+        served.seats = () if seat is None else (seat,)
         self.served[key_of(entry)] = served
         self.pool.serve(dict(self.served), loaded=True)
         self.predictor.set(number, SUCCEEDED_NS, int(monotonic() * 1e9))

@@ -157,6 +157,9 @@ class Batcher:
         """A batch of the lane's first items, or None if all of them were hopeless."""
         if len(lane) == 1 or lane.cap.rows == 1:
             return self._alone(key, lane, now)
+        return self._together(key, lane, now)
+
+    def _together(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
         picked: list[tuple[Order, Item]] = []
         passed: list[Order] = []
         draft = _Draft(lane, self.limits.max_batch_cost, now)
@@ -187,7 +190,7 @@ class Batcher:
         )
 
     def _alone(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
-        """What `_compose` does where nothing can join the first item."""
+        """What `_together` does where nothing can join the first item, in fewer steps."""
         while (popped := lane.pop()) is not None:
             item = popped[1]
             if lane.hopeless(item, now):

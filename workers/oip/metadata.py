@@ -48,9 +48,9 @@ def _as_listed(inputs: tuple[Tensor, ...], takes: tuple[TensorSpec, ...]) -> boo
     if len(inputs) != len(takes):
         return False
     for tensor, spec in zip(inputs, takes, strict=True):
-        if (tensor.name, tensor.datatype) != (spec.name, spec.datatype) or not _fits(
-            tensor.shape, spec.shape
-        ):
+        if tensor.name != spec.name or tensor.datatype != spec.datatype:
+            return False
+        if not _fits(tensor.shape, spec.shape):
             return False
     return True
 

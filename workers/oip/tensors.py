@@ -203,22 +203,24 @@ def _inputs(described: list[_InputJson], rest: memoryview) -> tuple[Tensor, ...]
         if entry.name in seen:
             raise BadTensor(f"input '{entry.name}' is given twice")
         seen.add(entry.name)
-        parameters = entry.parameters or {}
-        refuse_extensions(entry.name, parameters)
-        place = place_of(entry.name, parameters) if parameters else None
-        if place is not None:
-            tensors.append(_placed(entry, place, parameters))
-            continue
-        size = _binary_size(entry, parameters, len(rest) - offset)
-        raw = None if size is None else rest[offset : offset + size]
-        offset += size or 0
+        parameters = entry.parameters
+        raw = None
+        if parameters:
+            refuse_extensions(entry.name, parameters)
+            place = place_of(entry.name, parameters)
+            if place is not None:
+                tensors.append(_placed(entry, place, parameters))
+                continue
+            size = _binary_size(entry, parameters, len(rest) - offset)
+            raw = None if size is None else rest[offset : offset + size]
+            offset += size or 0
         tensors.append(_tensor(entry, parameters, raw))
     if offset != len(rest):
         raise BadTensor(f"{len(rest) - offset} bytes follow the last input's binary data")
     return tuple(tensors)
 
 
-def _tensor(entry: _InputJson, parameters: dict[str, Any], raw: memoryview | None) -> Tensor:
+def _tensor(entry: _InputJson, parameters: dict[str, Any] | None, raw: memoryview | None) -> Tensor:
     name, shape = entry.name, tuple(entry.shape)
     if entry.datatype not in NUMPY:
         raise BadTensor(f"input '{name}' has the unknown datatype '{entry.datatype}'")
@@ -228,6 +230,8 @@ def _tensor(entry: _InputJson, parameters: dict[str, Any], raw: memoryview | Non
         data = array_from_json(name, entry.datatype, shape, entry.data)
     else:
         raise BadTensor(f"input '{name}' has neither data nor binary_data_size")
+    if not parameters:
+        return Tensor(name=name, datatype=entry.datatype, shape=shape, data=data)
     rest = {key: value for key, value in parameters.items() if key != "binary_data_size"}
     return Tensor(name=name, datatype=entry.datatype, shape=shape, data=data, parameters=rest)
 

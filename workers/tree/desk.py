@@ -51,6 +51,7 @@ class Desk:
         self._seats: dict[int, Seat] = {}
         self._unrung: set[int] = set()
         self._slots = plan.slots
+        self._seats_max = plan.seats
 
     @property
     def open(self) -> int:
@@ -117,6 +118,10 @@ class Desk:
         os.close(seat.bell)
         for slot, settle in seat.held.items():
             settle(slot, None)
+
+    def column(self, seat: int, columns: int) -> int:
+        """Of a predictor's seat in a ledger of so many: the last seats have the last columns."""
+        return columns - self._seats_max + seat
 
     def at(self, number: int) -> int:
         """How many slots are at a seat."""

@@ -66,7 +66,7 @@ class Family:
         self._estates: dict[Keeper, int] = {}
         self._clearing: dict[int, set[Keeper]] = {}
         self._idling: dict[int, set[Keeper]] = {}
-        self._seats: dict[int, Keeper | None] = {}
+        self._places: dict[int, tuple[Keeper, ...]] = {}
         self._loaded = False
 
     # -- one process --------------------------------------------------------------------------------
@@ -162,17 +162,17 @@ class Family:
             for keeper in self._living((*self.fronts, *self._workers())):
                 keeper.send(each)
 
-    def serve(self, seats: dict[int, Keeper | None], *, loaded: bool) -> None:
-        """From now on these models are there, each at its predictor."""
-        self._seats = seats
+    def serve(self, places: dict[int, tuple[Keeper, ...]], *, loaded: bool) -> None:
+        """From now on these models are there, each at its predictors."""
+        self._places = places
         self._loaded = loaded
         self.publish()
 
     def publish(self) -> None:
         """Tell the fronts what runs where, if that is news."""
         seats = {
-            number: None if keeper is None or number not in keeper.loaded else keeper.number
-            for number, keeper in self._seats.items()
+            number: tuple(keeper.number for keeper in keepers if number in keeper.loaded)
+            for number, keepers in self._places.items()
         }
         serving = Serving(seats, loaded=self._loaded)
         if serving != self.serving:

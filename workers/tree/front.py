@@ -7,7 +7,7 @@ at once when its supervisor has gone.
 import asyncio
 import socket
 import sys
-from typing import Any
+from typing import Any, Final
 
 import uvloop
 
@@ -44,6 +44,9 @@ from workers.tree.pulse import TICK_S, Pulse
 from workers.tree.served import Served
 from workers.tree.worker import first
 
+TURN_S_MAX: Final = 30.0
+"""For one turn of the loop: callers by the thousand, or a model placed here that is too slow for it."""
+
 
 class Front:
     """One life of a front."""
@@ -55,6 +58,7 @@ class Front:
         self._begin = begin
         self._bell = bell
         self._pulse = Pulse(pulse)
+        self._pulse.allow(TURN_S_MAX)
         self._desk = Desk(Estate(estate, begin.plan), begin.plan)
         counts = Ledger(ledger, columns=begin.columns, column=begin.column)
         self._counts = counts
@@ -138,7 +142,7 @@ class Front:
                 self._serve(seats, loaded=loaded)
                 self._told.set()
             case Retire(seat):
-                self._retiring[seat] = [each for each in self._known.values() if each.seat == seat]
+                self._retiring[seat] = [each for each in self._known.values() if seat in each.seats]
                 self._tell_idle()
             case Told(serial, words):
                 self._pool.told(serial, words)
@@ -151,25 +155,23 @@ class Front:
         self._known[known.number] = Served(known, self._begin.ground.device)
         if known.front:
             self._pulse.load(loading=True)
-            self._pulse.allow(max(each.known.entry.batch_seconds_max for each in self._known.values()))
             self._loading.begin(known.number, known.entry)
 
     def _vacate(self, seat: int) -> None:
         """Nothing is sent there any more from this moment on, and what was there is answered."""
         self._pool.stages.discard(seat)
         for served in self._known.values():
-            if served.seat == seat:
-                served.seat = None
+            served.seats = tuple(each for each in served.seats if each != seat)
         self._desk.vacated(seat)
         self._pool.flush_soon()
         self._retiring.pop(seat, None)
         self._channel.send(Cleared(seat))
 
-    def _serve(self, seats: dict[int, int | None], *, loaded: bool) -> None:
+    def _serve(self, seats: dict[int, tuple[int, ...]], *, loaded: bool) -> None:
         found: dict[Key, Served] = {}
-        for number, seat in seats.items():
+        for number, places in seats.items():
             served = self._known[number]
-            served.seat = seat
+            served.seats = places
             found[key_of(served.known.entry)] = served
         self._pool.serve(found, loaded=loaded)
 

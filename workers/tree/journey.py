@@ -81,7 +81,7 @@ class Journey:
             self._length = parcel.size
             parcel.write(desk.bytes[self._at : self._at + parcel.size])
             if stage is None:
-                self._send(self._served.seat, step)
+                self._send(self._predictor(), step)
             else:
                 self._send(stage, Step.PREPARE)
         except BaseException:
@@ -99,6 +99,13 @@ class Journey:
         if not self.future.done():
             self._fail(Expired("the deadline passed before the inference ended"))
             self.leave()
+
+    def _predictor(self) -> int | None:
+        """The one with the least to do for this front, of those that have the model."""
+        seats = self._served.seats
+        if len(seats) == 1:
+            return seats[0]
+        return min(seats, key=self._desk.at, default=None)
 
     def _send(self, seat: int | None, step: Step, room: int = 0) -> None:
         if seat is None:
@@ -150,7 +157,7 @@ class Journey:
         if self._step == Step.PREPARE:
             self._desk.heap.give(self._at)
             self._at, self._length, self._room_at = self._room_at, answer.written, -1
-            self._send(self._served.seat, Step.PREDICT)
+            self._send(self._predictor(), Step.PREDICT)
             return True
         raw = bytes(self._desk.bytes[self._room_at : self._room_at + answer.written])
         self._count(answer)
@@ -164,7 +171,7 @@ class Journey:
             raise Overloaded("the answer grew each time it was computed")
         self._desk.heap.give(self._room_at)
         self._room_at = -1
-        seat = self._seat if self._step == Step.PREPARE else self._served.seat
+        seat = self._seat if self._step == Step.PREPARE else self._predictor()
         self._send(seat, self._step, room)
         return True
 

@@ -1,5 +1,7 @@
 """What all processes of a tree count, in shared memory: a column for each process, which it alone writes.
 
+The fronts' come first, then one for each seat of a predictor.
+
 Nothing is locked, so nobody can die holding a lock; a sum over columns may be a request older than another.
 A front that is started again goes on counting in its column, but what was pending in it is nobody's.
 """
@@ -7,6 +9,8 @@ A front that is started again goes on counting in its column, but what was pendi
 import mmap
 import os
 from typing import Final
+
+import numpy as np
 
 from workers.statistics import Duration, ModelStatistics
 
@@ -34,21 +38,25 @@ DECODES: Final = 22
 DECODES_SAVED: Final = 23
 _FIELDS: Final = 24
 _BATCH_FIELDS: Final = 4  # count; nanoseconds of input, infer, output
+_SIZES: Final = BATCH_MAX + 1
+_COLUMN: Final = _ROWS * _FIELDS  # words
+_COLUMN_BATCHES: Final = MODELS_MAX * _SIZES * _BATCH_FIELDS
 
 
 class Ledger:
-    """All columns. `column` is the one that this process writes; the predictor's is the last."""
+    """All columns. `column` is the one that this process writes."""
 
     def __init__(self, file: int, *, columns: int, column: int = 0) -> None:
         self._words = memoryview(mmap.mmap(file, ledger_bytes(columns))).cast("q")
-        self._columns = columns
+        self.columns = columns
         self._column = column
-        self._own = column * _ROWS * _FIELDS  # where its fields begin
-        self._batches = columns * _ROWS * _FIELDS
+        self._own = column * _COLUMN  # where its fields begin
+        self._batches = columns * _COLUMN
+        self._own_batches = self._batches + column * _COLUMN_BATCHES
 
     def at(self, row: int, column: int | None = None) -> int:
         """Where the fields of a model's row begin, in a column or in this process's own."""
-        return ((self._column if column is None else column) * _ROWS + row) * _FIELDS
+        return (self._column if column is None else column) * _COLUMN + row * _FIELDS
 
     def add(self, row: int, field: int, amount: int = 1) -> None:
         """Count in this process's column."""
@@ -76,26 +84,26 @@ class Ledger:
         """Write into this process's column."""
         self._words[self._own + row * _FIELDS + field] = value
 
-    def predictors(self, row: int, field: int) -> int:
-        """What the predictor wrote."""
-        return self._words[self.at(row, self._columns - 1) + field]
+    def of(self, column: int, row: int, field: int) -> int:
+        """What the process of a column wrote."""
+        return self._words[column * _COLUMN + row * _FIELDS + field]
 
     def sum(self, row: int, field: int) -> int:
         """Over all columns."""
-        words = self._words
-        return sum(words[self.at(row, column) + field] for column in range(self._columns))
+        return sum(self._words[row * _FIELDS + field : self._batches : _COLUMN].tolist())
 
     def last_ms(self, row: int) -> int:
         """When the last inference ended, over all columns."""
-        return max(self._words[self.at(row, column) + LAST_MS] for column in range(self._columns))
+        return max(self._words[self.at(row, column) + LAST_MS] for column in range(self.columns))
 
     def duration(self, row: int, field: int) -> Duration:
         """A count and its nanoseconds, over all columns."""
         return Duration(count=self.sum(row, field), ns=self.sum(row, field + 1))
 
     def count_batch(self, row: int, size: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
-        """The predictor ran so many requests together."""
-        words, at = self._words, self._batch_at(row, size)
+        """A predictor ran so many requests together, this process."""
+        words = self._words
+        at = self._own_batches + (row * _SIZES + min(size, BATCH_MAX)) * _BATCH_FIELDS
         words[self._own + row * _FIELDS + EXECUTIONS] += 1
         words[at] += 1
         words[at + 1] += input_ns
@@ -104,12 +112,11 @@ class Ledger:
 
     def clear_row(self, row: int) -> None:
         """A new model has it."""
-        for column in range(self._columns):
+        for column in range(self.columns):
             at = self.at(row, column)
             self._words[at : at + _FIELDS] = memoryview(bytes(_FIELDS * 8)).cast("q")
-        at = self._batch_at(row, 0)
-        size = (BATCH_MAX + 1) * _BATCH_FIELDS
-        self._words[at : at + size] = memoryview(bytes(size * 8)).cast("q")
+            at, size = self._batches_of(row, column)
+            self._words[at : at + size] = memoryview(bytes(size * 8)).cast("q")
 
     def clear_pending(self, column: int) -> None:
         """The process of a column has died, and what was pending in it with it."""
@@ -131,24 +138,27 @@ class Ledger:
             batches=self._sizes(row),
         )
 
-    def _batch_at(self, row: int, size: int) -> int:
-        return self._batches + (row * (BATCH_MAX + 1) + min(size, BATCH_MAX)) * _BATCH_FIELDS
+    def _batches_of(self, row: int, column: int) -> tuple[int, int]:
+        """Where a column has its batches of a row, and how many words they are."""
+        words = _SIZES * _BATCH_FIELDS
+        return self._batches + column * _COLUMN_BATCHES + row * words, words
 
     def _sizes(self, row: int) -> dict[int, tuple[Duration, Duration, Duration]]:
+        total = np.zeros((_SIZES, _BATCH_FIELDS), np.int64)
+        for column in range(self.columns):
+            at, words = self._batches_of(row, column)
+            total += np.frombuffer(self._words[at : at + words], np.int64).reshape(total.shape)
         found = {}
-        for size in range(BATCH_MAX + 1):
-            at = self._batch_at(row, size)
-            count, *times = self._words[at : at + _BATCH_FIELDS].tolist()
-            if count:
-                first, second, third = (Duration(count=count, ns=ns) for ns in times)
-                found[size] = (first, second, third)
+        for size in np.flatnonzero(total[:, 0]).tolist():
+            count, *times = total[size].tolist()
+            first, second, third = (Duration(count=count, ns=ns) for ns in times)
+            found[size] = (first, second, third)
         return found
 
 
 def ledger_bytes(columns: int) -> int:
     """What it takes."""
-    words = columns * _ROWS * _FIELDS + MODELS_MAX * (BATCH_MAX + 1) * _BATCH_FIELDS
-    return words * 8
+    return columns * (_COLUMN + _COLUMN_BATCHES) * 8
 
 
 def make_ledger(columns: int) -> int:

@@ -93,9 +93,9 @@ class Cleared(msgspec.Struct, frozen=True):
 
 
 class Serving(msgspec.Struct, frozen=True):
-    """To a front: from now on these models run at these seats (None: nowhere yet). Others do not exist."""
+    """To a front: from now on these models run at these seats (none: nowhere yet). Others do not exist."""
 
-    seats: dict[int, int | None]
+    seats: dict[int, tuple[int, ...]]
     loaded: bool  # all were there once
 
 

@@ -6,9 +6,7 @@ AT_ONCE_S: Final = 0.000_15  # a hand-over there and back, with the interpreter'
 TRIED_S: Final = 0.002  # in a thread a batch waits for the lock too: one that took no longer is tried at once
 TRIED_EVERY: Final = 32  # batches
 WEIGHT: Final = 0.1  # of the last batch in the mean
-SLICE_S: Final = (
-    0.02  # a process that another one interrupted goes on within that: it says little of the batch
-)
+SLICE_S: Final = 0.02  # a process that another one interrupted goes on within that, mostly
 COUNTED_S: Final = 5 * AT_ONCE_S  # what such a batch counts as: once is forgiven, several in a row are not
 
 

@@ -77,11 +77,13 @@ class TreePool:
             return False
         if served.model is not None and served.health is not None:
             return served.health.failed == 0 or healthy(served.health.failed, 0.0)
-        if served.seat is None:
-            return False
-        row = served.known.row
-        since_s = monotonic() - self._ledger.predictors(row, SUCCEEDED_NS) / 1e9
-        return healthy(self._ledger.predictors(row, FAILED), since_s)
+        return any(self._well(served.known.row, seat) for seat in served.seats)
+
+    def _well(self, row: int, seat: int) -> bool:
+        """Whether a predictor's model answered lately."""
+        column = self._desk.column(seat, self._ledger.columns)
+        since_s = monotonic() - self._ledger.of(column, row, SUCCEEDED_NS) / 1e9
+        return healthy(self._ledger.of(column, row, FAILED), since_s)
 
     async def prove(self, entry: Entry) -> bool:
         if not self.ready(entry):
@@ -101,7 +103,7 @@ class TreePool:
         self, entry: Entry, request: InferRequest, deadline_s: float | None, rank: int = 0
     ) -> "asyncio.Future[Tensors]":
         served = self._served.get(key_of(entry))
-        if served is None or (served.seat is None and served.model is None):
+        if served is None or (not served.seats and served.model is None):
             raise NotReady(f"the model '{entry.name}' is not ready")
         now_s = monotonic()
         if deadline_s is None:

@@ -172,7 +172,7 @@ class Predictor:
         held = self._held.get(job.ask.model)
         if held is None or not held.single or job.ask.step != Step.INFER:
             return False
-        return held.pace.light and self._turns.idle(job.ask.model)
+        return held.pace.light and self._turns.open(job.ask.model)
 
     def _run_light(self) -> None:
         """The next few; those behind them wait until the rings were looked at."""

@@ -18,7 +18,7 @@ class Served:
 
     def __init__(self, known: Known, device: Device) -> None:
         self.known = known
-        self.seat: int | None = None
+        self.seats: tuple[int, ...] = ()  # of the predictors that have it
         self.open = 0  # requests on their way
         self.model: Model | None = None  # where it runs in this process
         self.health: Health | None = None
@@ -26,8 +26,13 @@ class Served:
         at_once = getattr(load_kind(entry.kind), "at_once", None)  # not every kind can
         self.kind: Any = load_kind(entry.kind)(entry) if at_once and entry.decode == "gpu" else None
         places = DEVICE_BATCHES if shared(device) and entry.concurrency is None else places_of(entry)
-        self.admitted_max = entry.queued_max + places * entry.batching.max_batch_size
+        self._admitted_each = entry.queued_max + places * entry.batching.max_batch_size
         self._rooms: dict[tuple[int, int], float] = {}
+
+    @property
+    def admitted_max(self) -> int:
+        """Requests at once, over all predictors."""
+        return self._admitted_each * max(1, len(self.seats))
 
     def room(self, step: int, length: int) -> int:
         """Bytes to keep for the answer to a request of `length` bytes: as the last ones of that size took."""

@@ -5,7 +5,6 @@ It holds no model and no state: whatever it was doing when it died, another stag
 
 import heapq
 from time import monotonic, perf_counter_ns
-from typing import Final
 
 from workers.kinds import load_kind
 from workers.model import prepared
@@ -17,16 +16,12 @@ from workers.tree.slot import Answer, Status
 from workers.tree.verdict import status_of
 from workers.tree.worker import Worker, open_worker
 
-JOB_S_MAX: Final = 10.0
-"""For one request: far above what a decoder takes for as many pixels as it may have. Then it hangs."""
-
 
 class Stage:
     """One life of a stage."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        worker.pulse.allow(JOB_S_MAX)
         self._kinds: dict[int, Kind] = {}
         self._waiting: list[tuple[int, float, int, Job]] = []  # by criticality, deadline, arrival
 

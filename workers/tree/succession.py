@@ -1,11 +1,12 @@
-"""Which predictor serves which models: a new one is loaded beside the old, and then all change over at once.
+"""Which predictors serve which models: new ones are loaded beside the old, and then all change over at once.
+
+Each device has a predictor with all models, but for those that are given a device of their own.
 
 What cannot be loaded changes nothing. A model that is replaced gets a new number, so that no answer of the
 one is taken for an answer of the other.
 """
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,20 @@ RETIRE_S_MAX = 150.0  # for requests at a predictor that is replaced: longer tha
 
 
 class Succession:
-    """One change at a time."""
+    """One change at a time. From `seat` on there are two for each device: one serves, one loads."""
 
     def __init__(
-        self, root: Path, device: Device, family: Family, roster: Roster, seats: tuple[int, int]
+        self, root: Path, devices: tuple[Device, ...], family: Family, roster: Roster, seat: int
     ) -> None:
         self._root = root
-        self._device = device
+        self._devices = devices
         self._family = family
         self._roster = roster
-        self._seats = seats
+        self._seat = seat
         self._lock = asyncio.Lock()
         self._tasks: dict[Keeper, asyncio.Task[None]] = {}
         self._current: tuple[int, ...] = ()
-        self._active: Keeper | None = None
+        self._active: tuple[Keeper, ...] = ()
         self._loaded = False
 
     async def first(self, entries: tuple[Entry, ...]) -> None:
@@ -45,7 +46,7 @@ class Succession:
         known = self._roster.add(entries)
         self._family.introduce(known)
         self._current = tuple(each.number for each in known)
-        self._active = self._start(self._current, self._seats[0])
+        self._active = self._start(self._current)
         self._serve()
         await self._wait_loaded(self._active, self._current, LIVES_MAX)
         self._loaded = True
@@ -55,7 +56,7 @@ class Succession:
         """Load a model, or load it anew, with all its versions. Raises Unusable."""
         async with self._lock:
             try:
-                entries = await asyncio.to_thread(read_repository, self._root, (name,), self._device)
+                entries = await asyncio.to_thread(read_repository, self._root, (name,), self._devices[0])
             except BadRepository as error:
                 words = "; ".join(error.problems)
                 raise Unusable(
@@ -80,9 +81,9 @@ class Succession:
                 raise Unusable(f"there is no model '{name}'")
             self._current = tuple(number for number in self._current if number not in gone)
             self._serve()
-            if self._active is not None:
-                self._family.loads[self._active] = self._here(self._current)
-                self._active.send(Release(gone))
+            for keeper in self._active:
+                self._family.loads[keeper] = self._here(self._current, self._place(keeper))
+                keeper.send(Release(gone))
             self._forget(gone)
 
     async def end(self) -> None:
@@ -95,30 +96,37 @@ class Succession:
         old, gone = self._active, tuple(number for number in self._current if number not in wanted)
         fresh = old
         if any(not known.front for known in added):
-            taken = old.number if old is not None else None
-            fresh = self._start(wanted, next(seat for seat in self._seats if seat != taken))
+            fresh = self._start(wanted)
+        left = tuple(keeper for keeper in old if keeper not in fresh)
         try:
             await self._wait_loaded(fresh, wanted, 1)
         except BaseException:
-            if fresh is not None and fresh is not old:
-                await self._end(fresh)
+            await asyncio.gather(*(self._end(keeper) for keeper in fresh if keeper not in old))
             raise
         self._current, self._active = wanted, fresh
         self._serve()
-        if old is not None and old is not fresh:
-            await self._family.idle(old.number, RETIRE_S_MAX)
-            await self._end(old)
+        await asyncio.gather(*(self._retire(keeper) for keeper in left))
         self._forget(gone)
 
-    def _start(self, numbers: tuple[int, ...], seat: int) -> Keeper | None:
-        here = self._here(numbers)
-        if not here:
-            return None
-        keeper = Keeper(PREDICTOR, seat, self._family)
-        self._family.loads[keeper] = here
-        self._family.predictors.append(keeper)
-        self._tasks[keeper] = asyncio.create_task(keeper.keep())
-        return keeper
+    async def _retire(self, keeper: Keeper) -> None:
+        await self._family.idle(keeper.number, RETIRE_S_MAX)
+        await self._end(keeper)
+
+    def _start(self, numbers: tuple[int, ...]) -> tuple[Keeper, ...]:
+        """A predictor for each device that has any of these models, each at a seat that is free."""
+        taken = {keeper.number for keeper in self._active}
+        started = []
+        for place in range(len(self._devices)):
+            here = self._here(numbers, place)
+            if not here:
+                continue
+            first = self._seat + 2 * place
+            keeper = Keeper(PREDICTOR, first + 1 if first in taken else first, self._family)
+            self._family.loads[keeper] = here
+            self._family.predictors.append(keeper)
+            self._tasks[keeper] = asyncio.create_task(keeper.keep())
+            started.append(keeper)
+        return tuple(started)
 
     async def _end(self, keeper: Keeper) -> None:
         await keeper.finish(Finish())
@@ -126,38 +134,50 @@ class Succession:
         self._family.predictors.remove(keeper)
         del self._family.loads[keeper]
 
-    async def _wait_loaded(self, keeper: Keeper | None, numbers: tuple[int, ...], lives: int) -> None:
+    async def _wait_loaded(self, keepers: tuple[Keeper, ...], numbers: tuple[int, ...], lives: int) -> None:
         family = self._family
         fronts = {number for number in numbers if self._roster.known[number].front}
-        here = set(self._here(numbers))
+        here = {keeper: set(self._here(numbers, self._place(keeper))) for keeper in keepers}
 
         def failed() -> str:
-            for each in (*family.fronts, *((keeper,) if keeper else ())):
+            for each in (*family.fronts, *keepers):
                 if each in family.failures:
                     return family.failures[each]
-            if keeper is not None and (
-                keeper.lives > lives or (keeper.lives == lives and keeper.child is None)
+            if any(
+                keeper.lives > lives or (keeper.lives == lives and keeper.child is None) for keeper in keepers
             ):
                 return "the predictor died while it loaded"
             return ""
 
         def done() -> bool:
             loaded = all(front.loaded >= fronts and front.listens for front in family.fronts)
-            return loaded and (keeper is None or keeper.loaded >= here)
+            return loaded and all(keeper.loaded >= wanted for keeper, wanted in here.items())
 
         await family.watch.until(lambda: bool(failed()) or done())
         if not done():
             raise Unusable(failed())
 
     def _serve(self) -> None:
-        at: Callable[[int], Keeper | None] = lambda number: (  # noqa: E731
-            None if self._roster.known[number].front else self._active
-        )
-        self._family.serve({number: at(number) for number in self._current}, loaded=self._loaded)
+        at = {
+            number: tuple(keeper for keeper in self._active if self._here((number,), self._place(keeper)))
+            for number in self._current
+        }
+        self._family.serve(at, loaded=self._loaded)
 
-    def _here(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
-        """Those that a predictor holds."""
-        return tuple(number for number in numbers if not self._roster.known[number].front)
+    def _place(self, keeper: Keeper) -> int:
+        """Of its device in the row of devices."""
+        return (keeper.number - self._seat) // 2
+
+    def _here(self, numbers: tuple[int, ...], place: int) -> tuple[int, ...]:
+        """Those that the predictor of a device holds. The first has those whose device no predictor has."""
+        found = []
+        for number in numbers:
+            known = self._roster.known[number]
+            own = known.entry.device
+            strange = place == 0 and own not in self._devices
+            if not known.front and (own is None or own == self._devices[place] or strange):
+                found.append(number)
+        return tuple(found)
 
     def _of(self, name: str) -> tuple[int, ...]:
         return tuple(number for number in self._current if self._roster.known[number].entry.name == name)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from workers.device import Ground
+from workers.device import Device, Ground
 from workers.entry import Entry
 from workers.errors import Unusable, WorkerError
 from workers.front.options import FrontOptions
 from workers.tree.address import Reservation
 from workers.tree.estate import Plan
-from workers.tree.family import FRONT, STAGE, Family
+from workers.tree.family import FRONT, PREDICTOR, STAGE, Family
 from workers.tree.keeper import Keeper
 from workers.tree.ledger import Ledger, make_ledger
 from workers.tree.messages import Asked, Begin, Finish, Told
@@ -34,7 +34,7 @@ class TreeOptions(msgspec.Struct, frozen=True, kw_only=True):
     repository: Path
     fronts: int
     stages: int
-    ground: Ground
+    devices: tuple[Device, ...]  # each has a predictor
     front: FrontOptions = FrontOptions()
 
 
@@ -51,18 +51,19 @@ class Supervisor:
         self._options = options
         self._reservation = reservation
         self._grpc = grpc
-        self._plan = Plan(seats=options.stages + 2)
-        self._columns = options.fronts + 1
+        predictors = 2 * len(options.devices)  # one that serves, and one that is loaded beside it
+        self._plan = Plan(seats=options.stages + predictors)
+        self._columns = options.fronts + predictors
         self._ledger_file = make_ledger(self._columns)
         ledger = Ledger(self._ledger_file, columns=self._columns)
         self._tell = tell
         self._family = Family(self._begin, (self._ledger_file, ledger), tell, self._asked)
         self._succession = Succession(
             options.repository,
-            options.ground.device,
+            options.devices,
             self._family,
             Roster(ledger, stages=options.stages > 0),
-            (options.stages, options.stages + 1),
+            options.stages,
         )
         self._family.fronts += [Keeper(FRONT, number, self._family) for number in range(options.fronts)]
         self._family.stages += [Keeper(STAGE, number, self._family) for number in range(options.stages)]
@@ -111,17 +112,23 @@ class Supervisor:
             self._grpc.release()
 
     def _begin(self, keeper: Keeper) -> Begin:
-        is_front = keeper.role == FRONT
+        options = self._options
+        place = column = 0  # of a stage, which counts nothing
+        if keeper.role == FRONT:
+            column = keeper.number
+        elif keeper.role == PREDICTOR:
+            place = (keeper.number - options.stages) // 2
+            column = options.fronts + keeper.number - options.stages
         return Begin(
             plan=self._plan,
             columns=self._columns,
-            column=keeper.number if is_front else self._columns - 1,
-            ground=self._options.ground,
+            column=column,
+            ground=Ground(device=options.devices[place]),
             host=self._reservation.host,
             port=self._reservation.port,
             grpc_host=self._grpc.host if self._grpc is not None else "",
             grpc_port=self._grpc.port if self._grpc is not None else 0,
-            options=self._options.front,
+            options=options.front,
         )
 
     def _asked(self, keeper: Keeper, asked: Asked) -> None:

@@ -71,10 +71,10 @@ class Turns:
         """Where a model's batches run."""
         return self._groups.get(number)
 
-    def idle(self, number: int) -> bool:
-        """Whether nothing of a model waits, and one more batch of it may run."""
+    def open(self, number: int) -> bool:
+        """Whether a batch of a model may run now, in the thread that does the books: nothing is before it."""
         group = self._groups[number]
-        return group.running < group.places and not group.scheduler.batchers[number]
+        return group.at_once and group.running < group.places and not group.scheduler.batchers[number]
 
     def wait(self, number: int, item: Item, now_s: float) -> Refusal | None:
         """Let an item wait for its turn."""

@@ -46,3 +46,11 @@ def test_batches_are_counted_by_size(columns: list[Ledger]) -> None:
     columns[0].clear_row(5)
     assert columns[1].statistics(5).batches == {}
     assert columns[1].statistics(5).execution_count == 0
+
+
+def test_each_counts_batches_in_a_place_of_its_own(columns: list[Ledger]) -> None:
+    """Two that add to one number lose some of it."""
+    for column in (1, 2):
+        columns[column].count_batch(5, 1, 0, 0, 0)
+    places = [columns[0]._batches_of(5, column) for column in range(3)]
+    assert [sum(columns[0]._words[at : at + size]) for at, size in places] == [0, 1, 1]

@@ -43,6 +43,8 @@ def infer(inputs, parameters):
         stream.write(",".join(texts) + "\\n")
     if "fail" in texts:
         raise RuntimeError("asked to")
+    if "broken" in texts:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
     if len(texts) > 2:
         raise RuntimeError("CUDA out of memory")
     scores = np.array([[1 - len(text) / 10, len(text) / 10] for text in texts], np.float32)
@@ -53,7 +55,7 @@ def infer(inputs, parameters):
 class Tree:
     """A front's pool, a stage and a predictor in one thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batch: int = 8) -> None:
         self.folder = folder
         (folder / "model.py").write_text(CODE)
         self.entry = Entry(
@@ -72,7 +74,7 @@ class Tree:
             options=ClassificationOptions(classes=["short", "long"], risky=["long"]),
             sample={"TEXT": ["sample"]},
             concurrency=1,
-            batching=BatchLimits(max_batch_size=8),
+            batching=BatchLimits(max_batch_size=batch),
         )
         self.ledger_file, self.estate = make_ledger(2), make_estate(PLAN)
         self.desk = Desk(Estate(self.estate, PLAN), PLAN)
@@ -82,14 +84,16 @@ class Tree:
         self.bells: list[int] = []
         self.pulses: dict[int, int] = {}
         self.stage = Stage(self._worker(STAGE))
-        self.predictor = Predictor(self._worker(PREDICTOR), lambda: None)
+        self.worker = self._worker(PREDICTOR)
+        self.predictor = Predictor(self.worker, lambda: None)
         self.channels[PREDICTOR].send(Load((0,)))
         self.told: list[Any] = []
         while not any(isinstance(each, Loaded) for each in self.told):
             self.predictor.turn()
             self.told += [message for message, _ in self.channels[PREDICTOR].receive()]
+        self.held = self.predictor._held[0]
         self.served = Served(Known(0, 0, self.entry, front=False, prepared=True), CPU)
-        self.served.seat = PREDICTOR
+        self.served.seats = (PREDICTOR,)
         self.pool.serve({key_of(self.entry): self.served}, loaded=True)
         self.pool.stages.add(STAGE)
         (folder / "ran").unlink()
@@ -296,7 +300,7 @@ async def test_a_client_batch_above_the_models_is_refused(tree: Tree) -> None:
 async def test_a_model_of_an_unknown_number_is_not_ready(tree: Tree) -> None:
     """A stage that has not heard of it says so; it does not die of it."""
     other = Served(Known(7, 7, tree.entry, front=False, prepared=True), CPU)
-    other.seat = PREDICTOR
+    other.seats = (PREDICTOR,)
     tree.pool.serve({key_of(tree.entry): other}, loaded=True)
     future = tree.ask("abc")
     tree.prepare()
