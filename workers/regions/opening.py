@@ -14,8 +14,7 @@ from workers.regions.errors import BadRegion
 from workers.regions.region import Region
 
 FOLDER: Final = Path("/dev/shm")  # noqa: S108 - where shm_open has its objects
-# NONBLOCK: a pipe of that name must not hold the process up until it is found out.
-_FLAGS: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FLAGS: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def open_region(region: Region, folder: Path = FOLDER) -> int:

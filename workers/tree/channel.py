@@ -57,9 +57,8 @@ class Channel:
                 self.gone = len(self._unsent) > UNSENT_MAX
                 return
             except OSError as error:
-                if (
-                    error.errno == errno.ETOOMANYREFS
-                ):  # descriptors on their way, of all this user's processes
+                # Of descriptors on their way the kernel counts those of all this user's processes.
+                if error.errno == errno.ETOOMANYREFS:
                     return
                 if not isinstance(error, (BrokenPipeError, ConnectionResetError)):
                     raise

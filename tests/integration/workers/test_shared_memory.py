@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import json
+import mmap
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,9 +31,9 @@ NAMES = itertools.count()
 class Object:
     """A shared memory object, as clients make one."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = SIZE) -> None:
         self.key = f"/penstock-test-{os.getpid()}-{next(NAMES)}"
-        self._memory = SharedMemory(self.key, create=True, size=SIZE)
+        self._memory = SharedMemory(self.key, create=True, size=size)
 
     def put(self, data: bytes, offset: int = 0) -> None:
         assert self._memory.buf is not None
@@ -52,11 +54,11 @@ class Object:
 
 
 @pytest.fixture
-def objects() -> Iterator[Callable[[], Object]]:
+def objects() -> Iterator[Callable[..., Object]]:
     made: list[Object] = []
 
-    def make() -> Object:
-        made.append(Object())
+    def make(size: int = SIZE) -> Object:
+        made.append(Object(size))
         return made[-1]
 
     yield make
@@ -138,7 +140,7 @@ def numbers(first: int) -> bytes:
     return np.arange(first, first + 4, dtype="<i4").tobytes()
 
 
-def test_what_is_registered_at_one_front_holds_at_all(pair: Any, objects: Callable[[], Object]) -> None:
+def test_what_is_registered_at_one_front_holds_at_all(pair: Any, objects: Callable[..., Object]) -> None:
     """From the moment of the answer, and so does its end."""
     of = objects()
     for turn in range(3):
@@ -161,7 +163,9 @@ def test_what_is_registered_at_one_front_holds_at_all(pair: Any, objects: Callab
             )
 
 
-def test_callers_that_register_one_name_at_once_get_it_once(pair: Any, objects: Callable[[], Object]) -> None:
+def test_callers_that_register_one_name_at_once_get_it_once(
+    pair: Any, objects: Callable[..., Object]
+) -> None:
     """Wherever they come in."""
     of = objects()
     with ThreadPoolExecutor(ASKED) as threads:
@@ -188,7 +192,7 @@ def test_callers_that_register_one_name_at_once_get_it_once(pair: Any, objects: 
     ],
 )
 def test_what_cannot_be_registered_is_refused_in_words(
-    pair: Any, objects: Callable[[], Object], body: dict[str, Any], words: str
+    pair: Any, objects: Callable[..., Object], body: dict[str, Any], words: str
 ) -> None:
     """Those that programs look for are Triton's."""
     refused = memory(pair, "register", "r", **{"key": objects().key, **body})
@@ -219,7 +223,7 @@ def test_what_cannot_be_registered_is_refused_in_words(
     ],
 )
 def test_a_place_that_cannot_be_is_refused_and_nothing_is_written(
-    pair: Any, objects: Callable[[], Object], given: dict[str, Any], wanted: dict[str, Any], words: str
+    pair: Any, objects: Callable[..., Object], given: dict[str, Any], wanted: dict[str, Any], words: str
 ) -> None:
     """The object is larger than the region: its neighbours stay as they are."""
     of = objects()
@@ -231,17 +235,20 @@ def test_a_place_that_cannot_be_is_refused_and_nothing_is_written(
     assert of.got(SIZE) == b"\xaa" * SIZE
 
 
-def test_an_object_that_its_owner_cuts_off_costs_one_answer(pair: Any, objects: Callable[[], Object]) -> None:
+def test_an_object_that_its_owner_cuts_off_costs_one_answer(
+    pair: Any, objects: Callable[..., Object]
+) -> None:
     """Not the process that all callers share: reading it through a mapping would end that by SIGBUS."""
-    of, other = objects(), objects()
-    register(pair, "cut", of)
-    register(pair, "whole", other)
+    of, other = objects(2 * mmap.PAGESIZE), objects(2 * mmap.PAGESIZE)
+    register(pair, "cut", of, size=2 * mmap.PAGESIZE)
+    register(pair, "whole", other, size=2 * mmap.PAGESIZE)
+    at = mmap.PAGESIZE
     children = sorted(pair.children())
     with of.path.open("r+b") as file:
         file.truncate(8)
     for given, wanted in (("cut", "whole"), ("whole", "cut")):
         for _ in range(ASKED):
-            refused = ask(pair.address, place(given, 16), place(wanted, 16))
+            refused = ask(pair.address, place(given, 16, at), place(wanted, 16, at))
             assert refused.status == 400
             assert "'cut' cannot be" in refused.error
     assert of.path.stat().st_size == 8
@@ -249,9 +256,45 @@ def test_an_object_that_its_owner_cuts_off_costs_one_answer(pair: Any, objects: 
     assert sorted(pair.children()) == children
 
 
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGKILL])
+def test_a_registration_waits_for_a_front_that_stands_still_until_it_goes_on_or_ends(
+    start: Callable[..., Any], objects: Callable[..., Object], number: int
+) -> None:
+    """Who is answered may come to that front next."""
+    started = start(str(LIGHT), "--fronts", "2")
+    connections = [HTTPConnection(started.address, timeout=30) for _ in range(ASKED)]
+    for connection in connections:
+        connection.request("GET", "/v2/health/live")
+        connection.getresponse().read()
+    still = started.children("front")[0]
+    os.kill(still, signal.SIGSTOP)
+    other = next(connection for connection in connections if lives(connection))
+    path, body = "/v2/systemsharedmemory/region/r/register", {"key": objects().key, "byte_size": SIZE}
+    other.request("POST", path, json.dumps(body))
+    assert other.sock is not None
+    assert not select.select([other.sock], [], [], 0.3)[0]
+    os.kill(still, number)
+    answer = other.getresponse()
+    assert answer.status == 200, answer.read()
+    until(lambda: len(started.children("front")) == 2, "it was not started again")
+    assert all(memory(started, "status").json for _ in range(ASKED))
+    for connection in connections:
+        connection.close()
+
+
+def lives(connection: HTTPConnection) -> bool:
+    """Whether its front answers. It is not used again if not."""
+    assert connection.sock is not None
+    connection.request("GET", "/v2/health/live")
+    if not select.select([connection.sock], [], [], 0.5)[0]:
+        return False
+    connection.getresponse().read()
+    return True
+
+
 @pytest.mark.parametrize("unlinked", [False, True])
 def test_a_front_that_was_killed_has_all_regions_again(
-    start: Callable[..., Any], objects: Callable[[], Object], unlinked: bool
+    start: Callable[..., Any], objects: Callable[..., Object], unlinked: bool
 ) -> None:
     """The very same objects, before it accepts anybody; also those whose name is gone by then."""
     started = start(str(LIGHT), "--fronts", "2")
@@ -293,7 +336,7 @@ def links(pid: int) -> list[str]:
 
 
 def test_a_region_may_be_unregistered_while_an_answer_is_on_its_way_to_it(
-    start: Callable[..., Any], gate: Any, objects: Callable[[], Object]
+    start: Callable[..., Any], gate: Any, objects: Callable[..., Object]
 ) -> None:
     """The end is granted at once, the answer arrives all the same, and then nothing is held of it."""
     started = start(str(gate.folder), "--fronts", "1")
@@ -316,7 +359,7 @@ def test_a_region_may_be_unregistered_while_an_answer_is_on_its_way_to_it(
     until(lambda: (descriptors(started.process.pid), descriptors(front)) == before, "it is still open")
 
 
-def test_the_client_of_grpc_sends_all_kinds_of_tensors_so(pair: Any, objects: Callable[[], Object]) -> None:
+def test_the_client_of_grpc_sends_all_kinds_of_tensors_so(pair: Any, objects: Callable[..., Object]) -> None:
     """FP16, BYTES, and one beside another that comes in the message."""
     of = objects()
     texts = np.array([b"a\0b", b"", b"\xff\xfe"], object)
@@ -384,7 +427,7 @@ def test_memory_of_cuda_is_not_there_and_not_taken(pair: Any) -> None:
     ],
 )
 def test_it_is_offered_to_this_machine_alone_unless_told_otherwise(
-    start: Callable[..., Any], objects: Callable[[], Object], options: tuple[str, ...], offered: bool
+    start: Callable[..., Any], objects: Callable[..., Object], options: tuple[str, ...], offered: bool
 ) -> None:
     """Who reaches the server from elsewhere has no memory here, and should not reach into others'."""
     started = start(str(LIGHT), *options)
@@ -404,7 +447,7 @@ routes: [{{application: 1, timeout: 10000, weight: 1, priority: 0, clusterType: 
 
 
 async def test_the_proxy_passes_places_on_and_knows_nothing_of_regions(
-    pair: Any, objects: Callable[[], Object], tmp_path: Path
+    pair: Any, objects: Callable[..., Object], tmp_path: Path
 ) -> None:
     """They are parameters of tensors; regions are registered at the model server itself."""
     of = objects()

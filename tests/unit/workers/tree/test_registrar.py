@@ -122,6 +122,18 @@ async def test_a_name_is_taken_for_all(house: House) -> None:
     assert [front.regions.status()[0].size for front in house.living] == [8, 8]
 
 
+async def test_wishes_at_once_are_settled_one_after_the_other(house: House) -> None:
+    """Each front's word is for one of them."""
+    wishes = [
+        asyncio.create_task(front.regions.register(Region(name=name, key="k", size=8)))
+        for front, name in zip(house.living * 2, "abca", strict=True)
+    ]
+    await house.turns(*house.living)
+    results = await asyncio.gather(*wishes, return_exceptions=True)
+    assert [type(result) for result in results] == [type(None)] * 3 + [RegionTaken]
+    assert [front.names() for front in house.living] == [["a", "b", "c"]] * 2
+
+
 async def test_a_front_that_dies_is_not_waited_for(house: House) -> None:
     """It knows nothing any more."""
     first, second = house.living
