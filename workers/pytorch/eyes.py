@@ -143,13 +143,17 @@ class Eyes:
                 self._alone(place, raw, ready, broken)
             else:
                 groups.setdefault(source.step, []).append(source)
-        pixels = self._black(rows)
+        parts: list[tuple[list[_Source], torch.Tensor]] = []
         for group in groups.values():
             taken, squares = self._decode(decoder, stream, group)
             for source in group if not taken else set(group).difference(taken):
                 self._alone(source.place, source.raw, ready, broken)
-            if squares is None:
-                continue
+            if squares is not None:
+                parts.append((taken, squares))
+        if len(parts) == 1 and len(parts[0][0]) == rows:
+            return Seen(parts[0][1], broken)
+        pixels = self._black(rows)
+        for taken, squares in parts:
             if len(taken) == len(elements):
                 pixels[: len(taken)] = squares
             else:
