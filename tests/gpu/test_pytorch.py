@@ -43,7 +43,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def eyes(engines: None) -> Iterator[Eyes]:
-    made = Eyes(SIDE, torch.device("cuda"), 8, album=Album())
+    made = Eyes(SIDE, torch.device("cuda"), album=Album())
     yield made
     made.release()
 
