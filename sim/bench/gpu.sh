@@ -55,9 +55,13 @@ for part in "$@"; do
         ours $model && { load ours 127.0.0.1:8001 --model $model --rows 1 --processes 6 --connections 100 --seconds 5
             load ours 127.0.0.1:8001 --model $model --rows 8 --processes 6 --connections 24 --seconds 4
             load ours 127.0.0.1:8001 --model $model --rows 32 --processes 6 --connections 10 --seconds 4; }; end; done ;;
-    rates) ours vit-b16 && { load rates 127.0.0.1:8001 --model vit-b16 --rows 1 --processes 6 --connections 150 --seconds 5 --rate ${VIT1:-6000}
-            load rates 127.0.0.1:8001 --model vit-b16 --rows 32 --processes 6 --connections 40 --seconds 5 --rate ${VIT32:-234}; }; end
-        ours resnet50 && load rates 127.0.0.1:8001 --model resnet50 --rows 1 --processes 6 --connections 150 --seconds 5 --rate ${RES1:-7000}; end ;;
+    rates) # without a look at the GPU meanwhile; then with a delay that lets batches grow
+        keep=$REPO; for delay in 0 ${DELAY_US:-8000}; do echo "delay $delay"
+            [ $delay = 0 ] || { REPO=$keep-late; rm -rf $REPO; cp -r $keep $REPO
+                sed -i '/^  - \(1\|8\|32\)$/d; s/^batching:/&\n  max_queue_delay_microseconds: '$delay'/' $REPO/*/deployment.yaml; }
+            rate() { $PY -m sim.bench.pictures 127.0.0.1:8001 --model $1 --rows $2 --processes 6 --connections 150 --seconds 6 --rate $3 | tee -a $OUT/rates.jsonl; }
+            ours vit-b16 && { rate vit-b16 1 ${VIT1:-6000}; rate vit-b16 32 ${VIT32:-225}; }; end
+            ours resnet50 && { rate resnet50 1 ${RES1:-8000}; rate resnet50 32 ${RES32:-300}; }; end; done; REPO=$keep ;;
     triton) begin triton env TRITON_PATH=${TRITON_PATH:-} $PY -m sim.bench.servers.triton_pictures $TRITON 8002 resnet50 vit-b16
         ready 8002 /v2/health/ready && for model in resnet50 vit-b16; do
             load triton 127.0.0.1:8002 --way triton --model $model --rows 1 --processes 6 --connections 100 --seconds 5 --warm 4
@@ -73,8 +77,10 @@ for part in "$@"; do
         ready 8001 /v2/health/ready && load ratio 127.0.0.1:8001 --model resnet50 --rows 8 --processes 2 --connections 8 --seconds 8; end ;;
     cpumodels) $PY -m workers.bench.models $REPO-cpu --cpu --models resnet50
         sed -i 's/max_batch_size: .*/max_batch_size: 8/' $REPO-cpu/resnet50/deployment.yaml ;;
-    compile) rm -rf $REPO-c; mkdir $REPO-c; cp -r $REPO/resnet50 $REPO-c/; echo "compile: true" >>$REPO-c/resnet50/deployment.yaml
-        sed -i '/preferred_batch_sizes/,/^  [a-z]/{/^  - /d}; s/preferred_batch_sizes:.*/preferred_batch_sizes: [32, 128]/' $REPO-c/resnet50/deployment.yaml; cat $REPO-c/resnet50/deployment.yaml
-        keep=$REPO; REPO=$REPO-c; date +%T; ours resnet50 && { date +%T; load compile 127.0.0.1:8001 --model resnet50 --rows 32 --processes 6 --connections 10 --seconds 4; }; end; REPO=$keep ;;
+    compile) keep=$REPO; for model in ${COMPILED:-resnet50 vit-b16}; do
+        REPO=$keep-c; rm -rf $REPO; mkdir $REPO; cp -r $keep/$model $REPO/; echo "compile: true" >>$REPO/$model/deployment.yaml
+        sed -i '/preferred_batch_sizes/,/^  [a-z]/{/^  - /d}; s/preferred_batch_sizes:.*/preferred_batch_sizes: [32, 128]/' $REPO/$model/deployment.yaml
+        ours $model && { load compile 127.0.0.1:8001 --model $model --rows 1 --processes 6 --connections 100 --seconds 4
+            load compile 127.0.0.1:8001 --model $model --rows 32 --processes 6 --connections 10 --seconds 4; }; end; done; REPO=$keep ;;
     esac
 done

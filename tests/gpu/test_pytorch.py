@@ -43,7 +43,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def eyes(engines: None) -> Iterator[Eyes]:
-    made = Eyes(SIDE, torch.device("cuda"), 8, album=Album())
+    made = Eyes(SIDE, torch.device("cuda"), album=Album())
     yield made
     made.release()
 
@@ -90,10 +90,10 @@ def test_the_gpu_shows_a_picture_as_the_cpu_does(eyes: Eyes) -> None:
 
 def test_pictures_of_many_sizes_lie_in_their_own_rows(eyes: Eyes) -> None:
     """They are decoded in groups, and come back in the order of the batch."""
-    raws = [
-        sample_picture(n, width, height) for n, (width, height) in enumerate([(90, 80), (700, 80), (64, 64)])
-    ]
+    sizes = [(90, 80), (700, 80), (64, 64)]
+    raws = [sample_picture(n, width, height) for n, (width, height) in enumerate(sizes)]
     together = eyes.see(raws, 8).pixels
+    assert torch.equal(eyes.see(raws, 3).pixels, together[:3])
     for place, raw in enumerate(raws):
         assert torch.equal(together[place], eyes.see([raw], 1).pixels[0])
     assert not together[3:].any()

@@ -104,7 +104,7 @@ class TorchNetwork:
         if self._entry.decode != "gpu" or not self._entry.takes_pixels:
             return
         try:
-            self._eyes = Eyes(self._entry.options.side, self._device, self._entry.batching.max_batch_size)
+            self._eyes = Eyes(self._entry.options.side, self._device)
         except NoHardwareDecoder as error:
             raise Unusable(f"decode is gpu, but {error}") from error
         words.append("decoding on the GPU")

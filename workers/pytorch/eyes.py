@@ -5,24 +5,22 @@ that several models were given is decoded by the first of them; the others find 
 """
 
 import ctypes
-import queue
 import threading
 from typing import Any
 
 import numpy as np
 import torch
 
-from workers.device import DEVICE_BATCHES
 from workers.errors import BadInput
 from workers.pictures import decode_picture, squared
 from workers.pixels import MAGIC, unpack
 from workers.pytorch.album import Album, Claim
+from workers.pytorch.benches import BENCHES, Bench, Benches
 from workers.pytorch.nvjpeg import BadBatch, Decoder
 from workers.pytorch.resizing import Resizer
 from workers.token import bare, token_of
 
 CANVAS_STEP = 512  # pictures whose sides are in the same step share a canvas
-URGENT = -5  # a stream's priority: decoding is short, and the network waits for it
 
 Raw = bytes | memoryview
 
@@ -39,43 +37,29 @@ class Seen:
 
 
 class Eyes:
-    """Several threads may look at once, each with a decoder of its own."""
+    """Of one model; several threads may look at once."""
 
     def __init__(
-        self,
-        side: int,
-        device: torch.device,
-        rows_max: int,
-        threads: int = DEVICE_BATCHES,
-        album: Album = ALBUM,
+        self, side: int, device: torch.device, album: Album = ALBUM, benches: Benches = BENCHES
     ) -> None:
         self._side = side
         self._device = device
         self._album = album
+        self._benches = benches
         self._lock = threading.Lock()
         self._decoded = self._found = 0
         self._resizer = Resizer(side, device, torch.float16)
-        self._benches: queue.LifoQueue[tuple[Decoder, Any]] = queue.LifoQueue()
-        for _ in range(threads):
-            decoder = Decoder()
-            decoder.warm(rows_max)
-            stream = torch.cuda.Stream(device, priority=URGENT)  # type: ignore[no-untyped-call]
-            self._benches.put((decoder, stream))
+        benches.join(device)
 
     def see(self, elements: list[Raw], rows: int) -> Seen:
         """Elements to pixels, made on the current stream. Rows beyond the elements are black."""
         tokens = [token_of(raw) for raw in elements]
-        bench = self._benches.get()
-        try:
-            with torch.cuda.stream(bench[1]), torch.inference_mode():
-                if not any(tokens):
-                    seen = self._see(*bench, elements, rows)
-                    _finish()  # the elements are the caller's again
-                else:
-                    claim = self._album.claim(tokens, self._side)
-                    seen = self._share(bench, claim, [bare(raw) for raw in elements], rows)
-        finally:
-            self._benches.put(bench)
+        with self._benches.one() as bench, torch.cuda.stream(bench[1]), torch.inference_mode():
+            if any(tokens):
+                claim = self._album.claim(tokens, self._side)
+                return self._share(bench, claim, [bare(raw) for raw in elements], rows)
+            seen = self._see(*bench, elements, rows)
+            _finish()  # the elements are the caller's again
         return seen
 
     @property
@@ -83,7 +67,7 @@ class Eyes:
         """Pictures of several models: decoded here, and found decoded."""
         return self._decoded, self._found
 
-    def _share(self, bench: tuple[Decoder, Any], claim: Claim, elements: list[Raw], rows: int) -> Seen:
+    def _share(self, bench: Bench, claim: Claim, elements: list[Raw], rows: int) -> Seen:
         """Decode what is one's own, tell the others, and take theirs."""
         own = None
         try:
@@ -129,9 +113,8 @@ class Eyes:
             self._found += found
 
     def release(self) -> None:
-        """Give the decoders' memory back."""
-        while not self._benches.empty():
-            self._benches.get()[0].close()
+        """Nothing is looked at any more."""
+        self._benches.leave()
 
     def _see(self, decoder: Decoder, stream: Any, elements: list[Raw], rows: int) -> Seen:
         broken: dict[int, str] = {}
@@ -143,13 +126,17 @@ class Eyes:
                 self._alone(place, raw, ready, broken)
             else:
                 groups.setdefault(source.step, []).append(source)
-        pixels = self._black(rows)
+        parts: list[tuple[list[_Source], torch.Tensor]] = []
         for group in groups.values():
             taken, squares = self._decode(decoder, stream, group)
             for source in group if not taken else set(group).difference(taken):
                 self._alone(source.place, source.raw, ready, broken)
-            if squares is None:
-                continue
+            if squares is not None:
+                parts.append((taken, squares))
+        if len(parts) == 1 and len(parts[0][0]) == rows:
+            return Seen(parts[0][1], broken)
+        pixels = self._black(rows)
+        for taken, squares in parts:
             if len(taken) == len(elements):
                 pixels[: len(taken)] = squares
             else:
