@@ -42,7 +42,7 @@ from sim.stubs.server import StubServer
 from sim.stubs.timers import AlarmTimers
 from sim.world.noise import Shape, quantiles
 
-OTHERS_MAX = 0.05
+OTHERS_MAX = 0.10
 """Of the processors' time: it slows the proxy and the stubs, and the simulation knows nothing of it."""
 
 SIGMA = 0.25

@@ -39,7 +39,7 @@ def test_it_ends_with_what_was_missed_or_with_why_it_says_nothing(virtual: Outco
     assert ended(late, virtual)[0] == INVALID
     status, said = ended(live, virtual, others=0.2)
     assert status == INVALID
-    assert "other programs had 20% of the processors meanwhile; 5% are allowed" in said
+    assert "other programs had 20% of the processors meanwhile; 10% are allowed" in said
     slower = live.classes["all"].stages["quiet"]
     slower = msgspec.structs.replace(slower, latency_ms={**slower.latency_ms, "p50": 1.0})
     classes = {"all": msgspec.structs.replace(live.classes["all"], stages={"quiet": slower})}
