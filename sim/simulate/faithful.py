@@ -10,8 +10,11 @@ was not quiet).
 import argparse
 import asyncio
 import gc
+import os
+import resource
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
@@ -19,6 +22,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
+from sim.bench.peers.core import worked_s
 from sim.fleet.fleet import Fleet, Pool, ServiceTime
 from sim.load.arrivals import Constant
 from sim.load.mix import RequestClass
@@ -37,6 +41,9 @@ from sim.stubs.behaviours import Lognormal, Slots
 from sim.stubs.server import StubServer
 from sim.stubs.timers import AlarmTimers
 from sim.world.noise import Shape, quantiles
+
+OTHERS_MAX = 0.10
+"""Of the processors' time: it slows the proxy and the stubs, and the simulation knows nothing of it."""
 
 SIGMA = 0.25
 GPU_SLOTS, GPU_S = 16, 0.040
@@ -89,11 +96,11 @@ def _run(seed: int, out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "plan.yaml"
     path.write_text(f"{PLAN}seed: {seed}\n")
-    live, hops = uvloop.run(_live(path, out))
+    live, hops, others = uvloop.run(_live(path, out))
     plan = load_plan(path)
     virtual, sight = simulate(plan, Ground(table=TABLE, fleet=fleet_of(hops)))
     write_report(out / "simulated", plan, virtual, sight, requests=False)
-    return told(Console(width=120), live, virtual, hops)
+    return told(Console(width=120), live, virtual, hops, others)
 
 
 def fleet_of(hops: Hops) -> Fleet:
@@ -110,32 +117,59 @@ def fleet_of(hops: Hops) -> Fleet:
     return Fleet(name="stubs", pools=pools, edge_s=hops.edge_s)
 
 
-def told(console: Console, live: Outcome, virtual: Outcome, hops: Hops) -> int:
-    """Print all rows, misses marked; the exit status."""
+def told(console: Console, live: Outcome, virtual: Outcome, hops: Hops, others: float) -> int:
+    """Print all rows, misses marked; the exit status. `others`: their share of the processors meanwhile."""
     console.print(
         f"hops at low load: {1e3 * hops.server_s:.2f} ms to the server and back,"
         f" {1e3 * hops.edge_s:.2f} ms between caller and proxy and inside it",
         highlight=False,
     )
     rows = print_likeness(console, live, virtual)
-    for complaint in live.invalid:
+    said = f"other programs had {others:.0%} of the processors meanwhile"
+    console.print(said, highlight=False)
+    busy = [f"{said}; {OTHERS_MAX:.0%} are allowed"] if others > OTHERS_MAX else []
+    for complaint in [*live.invalid, *busy]:
         console.print(f"INVALID: {complaint}", style="red", highlight=False)
-    if live.exit_code == INVALID:
+    if live.exit_code == INVALID or busy:
         return INVALID
     return MISSED if any(each.within is False for each in rows) else MET
 
 
-async def _live(path: Path, out: Path) -> tuple[Outcome, Hops]:
+class Others:
+    """What else the machine did from when it is made on; the run's own processes have ended by `share`."""
+
+    def __init__(self) -> None:
+        self._cores = sorted(os.sched_getaffinity(0))
+        self._began_s, self._worked_s, self._own_s = time.monotonic(), self._all_s(), own_s()
+
+    def share(self) -> float:
+        """Of all processors' time."""
+        span_s = (time.monotonic() - self._began_s) * len(self._cores)
+        return max(0.0, self._all_s() - self._worked_s - (own_s() - self._own_s)) / span_s
+
+    def _all_s(self) -> float:
+        return sum(worked_s(core) for core in self._cores)
+
+
+def own_s() -> float:
+    """Processor seconds of this process and of those of its children that have ended."""
+    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in uses)
+
+
+async def _live(path: Path, out: Path) -> tuple[Outcome, Hops, float]:
     """Played by the command itself; the lesser hops of before and after, for other work only ever adds."""
     before = await _hops()
+    others = Others()
     async with _proxy(out) as url:
         target = ("--target", f"{url}/v2/models/m/infer")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "proxy.cli", "replay", str(path), *target, "--out", str(out / "live"))
         )
         await process.wait()
+    share = others.share()
     after = await _hops()
-    return read_outcome(out / "live" / RESULT), before.lesser(after)
+    return read_outcome(out / "live" / RESULT), before.lesser(after), share
 
 
 async def _hops() -> Hops:

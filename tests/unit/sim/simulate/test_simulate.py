@@ -130,6 +130,7 @@ def test_a_report_of_a_night_reads_back_and_shows_what_it_stands_on(tmp_path: Pa
     ):
         assert said in text
     assert "One of 4 proxies" in text
+    assert "pool gpu</text>" in text, "the curve of a pool bears its name"
     assert len((tmp_path / "requests.jsonl").read_text().splitlines()) == len(sight)
 
 
