@@ -46,7 +46,7 @@ def check_files(table: Path, expect: Path | None) -> str:
 
 
 def explain_file(
-    table: Path,
+    table: Path | None,
     labels: tuple[str, ...],
     payload: PayloadFile | None,
     *,
@@ -55,22 +55,32 @@ def explain_file(
 ) -> str:
     """Where the table sends a request with these labels, or the labels that its labelers give a payload.
 
-    With the admin side of a running proxy, where that one sends it now, by the table that it serves. Only
-    from the main thread: a labeler that hangs is broken off here as in the proxy.
+    With the admin side of a running proxy, where that one sends it now, by the table that it serves: then
+    `table` is there for its labelers alone, and None serves with labels. Only from the main thread: a
+    labeler that hangs is broken off here as in the proxy.
     """
     watchdog = Watchdog()
-    loaded = _loaded(table, watchdog)
+    loaded = None if table is None else _loaded(table, watchdog)
     if payload is not None:
-        asked = _payload(payload)
-        watchdog.start()
-        try:
-            labels = loaded.labeling.label(asked)
-        finally:
-            watchdog.stop()
-    explained = explain(loaded.table, labels) if live is None else _explained_by(live, labels)
+        assert loaded is not None, "its labelers are wanted"
+        labels = _labels_of(payload, loaded, watchdog)
+    if live is not None:
+        explained = _explained_by(live, labels)
+    else:
+        assert loaded is not None, "nobody else explains"
+        explained = explain(loaded.table, labels)
     if as_json:
         return msgspec.json.format(msgspec.json.encode(explained), indent=2).decode()
     return _drawn(explained)
+
+
+def _labels_of(payload: PayloadFile, loaded: Loaded, watchdog: Watchdog) -> tuple[str, ...]:
+    asked = _payload(payload)
+    watchdog.start()
+    try:
+        return loaded.labeling.label(asked)
+    finally:
+        watchdog.stop()
 
 
 def _loaded(path: Path, watchdog: Watching) -> Loaded:

@@ -214,7 +214,7 @@ def check(table: Path, expect: Path | None) -> None:
 
 
 @commands.command()
-@click.argument("table", type=TABLE)
+@click.argument("table", type=TABLE, required=False)
 @click.option(
     "--label",
     "labels",
@@ -227,11 +227,11 @@ def check(table: Path, expect: Path | None) -> None:
 @click.option(
     "--live",
     type=ADDRESS,
-    help="The admin side of a running proxy: what it does now, by the table that it serves.",
+    help="The admin side of a running proxy: what it does now, by its own table; TABLE may be left out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain(
-    table: Path,
+    table: Path | None,
     labels: tuple[str, ...],
     payload: Path | None,
     model: str,
@@ -246,6 +246,8 @@ def explain(
 
     if bool(labels) == (payload is not None):
         raise click.UsageError("give either --label (once or more) or --payload FILE")
+    if table is None and (live is None or payload is not None):
+        raise click.UsageError("which TABLE? Only --label with --live can do without one")
     if any(":" not in header for header in headers):
         raise click.BadParameter("a header is written 'Name: value'", param_hint="--header")
     try:

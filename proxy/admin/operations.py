@@ -80,6 +80,11 @@ class Operations:
         result = self._validate(data)
         return list(result.lines("table")) if isinstance(result, Problems) else []
 
+    async def reload(self) -> dict[str, Any]:
+        """Read the table's file again, as SIGHUP does: how that ended, and what is in service then."""
+        result = await self._reloader.reload("asked for", force=True)
+        return {"reload": result.value, **self.readiness()["table"]}
+
     async def explain(self, labels: tuple[str, ...]) -> Any:
         """Where requests with these labels go now, and why not elsewhere, as all processes see it."""
         counted = await self._census.take()

@@ -17,6 +17,7 @@ from proxy.admin.foreign import is_foreign
 from proxy.admin.operations import Operations
 from proxy.errors import AddressInUse
 from proxy.ports import Log
+from proxy.reload import Reload
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 BODY_BYTES_MAX = 16 * 1024 * 1024
@@ -60,6 +61,7 @@ class AdminServer:
             web.get("/metrics", self._metrics),
             web.get("/v1/table", self._table),
             web.post("/v1/table/validate", self._validate),
+            web.post("/v1/table/reload", self._reload),
             web.post("/v1/explain", self._explain),
             web.get("/v1/applications", self._applications),
             web.post("/v1/applications/{id}/drain", self._drain),
@@ -120,6 +122,10 @@ class AdminServer:
         data = await request.read()
         problems = await asyncio.to_thread(self._operations.validate, data)
         return _json({"valid": not problems, "problems": problems}, 422 if problems else 200)
+
+    async def _reload(self, _: web.Request) -> web.Response:
+        state = await self._operations.reload()
+        return _json(state, 200 if state["reload"] == Reload.ACCEPTED.value else 422)
 
     async def _explain(self, request: web.Request) -> web.Response:
         try:

@@ -65,6 +65,8 @@ async def run(
         await asyncio.gather(
             *(member.start(Job(plan=plan, process=member.number, address=address)) for member in members)
         )
+        if stop is not None and stop.is_set():
+            raise GeneratorFailed("it was interrupted before it began")
         began_s = time.monotonic() + LEAD_S
         if began is not None:
             began(began_s)

@@ -135,7 +135,7 @@ class Generator:
     def _wait(self, number: int) -> None:
         self._waiting.append(number)
         if not self._lines.want():
-            self.record.held += 1
+            self.record.held.append(number)
 
     def _free(self, line: Line) -> None:
         if self._waiting:

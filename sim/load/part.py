@@ -63,7 +63,7 @@ def sum_up(record: Record, classes: Sequence[RequestClass], seconds: float, warm
         ),
         sent=sum(sent_s[each] >= 0 for each in counted),
         sent_last_s=max(sent_s, default=0.0),
-        held=record.held,
+        held=sum(record.planned_s[each] >= warm_up_s for each in record.held),
     )
 
 

@@ -42,6 +42,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> None:
     """Do the job that stands on stdin."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the one who started it decides
     job = msgspec.json.decode(sys.stdin.readline(), type=Job)
     share = schedule(job.plan, job.process)
     allow_files(job.connections_max)

@@ -18,7 +18,7 @@ class Record:
         self.sent_s = array("d", [-1.0]) * count
         self.ended_s = array("d", [-1.0]) * count
         self.ends = array("h", [0]) * count  # see `ends.py`
-        self.held = 0  # requests that waited because no more connections were allowed
+        self.held: list[int] = []  # requests that waited because no more connections were allowed
 
     def __len__(self) -> int:
         return len(self.planned_s)

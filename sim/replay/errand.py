@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import tempfile
 import time
 from collections import deque
@@ -28,6 +29,8 @@ from sim.replay.plan import AbortRule, ReplayPlan
 from sim.replay.proxywatch import ProxyWatch
 from sim.replay.script import Script
 from sim.replay.sight import Sight, read_sight
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,15 +125,18 @@ class _Playing:
         self._load = load
         self._base = base
         self._show = show
-        self._began_s = 0.0
+        self._began_s = time.monotonic()
         self._done: list[Done] = []
         self._abort = Abort(plan.abort) if plan.abort else None
         self._watch = ProxyWatch(plan.metrics, plan.metrics_every_s) if plan.metrics else None
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
+        self._interrupted = ""
 
     async def run(self) -> Ran:
-        """To its end."""
+        """To its end, or until it is interrupted; a second interrupt is not waited for."""
+        for number in INTERRUPTS:
+            asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
         began = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         try:
             result = await run(self._load, self._say, self._start, self._stop)
@@ -144,10 +150,17 @@ class _Playing:
             began=began,
             result=result,
             aborted=self._abort.said if self._abort else "",
+            interrupted=self._interrupted,
             faults=self._done,
             samples=watch.samples if watch else [],
             samples_missed=watch.missed if watch else 0,
         )
+
+    def _interrupt(self) -> None:
+        for number in INTERRUPTS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+        self._interrupted = f"interrupted at {max(0.0, time.monotonic() - self._began_s):.1f} s"
+        self._stop.set()
 
     def _start(self, began_s: float) -> None:
         self._began_s = began_s

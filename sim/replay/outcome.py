@@ -71,6 +71,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     began: str
     result: Result
     aborted: str
+    interrupted: str = ""
     faults: Sequence[Done]
     samples: Sequence[Sample]
     samples_missed: int
@@ -78,7 +79,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 def outcome_of(plan: ReplayPlan, script: Script, sight: Sight, ran: Ran) -> Outcome:
     """Everything that is told of a run."""
-    seconds = ran.result.seconds if ran.aborted else script.seconds
+    seconds = ran.result.seconds if ran.aborted or ran.interrupted else script.seconds
     deadlines_s = np.array([each.deadline_s for each in plan.classes])
     stages = [
         StageTold(name=each.name, from_s=start_s, to_s=min(stop_s, seconds))
@@ -152,6 +153,8 @@ def _figures(told: ClassTold, stage: str) -> Figures:
 
 
 def _complaints(plan: ReplayPlan, ran: Ran, judged: Sequence[Judged]) -> list[str]:
+    if ran.interrupted:
+        return [ran.interrupted]
     found = list(ran.result.invalid)
     found += [f"the fault '{each.name}' did not happen: {each.said}" for each in ran.faults if not each.well]
     if not ran.aborted:

@@ -112,6 +112,17 @@ async def test_a_table_can_be_validated_without_serving_it(app: RunningApp, stub
     assert (await app.admin("/readyz")).json["table"]["last_reload_ok"]
 
 
+async def test_a_reload_can_be_asked_for(app: RunningApp, stub: StubServer, tmp_path: Path) -> None:
+    """Where nobody can send a signal, and in a drill: the answer says how it ended."""
+    again = await app.admin("/v1/table/reload", "POST")
+    assert (again.status, again.json["reload"], again.json["generation"]) == (200, "accepted", 2)
+    (tmp_path / "table.yaml").write_text("version: 2\n")
+    bad = await app.admin("/v1/table/reload", "POST")
+    assert (bad.status, bad.json["reload"], bad.json["generation"]) == (422, "refused", 2)
+    assert any("version" in line for line in bad.json["problems"])
+    assert (await app.admin("/v1/table")).body.decode() == TABLE.format(url=stub.url), "it serves on"
+
+
 async def test_explain_gives_live_reasons(app: RunningApp) -> None:
     """What would happen now: with drained applications and open breakers."""
     free = (await post(app, "/v1/explain", b'{"labels": [2]}')).json["tiers"][0]["rows"][0]
@@ -128,6 +139,8 @@ async def test_the_command_explains_what_a_running_proxy_does_now(app: RunningAp
     assert "drained" in (await penstock(*asked)).out
     told = (await post(app, "/v1/explain", b'{"labels": [2]}')).json
     assert msgspec.json.decode((await penstock(*asked, "--json")).out) == told
+    assert msgspec.json.decode((await penstock(asked[0], *asked[2:], "--json")).out) == told, "no table"
+    assert "which TABLE?" in (await penstock("explain", "--label", "2")).err
     elsewhere = await penstock(*asked[:-1], f"127.0.0.1:{app.port}")
     assert (elsewhere.code, "404" in elsewhere.err) == (1, True)
     nowhere = await penstock(*asked[:-1], "127.0.0.1:1")

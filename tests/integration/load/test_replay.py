@@ -1,6 +1,8 @@
 """`penstock replay` and `penstock report` as users run them, against stub model servers and a proxy."""
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -28,16 +30,14 @@ classes:
 {more}
 """
 
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": "/usr/bin:/bin"}
+
 
 async def penstock(*arguments: str, folder: Path) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "proxy.cli", *arguments),
         cwd=folder,
-        env={
-            "PYTHONPATH": str(Path(__file__).parents[3]),
-            "PATH": "/usr/bin:/bin",
-            "MPLCONFIGDIR": str(folder),
-        },
+        env={**ENVIRONMENT, "MPLCONFIGDIR": str(folder)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -205,3 +205,36 @@ async def test_a_plan_can_be_checked_without_a_proxy(tmp_path: Path) -> None:
     status, said = await penstock("replay", "double11-peak", "--check", "--scale", "0.001", folder=tmp_path)
     assert status == 0, said
     assert "peak 21 to 41 s" in said
+
+
+async def test_ctrl_c_ends_a_run_with_its_report(tmp_path: Path) -> None:
+    """What was seen until then is told; it proves nothing, and says so."""
+    async with StubServer(behaviour=Ok()) as stub:
+        text = PLAN.format(url=stub.url, more="thresholds: {all: ['lost == 0']}").replace(
+            "seconds: 0.5", "seconds: 60"
+        )
+        (tmp_path / "plan.yaml").write_text(text)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "proxy.cli", "replay", "plan.yaml", "--out", "out"),
+            cwd=tmp_path,
+            env={**ENVIRONMENT, "MPLCONFIGDIR": str(tmp_path)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        while len(stub.calls) < 60:  # noqa: ASYNC110 - until the peak has begun
+            await asyncio.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the generator's processes get it too
+        said, _ = await process.communicate()
+    outcome = read_outcome(tmp_path / "out")
+    assert (process.returncode, outcome.verdict) == (98, "INVALID"), said
+    assert outcome.invalid[0].startswith("interrupted at ")
+    assert 60 <= outcome.classes["all"].figures.arrivals < 12_000
+
+
+async def test_a_name_that_is_no_profile_is_answered_with_all_of_them(tmp_path: Path) -> None:
+    """Who has mistyped one sees it at once."""
+    status, said = await penstock("replay", "double12-peak", folder=tmp_path)
+    assert status == 2
+    assert "double11-peak" in said
+    assert "post-promotion-refresh" in said

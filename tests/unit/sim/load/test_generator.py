@@ -142,6 +142,18 @@ async def test_a_limit_of_connections_holds_requests_and_makes_the_run_invalid()
     assert "waited for the limit of connections" in found.invalid[0]
 
 
+async def test_what_waits_in_the_warm_up_does_not_make_a_run_invalid() -> None:
+    """Connections are made then: that is what it is for."""
+
+    def answer(upstream: Upstream) -> None:
+        asyncio.get_running_loop().call_later(0.02, upstream.write, GOOD)
+
+    async with serving(answer) as port:
+        warmed = msgspec.structs.replace(plan(port, connections_max=2), warm_up_s=60.0)
+        found = await result(warmed)
+    assert found.generator.held_share == 0
+
+
 async def test_what_never_found_a_connection_was_never_sent() -> None:
     """It is told apart from what the server left unanswered."""
     async with serving(lambda upstream: None) as port:

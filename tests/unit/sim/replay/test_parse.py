@@ -10,6 +10,7 @@ import yaml
 
 from proxy.routing.problems import Problems
 from sim.replay.document import render
+from sim.replay.errors import ReplayRefused
 from sim.replay.parse import parse_plan
 from sim.replay.plan import AbortRule
 from sim.replay.profiles import folder, names, profile
@@ -121,7 +122,9 @@ def test_the_five_profiles_are_plans(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     Path("double11-peak").write_text("mine")
     assert profile(Path("double11-peak")) == Path("double11-peak")
-    assert profile(Path("nothing-of-that-name")) == Path("nothing-of-that-name")
+    assert profile(Path("nothing.yaml")) == Path("nothing.yaml"), "a file that is not there is told as one"
+    with pytest.raises(ReplayRefused, match="double11-peak"):
+        profile(Path("nothing-of-that-name"))
 
 
 def test_the_example_of_the_manual_is_a_plan() -> None:
