@@ -5,6 +5,7 @@ Decides nothing of the proxy's; a request whose connection ends before its answe
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import aiohttp
 import msgspec
@@ -67,12 +68,13 @@ class Promises:
         self, session: aiohttp.ClientSession, doors: asyncio.Semaphore, ticket: str, name: str, ends_s: float
     ) -> None:
         while asyncio.get_running_loop().time() < ends_s:
-            async with doors, session.get(f"{self._url}/v1/tickets/{ticket}") as answer:
-                body = await answer.read()
-            if answer.status != 202:
-                right = answer.status == 200 and msgspec.json.decode(body)["id"] == name
-                self.wrong += not right
-                return
+            with suppress(aiohttp.ClientError, OSError):  # its process may just have been killed
+                async with doors, session.get(f"{self._url}/v1/tickets/{ticket}") as answer:
+                    body = await answer.read()
+                if answer.status != 202:
+                    right = answer.status == 200 and msgspec.json.decode(body)["id"] == name
+                    self.wrong += not right
+                    return
             await asyncio.sleep(LOOK_S)
         self.lost += 1
 

@@ -41,7 +41,7 @@ async def test_calls_in_flight_stay_within_the_limit_of_all_processes_together(
 
 async def test_calls_start_within_the_rate_of_all_processes_together(start: Start, stub: StubServer) -> None:
     """In no span do more calls arrive than rate · span + burst; the way to the stub may bunch a few."""
-    rate, burst, bunched = 200, 5, 8
+    rate, burst, bunched = 200, 5, 20
     proxy = await start(limits=f", rate: {rate}, burst: {burst}")
     async with asyncio.timeout(60):
         await ask_many(proxy.port, some(3_000, NO_TICKET), lambda _: None, CALLERS)
