@@ -127,6 +127,7 @@ def test_a_report_of_a_night_reads_back_and_shows_what_it_stands_on(tmp_path: Pa
         "simulated",
         "Assumed: the prices",
         "each simulated request stands for 4",
+        "one request in 4",
     ):
         assert said in text
     assert "One of 4 proxies" in text
