@@ -123,12 +123,12 @@ def _trials(told: Simulated) -> str:
         for each in sorted(sizing.trials, key=lambda trial: trial.machines):
             rows.append((
                 "met" if each.met else "MISSED", sizing.name, counted(each.machines),
-                "; ".join(each.missed[:3]),
+                f"{each.deferred:.1%}", "; ".join(each.missed[:3]),
             ))  # fmt: skip
             kinds.append("met" if each.met else "missed")
     within = ", ".join(f"{each.name} within {counted(each.within)} machines" for each in told.sizing)
     return (
         "<h2>How the size was found</h2><p class=faint>One schedule, more and fewer machines; the table's"
         f" limits grow with them. The search is as fine as this: {within}.</p>"
-        + table(("", "pool", "machines", "missed"), rows, kinds)
+        + table(("", "pool", "machines", "deferred", "missed"), rows, kinds)
     )

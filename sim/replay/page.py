@@ -70,7 +70,10 @@ def _head(outcome: Outcome) -> str:
     scale = f", scale {outcome.scale:g}" if outcome.scale != 1 else ""
     told = outcome.simulated
     answer = "".join(f'<p class="answer">{escape(line)}</p>' for line in answers(outcome))
-    where = escape(outcome.target) if told is None else f"simulated in {told.took_s:,.0f} s"
+    where = escape(outcome.target)
+    if told is not None:
+        part = f", one request in {told.sampled:,}" if told.sampled > 1 else ""
+        where = f"simulated in {told.took_s:,.0f} s{part}"
     badge = "" if told is None else "<small>simulated</small>"
     return (
         f'<header class="{outcome.verdict.lower()}"><p class="verdict">{outcome.verdict}{badge}</p>'

@@ -39,11 +39,12 @@ class ClassCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of the search."""
+    """One run of the search. `deferred`: the share of all requests that got a ticket."""
 
     machines: float
     met: bool
     missed: list[str]
+    deferred: float = 0.0
 
 
 class Sizing(msgspec.Struct, frozen=True, kw_only=True):

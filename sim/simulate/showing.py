@@ -50,7 +50,7 @@ class Night:
 
     def _tried(self, name: str, count: float, outcome: Outcome) -> None:
         missed = missed_of(outcome)
-        said = f"misses {missed[0]}" if missed else "is enough"
+        said = f"miss {missed[0]}" if missed else "are enough"
         self.console.print(f"  {name}: {counted(count)} machines {said}", highlight=False)
 
 

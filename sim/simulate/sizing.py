@@ -10,6 +10,7 @@ from sim.replay.outcome import INVALID, MET, Outcome
 from sim.replay.plan import ReplayPlan
 from sim.replay.script import Script
 from sim.replay.simulated import Sizing, Trial, counted
+from sim.replay.threshold import ALL
 from sim.simulate.errand import play
 from sim.simulate.ground import Ground
 from sim.simulate.search import fewest, next_try
@@ -21,6 +22,8 @@ MORE_MAX = 64.0
 """So many times as many machines as there are now are tried at most."""
 
 NEAR_SHARE = 0.01
+TOLD_SHARE = 0.005
+"""Of all requests: when more are deferred, the answer says so, for thresholds may allow it."""
 
 Told = Callable[[str, float, Outcome], None]
 """Of each run: the pool's name, its machines, the outcome."""
@@ -47,7 +50,7 @@ def sized(
             break
         outcome, _ = play(plan, script, with_machines(ground, pool.application, count), sampled=sampled)
         tried[count] = met(outcome)
-        trials.append(Trial(machines=count, met=tried[count], missed=missed_of(outcome)))
+        trials.append(trial_of(count, outcome))
         told(pool.title, count, outcome)
     found = fewest(tried)
     sizing = Sizing(
@@ -74,6 +77,13 @@ def met(outcome: Outcome) -> bool:
     )
 
 
+def trial_of(count: float, outcome: Outcome) -> Trial:
+    """What is told of a run."""
+    figures = outcome.classes[ALL].figures
+    deferred = figures.deferred / max(figures.arrivals, 1)
+    return Trial(machines=count, met=met(outcome), missed=missed_of(outcome), deferred=deferred)
+
+
 def missed_of(outcome: Outcome) -> list[str]:
     """What a run missed, in words."""
     aborted = [outcome.aborted] if outcome.aborted else []
@@ -90,4 +100,6 @@ def said(pool: Pool, found: float | None, trials: list[Trial]) -> str:
         return f"{pool.title}: {tried}; now {counted(pool.machines)}{state}"
     now = "" if found == pool.machines else f", now {counted(pool.machines)}{state}"
     enough = "1 machine is enough" if found == 1 else f"{counted(found)} machines are enough"
-    return f"{pool.title}: {enough}{now}"
+    deferred = next(each.deferred for each in trials if each.machines == found)
+    cost = f" ({deferred:.0%} of the requests deferred)" if deferred >= TOLD_SHARE else ""
+    return f"{pool.title}: {enough}{cost}{now}"

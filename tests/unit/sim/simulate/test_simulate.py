@@ -127,6 +127,7 @@ def test_a_report_of_a_night_reads_back_and_shows_what_it_stands_on(tmp_path: Pa
         "simulated",
         "Assumed: the prices",
         "each simulated request stands for 4",
+        "one request in 4",
     ):
         assert said in text
     assert "One of 4 proxies" in text
@@ -177,6 +178,16 @@ def test_the_fewest_machines_are_found_that_meet_every_threshold() -> None:
     fewer = msgspec.structs.replace(ground, sized={"gpu": sizing.found - 1})
     assert missed_of(simulate(plan, fewer)[0])
     assert [("pool gpu", each.machines) for each in sizing.trials] == told
+
+
+def test_the_answer_says_what_its_thresholds_let_pass() -> None:
+    """Machines that are enough for the urgent ones alone leave the others with tickets."""
+    plan = plan_of("", PLAN.replace("rate: 150", "rate: 600"))
+    sizing, _ = sized(plan, script_of(plan, Path(), 1), ground_of(), "gpu", 1, lambda *_: None)
+    assert sizing.found is not None
+    trial = next(each for each in sizing.trials if each.machines == sizing.found)
+    assert trial.deferred > 0.1
+    assert f"({trial.deferred:.0%} of the requests deferred)" in sizing.said
 
 
 def test_where_no_number_of_machines_is_enough_the_answer_says_so() -> None:
