@@ -53,9 +53,14 @@ def infer(inputs, parameters):
 RAW = {"Inference-Header-Content-Length": "0"}  # the picture is the body
 
 
-def write_models(root: Path) -> None:
-    """The identity model, which sleeps when asked to, and one of pictures, which stages decode."""
+def write_models(root: Path, places: int) -> None:
+    """The identity model, which sleeps when asked to, and one of pictures, which stages decode.
+
+    What a dead front had asked sleeps on, for nobody: there are `places` for all of it.
+    """
     shutil.copytree(MODELS / "identity", root / "identity")
+    config = root / "identity" / "model.yaml"
+    config.write_text(config.read_text().replace("concurrency: 64", f"concurrency: {places}"))
     (root / "picture").mkdir()
     (root / "picture" / "model.yaml").write_text(PICTURE)
     (root / "picture" / "model.py").write_text(CODE)
@@ -73,17 +78,16 @@ def children(parent: int, role: str) -> list[int]:
     return found
 
 
-async def held(address: str, role: str) -> str:
+async def held(http: httpx.AsyncClient, role: str) -> str:
     """A request that would be held there; what came of it."""
-    async with httpx.AsyncClient(base_url=f"http://{address}", timeout=SLEEP_MS / 1000) as http:
-        try:
-            if role == "stage":
-                answer = await http.post("/v2/models/picture/infer", content=sample_picture(0), headers=RAW)
-            else:
-                body = {**BODY, "parameters": {"delay_ms": SLEEP_MS}}
-                answer = await http.post("/v2/models/identity/infer", json=body)
-        except httpx.TransportError:
-            return "reset"
+    try:
+        if role == "stage":
+            answer = await http.post("/v2/models/picture/infer", content=sample_picture(0), headers=RAW)
+        else:
+            body = {**BODY, "parameters": {"delay_ms": SLEEP_MS}}
+            answer = await http.post("/v2/models/identity/infer", json=body)
+    except httpx.TransportError:
+        return "reset"
     return f"{answer.status_code}{' with Retry-After' if 'Retry-After' in answer.headers else ''}"
 
 
@@ -103,7 +107,7 @@ async def back(address: str) -> None:
 async def run(arguments: argparse.Namespace) -> None:
     """Kill, and measure."""
     with tempfile.TemporaryDirectory() as folder:
-        write_models(Path(folder))
+        write_models(Path(folder), arguments.callers * (arguments.kills + arguments.stops) + 1)
         await run_in(folder, arguments)
 
 
@@ -135,13 +139,14 @@ async def measure(
     answered, returned, outcomes = [], [], set()
     for _ in range(times):
         (victim,) = children(supervisor, role)
-        if role == "stage":
-            os.kill(victim, signal.SIGSTOP)
-        asking = [asyncio.create_task(held(address, role)) for _ in range(callers)]
-        await asyncio.sleep(BEGUN_S)
-        os.kill(victim, number)
-        began_s = time.perf_counter()
-        outcomes |= set(await asyncio.gather(*asking))
+        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=SLEEP_MS / 1000) as http:
+            if role == "stage":
+                os.kill(victim, signal.SIGSTOP)
+            asking = [asyncio.create_task(held(http, role)) for _ in range(callers)]
+            await asyncio.sleep(BEGUN_S)
+            os.kill(victim, number)
+            began_s = time.perf_counter()
+            outcomes |= set(await asyncio.gather(*asking))
         answered.append(time.perf_counter() - began_s)
         await back(address)
         returned.append(time.perf_counter() - began_s)
