@@ -3,8 +3,9 @@
     python -m sim.bench.worker_kills --kills 5 --stops 2 --callers 32
 
 `kill -9` is a death, SIGSTOP a hang: the supervisor must see that by itself. The model would sleep for a
-minute, so whatever comes back comes from the one or the other. A front cannot answer then: its callers'
-connections are reset, which counts as the answer here.
+minute, so whatever comes back comes from the one or the other; a stage is stopped before it is asked, since
+no picture takes a minute. A front cannot answer then: its callers' connections are reset, which counts as the
+answer here.
 """
 
 import argparse
@@ -12,19 +13,58 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import httpx
+
+from workers.bench.models import sample_picture
 
 MODELS = Path(__file__).parents[2] / "tests" / "models"
 READY = re.compile(r"penstock worker ready http://(\S+)")
 SLEEP_MS = 60_000
 BEGUN_S = 0.5  # until all requests are in the model
 BODY = {"inputs": [{"name": "INPUT0", "shape": [1], "datatype": "FP32", "data": [1.5]}]}
+PICTURE = """
+name: picture
+version: "1"
+kind: classification
+backend: python
+inputs: [{name: IMAGE, datatype: BYTES, shape: [-1]}]
+outputs:
+  - {name: LABEL, datatype: BYTES, shape: [-1]}
+  - {name: SCORES, datatype: FP32, shape: [-1, 2]}
+  - {name: RISK, datatype: FP32, shape: [-1]}
+options: {reads: picture, side: 8, classes: [one, other], risky: [other]}
+files: {model: model.py, picture: picture.jpg}
+sample: {IMAGE: {file: picture}}
+"""
+CODE = """
+import numpy as np
+from workers.oip.tensors import Tensor
+def infer(inputs, parameters):
+    return (Tensor.of("scores", "FP32", np.full((len(inputs[0].data), 2), 0.5, np.float32)),)
+"""
+RAW = {"Inference-Header-Content-Length": "0"}  # the picture is the body
+
+
+def write_models(root: Path, places: int) -> None:
+    """The identity model, which sleeps when asked to, and one of pictures, which stages decode.
+
+    What a dead front had asked sleeps on, for nobody: there are `places` for all of it.
+    """
+    shutil.copytree(MODELS / "identity", root / "identity")
+    config = root / "identity" / "model.yaml"
+    config.write_text(config.read_text().replace("concurrency: 64", f"concurrency: {places}"))
+    (root / "picture").mkdir()
+    (root / "picture" / "model.yaml").write_text(PICTURE)
+    (root / "picture" / "model.py").write_text(CODE)
+    (root / "picture" / "picture.jpg").write_bytes(sample_picture(0))
 
 
 def children(parent: int, role: str) -> list[int]:
@@ -38,14 +78,16 @@ def children(parent: int, role: str) -> list[int]:
     return found
 
 
-async def held(address: str) -> str:
-    """A request that the model would hold; what came of it."""
-    async with httpx.AsyncClient(base_url=f"http://{address}", timeout=SLEEP_MS / 1000) as http:
-        try:
+async def held(http: httpx.AsyncClient, role: str) -> str:
+    """A request that would be held there; what came of it."""
+    try:
+        if role == "stage":
+            answer = await http.post("/v2/models/picture/infer", content=sample_picture(0), headers=RAW)
+        else:
             body = {**BODY, "parameters": {"delay_ms": SLEEP_MS}}
             answer = await http.post("/v2/models/identity/infer", json=body)
-        except httpx.TransportError:
-            return "reset"
+    except httpx.TransportError:
+        return "reset"
     return f"{answer.status_code}{' with Retry-After' if 'Retry-After' in answer.headers else ''}"
 
 
@@ -56,15 +98,24 @@ async def back(address: str) -> None:
             with contextlib.suppress(httpx.TransportError):
                 ready = await http.get("/v2/health/ready")
                 answer = await http.post("/v2/models/identity/infer", json=BODY)
-                if ready.status_code == answer.status_code == 200:
+                seen = await http.post("/v2/models/picture/infer", content=sample_picture(0), headers=RAW)
+                if ready.status_code == answer.status_code == seen.status_code == 200:
                     return
             await asyncio.sleep(0.01)
 
 
 async def run(arguments: argparse.Namespace) -> None:
     """Kill, and measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_models(Path(folder), arguments.callers * (arguments.kills + arguments.stops) + 1)
+        await run_in(folder, arguments)
+
+
+async def run_in(folder: str, arguments: argparse.Namespace) -> None:
+    """With the models of a folder."""
     server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers", str(MODELS), "--listen", "127.0.0.1:0", "--fronts", "1"),
+        *(sys.executable, "-m", "workers", folder, "--listen", "127.0.0.1:0"),
+        *("--fronts", "1", "--cpu-processes", "1"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -73,7 +124,7 @@ async def run(arguments: argparse.Namespace) -> None:
     assert found is not None, "the worker did not start"
     address = found[1]
     for number, times in ((signal.SIGKILL, arguments.kills), (signal.SIGSTOP, arguments.stops)):
-        for role in ("predictor", "front"):
+        for role in ("predictor", "stage", "front"):
             if times:
                 said = await measure(server.pid, address, role, number, times, arguments.callers)
                 print(f"{number.name} {role:9} {said}", flush=True)
@@ -87,11 +138,15 @@ async def measure(
     """Send a process of that role the signal, so many times; what its callers saw."""
     answered, returned, outcomes = [], [], set()
     for _ in range(times):
-        asking = [asyncio.create_task(held(address)) for _ in range(callers)]
-        await asyncio.sleep(BEGUN_S)
-        os.kill(children(supervisor, role)[0], number)
-        began_s = time.perf_counter()
-        outcomes |= set(await asyncio.gather(*asking))
+        (victim,) = children(supervisor, role)
+        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=SLEEP_MS / 1000) as http:
+            if role == "stage":
+                os.kill(victim, signal.SIGSTOP)
+            asking = [asyncio.create_task(held(http, role)) for _ in range(callers)]
+            await asyncio.sleep(BEGUN_S)
+            os.kill(victim, number)
+            began_s = time.perf_counter()
+            outcomes |= set(await asyncio.gather(*asking))
         answered.append(time.perf_counter() - began_s)
         await back(address)
         returned.append(time.perf_counter() - began_s)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from pytriton.decorators import batch
 from pytriton.model_config import ModelConfig, Tensor
-from pytriton.triton import Triton, TritonConfig
+from pytriton.triton import Triton, TritonConfig, TritonSecurityConfig
 
 Arrays = list[np.ndarray]
 
@@ -73,7 +73,12 @@ def main() -> None:
         exit_timeout_secs=EXIT_S,
     )
     # Triton's own log goes to standard error, so that standard output has one line only.
-    with contextlib.redirect_stdout(sys.stderr), Triton(config=config) as triton:
+    # By itself it wants a token for calls about shared memory, too; here only for those that nobody makes.
+    security = TritonSecurityConfig(restricted_endpoints=["trace"])
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        Triton(config=config, security_config=security) as triton,
+    ):
         bind(triton)
         triton.run()
         print("triton ready", file=sys.__stdout__, flush=True)

@@ -1,7 +1,7 @@
 """What the front answers about shared memory over HTTP. There never is a region of CUDA memory."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 
@@ -67,7 +67,7 @@ def cuda_status(name: str) -> None:
         raise NoRegion(f"Unable to find cuda shared memory region: '{name}'")
 
 
-def cuda_register(name: str) -> None:
+def cuda_register(name: str) -> NoReturn:
     """Raise BadRegion."""
     raise BadRegion(
         f"failed to register CUDA shared memory region: '{name}', CUDA shared memory is not offered"
@@ -83,7 +83,6 @@ def _cuda_status(route: Route, body: bytes) -> Reply:
 def _cuda_register(route: Route, body: bytes) -> Reply:
     del body
     cuda_register(route.region)
-    return Reply()
 
 
 def _cuda_unregister(route: Route, body: bytes) -> Reply:

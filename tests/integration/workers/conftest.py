@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.workers.regions import SIZE, Object
 from tests.integration.workers.wire import Wire
 
 ROOT = Path(__file__).parents[3]
@@ -187,3 +188,17 @@ def connect() -> Iterator[Callable[[str], Wire]]:
 @pytest.fixture
 def wire(light: Started, connect: Callable[[str], Wire]) -> Wire:
     return connect(light.address)
+
+
+@pytest.fixture
+def objects() -> Iterator[Callable[..., Object]]:
+    """Makes shared memory objects that end with the test."""
+    made: list[Object] = []
+
+    def make(size: int = SIZE) -> Object:
+        made.append(Object(size))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()

@@ -1,18 +1,11 @@
 """Tensors in system shared memory, in a real server with two fronts: every connection may meet either."""
 
 import asyncio
-import itertools
-import json
 import mmap
-import os
-import select
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,49 +14,7 @@ from tritonclient.utils import InferenceServerException, serialize_byte_tensor
 
 from tests.integration.proxies import ProxyProcess
 from tests.integration.workers.conftest import LIGHT, Started
-from tests.integration.workers.test_kills import descriptors, until
-
-ASKED = 16  # connections: that all of them meet one of two fronts has a chance of 1 in 32,768
-SIZE = 256
-NAMES = itertools.count()
-
-
-class Object:
-    """A shared memory object, as clients make one."""
-
-    def __init__(self, size: int = SIZE) -> None:
-        self.key = f"/penstock-test-{os.getpid()}-{next(NAMES)}"
-        self._memory = SharedMemory(self.key, create=True, size=size)
-
-    def put(self, data: bytes, offset: int = 0) -> None:
-        assert self._memory.buf is not None
-        self._memory.buf[offset : offset + len(data)] = data
-
-    def got(self, size: int, offset: int = 0) -> bytes:
-        assert self._memory.buf is not None
-        return bytes(self._memory.buf[offset : offset + size])
-
-    @property
-    def path(self) -> Path:
-        return Path("/dev/shm") / self.key[1:]
-
-    def end(self) -> None:
-        self._memory.close()
-        if self.path.exists():
-            self._memory.unlink()
-
-
-@pytest.fixture
-def objects() -> Iterator[Callable[..., Object]]:
-    made: list[Object] = []
-
-    def make(size: int = SIZE) -> Object:
-        made.append(Object(size))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.end()
+from tests.integration.workers.regions import ASKED, SIZE, Answer, ask, call, memory, numbers, place, register
 
 
 @pytest.fixture(scope="module")
@@ -80,67 +31,7 @@ def pair(_pair: Any) -> Iterator[Any]:
     assert memory(_pair, "unregister").good
 
 
-class Answer(NamedTuple):
-    """A status and what came with it."""
-
-    status: int
-    json: Any
-
-    @property
-    def good(self) -> bool:
-        return self.status == 200
-
-    @property
-    def error(self) -> str:
-        return str(self.json["error"])
-
-
-def call(address: str, method: str, path: str, body: Any = None) -> Answer:
-    """Over a connection of its own."""
-    connection = HTTPConnection(address, timeout=30)
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body))
-        response = connection.getresponse()
-        data = response.read()
-    finally:
-        connection.close()
-    return Answer(response.status, json.loads(data) if data else None)
-
-
-def memory(started: Any, what: str, name: str = "", **body: Any) -> Answer:
-    """One of the calls about regions."""
-    region = f"/region/{name}" if name else ""
-    path = f"/v2/systemsharedmemory{region}/{what}"
-    return (
-        call(started.address, "GET", path) if what == "status" else call(started.address, "POST", path, body)
-    )
-
-
-def register(started: Any, name: str, of: Object, size: int = SIZE, offset: int = 0) -> None:
-    answer = memory(started, "register", name, key=of.key, offset=offset, byte_size=size)
-    assert answer.good, answer
-
-
-def place(region: str, size: int, offset: int = 0) -> dict[str, Any]:
-    return {
-        "shared_memory_region": region,
-        "shared_memory_byte_size": size,
-        "shared_memory_offset": offset,
-    }
-
-
-def ask(address: str, given: dict[str, Any], wanted: dict[str, Any], **more: Any) -> Answer:
-    """Four numbers in, the same four out."""
-    tensor = {"name": "INPUT0", "datatype": "INT32", "shape": [4], "parameters": given}
-    body = {"inputs": [tensor], "outputs": [{"name": "OUTPUT0", "parameters": wanted}], **more}
-    return call(address, "POST", "/v2/models/identity/infer", body)
-
-
-def numbers(first: int) -> bytes:
-    return np.arange(first, first + 4, dtype="<i4").tobytes()
-
-
-def test_what_is_registered_at_one_front_holds_at_all(pair: Any, objects: Callable[..., Object]) -> None:
+def test_what_is_registered_at_one_front_holds_at_all(pair: Any, objects: Callable[..., Any]) -> None:
     """From the moment of the answer, and so does its end."""
     of = objects()
     for turn in range(3):
@@ -163,9 +54,7 @@ def test_what_is_registered_at_one_front_holds_at_all(pair: Any, objects: Callab
             )
 
 
-def test_callers_that_register_one_name_at_once_get_it_once(
-    pair: Any, objects: Callable[..., Object]
-) -> None:
+def test_callers_that_register_one_name_at_once_get_it_once(pair: Any, objects: Callable[..., Any]) -> None:
     """Wherever they come in."""
     of = objects()
     with ThreadPoolExecutor(ASKED) as threads:
@@ -192,7 +81,7 @@ def test_callers_that_register_one_name_at_once_get_it_once(
     ],
 )
 def test_what_cannot_be_registered_is_refused_in_words(
-    pair: Any, objects: Callable[..., Object], body: dict[str, Any], words: str
+    pair: Any, objects: Callable[..., Any], body: dict[str, Any], words: str
 ) -> None:
     """Those that programs look for are Triton's."""
     refused = memory(pair, "register", "r", **{"key": objects().key, **body})
@@ -223,7 +112,7 @@ def test_what_cannot_be_registered_is_refused_in_words(
     ],
 )
 def test_a_place_that_cannot_be_is_refused_and_nothing_is_written(
-    pair: Any, objects: Callable[..., Object], given: dict[str, Any], wanted: dict[str, Any], words: str
+    pair: Any, objects: Callable[..., Any], given: dict[str, Any], wanted: dict[str, Any], words: str
 ) -> None:
     """The object is larger than the region: its neighbours stay as they are."""
     of = objects()
@@ -235,9 +124,7 @@ def test_a_place_that_cannot_be_is_refused_and_nothing_is_written(
     assert of.got(SIZE) == b"\xaa" * SIZE
 
 
-def test_an_object_that_its_owner_cuts_off_costs_one_answer(
-    pair: Any, objects: Callable[..., Object]
-) -> None:
+def test_an_object_that_its_owner_cuts_off_costs_one_answer(pair: Any, objects: Callable[..., Any]) -> None:
     """Not the process that all callers share: reading it through a mapping would end that by SIGBUS."""
     of, other = objects(2 * mmap.PAGESIZE), objects(2 * mmap.PAGESIZE)
     register(pair, "cut", of, size=2 * mmap.PAGESIZE)
@@ -256,110 +143,7 @@ def test_an_object_that_its_owner_cuts_off_costs_one_answer(
     assert sorted(pair.children()) == children
 
 
-@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGKILL])
-def test_a_registration_waits_for_a_front_that_stands_still_until_it_goes_on_or_ends(
-    start: Callable[..., Any], objects: Callable[..., Object], number: int
-) -> None:
-    """Who is answered may come to that front next."""
-    started = start(str(LIGHT), "--fronts", "2")
-    connections = [HTTPConnection(started.address, timeout=30) for _ in range(ASKED)]
-    for connection in connections:
-        connection.request("GET", "/v2/health/live")
-        connection.getresponse().read()
-    still = started.children("front")[0]
-    os.kill(still, signal.SIGSTOP)
-    other = next(connection for connection in connections if lives(connection))
-    path, body = "/v2/systemsharedmemory/region/r/register", {"key": objects().key, "byte_size": SIZE}
-    other.request("POST", path, json.dumps(body))
-    assert other.sock is not None
-    assert not select.select([other.sock], [], [], 0.3)[0]
-    os.kill(still, number)
-    answer = other.getresponse()
-    assert answer.status == 200, answer.read()
-    until(lambda: len(started.children("front")) == 2, "it was not started again")
-    assert all(memory(started, "status").json for _ in range(ASKED))
-    for connection in connections:
-        connection.close()
-
-
-def lives(connection: HTTPConnection) -> bool:
-    """Whether its front answers. It is not used again if not."""
-    assert connection.sock is not None
-    connection.request("GET", "/v2/health/live")
-    if not select.select([connection.sock], [], [], 0.5)[0]:
-        return False
-    connection.getresponse().read()
-    return True
-
-
-@pytest.mark.parametrize("unlinked", [False, True])
-def test_a_front_that_was_killed_has_all_regions_again(
-    start: Callable[..., Any], objects: Callable[..., Object], unlinked: bool
-) -> None:
-    """The very same objects, before it accepts anybody; also those whose name is gone by then."""
-    started = start(str(LIGHT), "--fronts", "2")
-    of = objects()
-    register(started, "r", of)
-    of.put(numbers(5))
-    if unlinked:
-        of.path.unlink()
-    for front in started.children("front"):
-        os.kill(front, signal.SIGKILL)
-        until(lambda: front not in started.children("front"), "it lives")  # noqa: B023
-        until(lambda: len(started.children("front")) == 2, "it was not started again")
-        for turn in range(3 * ASKED):  # some of them while it begins
-            at = 16 * (1 + turn % 8)
-            try:
-                answer = ask(started.address, place("r", 16), place("r", 16, at))
-            except (OSError, HTTPException):
-                continue  # it was in the dead one's queue
-            assert answer.good, answer
-            assert of.got(16, at) == numbers(5)
-    until(lambda: sees_two_fronts(started), "the new one does not serve")
-    assert all(ask(started.address, place("r", 16), place("r", 16, 32)).good for _ in range(ASKED))
-
-
-def sees_two_fronts(started: Any) -> bool:
-    """Each has the object open, and so has the supervisor."""
-    pids = [started.process.pid, *started.children("front")]
-    return [sum("penstock-test" in link for link in links(pid)) for pid in pids] == [1, 1, 1]
-
-
-def links(pid: int) -> list[str]:
-    found = []
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found.append(str(link.readlink()))
-        except OSError:  # closed meanwhile
-            continue
-    return found
-
-
-def test_a_region_may_be_unregistered_while_an_answer_is_on_its_way_to_it(
-    start: Callable[..., Any], gate: Any, objects: Callable[..., Object]
-) -> None:
-    """The end is granted at once, the answer arrives all the same, and then nothing is held of it."""
-    started = start(str(gate.folder), "--fronts", "1")
-    (front,) = started.children("front")
-    before = descriptors(started.process.pid), descriptors(front)
-    of = objects()
-    register(started, "r", of)
-    of.put(np.array([2.5], "<f4").tobytes())
-    tensor = {"name": "INPUT0", "datatype": "FP32", "shape": [1], "parameters": place("r", 4)}
-    wanted = {"name": "INPUT0", "parameters": place("r", 4, 64)}
-    body = {"inputs": [tensor], "outputs": [wanted], "parameters": {"as": "a"}}
-    with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(call, started.address, "POST", "/v2/models/gate/infer", body)
-        gate.wait_entered("a")
-        assert memory(started, "unregister", "r").good
-        assert memory(started, "status").json == []
-        gate.open()
-        assert asked.result().good
-    assert of.got(4, 64) == np.array([2.5], "<f4").tobytes()
-    until(lambda: (descriptors(started.process.pid), descriptors(front)) == before, "it is still open")
-
-
-def test_the_client_of_grpc_sends_all_kinds_of_tensors_so(pair: Any, objects: Callable[..., Object]) -> None:
+def test_the_client_of_grpc_sends_all_kinds_of_tensors_so(pair: Any, objects: Callable[..., Any]) -> None:
     """FP16, BYTES, and one beside another that comes in the message."""
     of = objects()
     texts = np.array([b"a\0b", b"", b"\xff\xfe"], object)
@@ -427,7 +211,7 @@ def test_memory_of_cuda_is_not_there_and_not_taken(pair: Any) -> None:
     ],
 )
 def test_it_is_offered_to_this_machine_alone_unless_told_otherwise(
-    start: Callable[..., Any], objects: Callable[..., Object], options: tuple[str, ...], offered: bool
+    start: Callable[..., Any], objects: Callable[..., Any], options: tuple[str, ...], offered: bool
 ) -> None:
     """Who reaches the server from elsewhere has no memory here, and should not reach into others'."""
     started = start(str(LIGHT), *options)
@@ -447,7 +231,7 @@ routes: [{{application: 1, timeout: 10000, weight: 1, priority: 0, clusterType: 
 
 
 async def test_the_proxy_passes_places_on_and_knows_nothing_of_regions(
-    pair: Any, objects: Callable[..., Object], tmp_path: Path
+    pair: Any, objects: Callable[..., Any], tmp_path: Path
 ) -> None:
     """They are parameters of tensors; regions are registered at the model server itself."""
     of = objects()
