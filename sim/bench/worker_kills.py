@@ -81,10 +81,12 @@ def children(parent: int, role: str) -> list[int]:
 
 async def there(supervisor: int, role: str) -> int:
     """A process of that role which has begun its work; one that starts is given more time."""
-    while not (found := children(supervisor, role)):
+    while True:
+        found = children(supervisor, role)
+        if found:
+            await asyncio.sleep(SETTLED_S)
+            return found[0]
         await asyncio.sleep(0.01)
-    await asyncio.sleep(SETTLED_S)
-    return found[0]
 
 
 async def held(http: httpx.AsyncClient, role: str) -> str:
