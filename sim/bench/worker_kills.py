@@ -29,6 +29,7 @@ MODELS = Path(__file__).parents[2] / "tests" / "models"
 READY = re.compile(r"penstock worker ready http://(\S+)")
 SLEEP_MS = 60_000
 BEGUN_S = 0.5  # until all requests are in the model
+SETTLED_S = 2.0  # until a process has begun its work
 BODY = {"inputs": [{"name": "INPUT0", "shape": [1], "datatype": "FP32", "data": [1.5]}]}
 PICTURE = """
 name: picture
@@ -76,6 +77,16 @@ def children(parent: int, role: str) -> list[int]:
             if f"\nPPid:\t{parent}\n" in status.read_text() and f"workers.tree.{role}" in command:
                 found.append(int(status.parent.name))
     return found
+
+
+async def there(supervisor: int, role: str) -> int:
+    """A process of that role which has begun its work; one that starts is given more time."""
+    while True:
+        found = children(supervisor, role)
+        if found:
+            await asyncio.sleep(SETTLED_S)
+            return found[0]
+        await asyncio.sleep(0.01)
 
 
 async def held(http: httpx.AsyncClient, role: str) -> str:
@@ -138,7 +149,7 @@ async def measure(
     """Send a process of that role the signal, so many times; what its callers saw."""
     answered, returned, outcomes = [], [], set()
     for _ in range(times):
-        (victim,) = children(supervisor, role)
+        victim = await there(supervisor, role)
         async with httpx.AsyncClient(base_url=f"http://{address}", timeout=SLEEP_MS / 1000) as http:
             if role == "stage":
                 os.kill(victim, signal.SIGSTOP)
