@@ -23,7 +23,7 @@ from pathlib import Path
 
 import httpx
 
-from workers.bench.models import sample_picture
+from workers.bench.picture import sample_picture
 
 MODELS = Path(__file__).parents[2] / "tests" / "models"
 READY = re.compile(r"penstock worker ready http://(\S+)")
