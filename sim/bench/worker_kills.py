@@ -130,17 +130,18 @@ async def run_in(folder: str, arguments: argparse.Namespace) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    assert server.stdout is not None
-    found = READY.search((await server.stdout.readline()).decode())
-    assert found is not None, "the worker did not start"
-    address = found[1]
-    for number, times in ((signal.SIGKILL, arguments.kills), (signal.SIGSTOP, arguments.stops)):
-        for role in ("predictor", "stage", "front"):
-            if times:
-                said = await measure(server.pid, address, role, number, times, arguments.callers)
-                print(f"{number.name} {role:9} {said}", flush=True)
-    server.terminate()
-    await server.wait()
+    try:
+        assert server.stdout is not None
+        found = READY.search((await server.stdout.readline()).decode())
+        assert found is not None, "the worker did not start"
+        for number, times in ((signal.SIGKILL, arguments.kills), (signal.SIGSTOP, arguments.stops)):
+            for role in ("predictor", "stage", "front"):
+                if times:
+                    said = await measure(server.pid, found[1], role, number, times, arguments.callers)
+                    print(f"{number.name} {role:9} {said}", flush=True)
+    finally:
+        server.terminate()
+        await server.wait()
 
 
 async def measure(
