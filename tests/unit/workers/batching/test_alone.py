@@ -118,5 +118,5 @@ class EagerTwinMachine(EagerMachine):
 
 TestTwinsAgree = TwinMachine.TestCase
 TestEagerTwinsAgree = EagerTwinMachine.TestCase
-for _case in (TestTwinsAgree, TestEagerTwinsAgree):
-    _case.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestTwinsAgree.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestEagerTwinsAgree.settings = TestTwinsAgree.settings

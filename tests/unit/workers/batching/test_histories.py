@@ -177,5 +177,5 @@ class EagerMachine(Machine):
 
 TestAnyHistory = Machine.TestCase
 TestAnyEagerHistory = EagerMachine.TestCase
-for _case in (TestAnyHistory, TestAnyEagerHistory):
-    _case.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
+TestAnyHistory.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
+TestAnyEagerHistory.settings = TestAnyHistory.settings
