@@ -53,12 +53,8 @@ class Batcher:
     def take(self, now: float) -> Batch | None:
         """The batch to run, or None if nothing should run yet. `now` may be the moment the device is free."""
         self._expire(now)
-        while (found := self._choose(now)) is not None:
-            key, lane = found
-            batch = self._compose(key, lane, now)
-            if batch is not None:
-                return batch
-        return None
+        found = self._choose(now)
+        return None if found is None else self._compose(*found, now)
 
     def peek(self, now: float) -> Head | None:
         """What `take` would begin with, or None if it would give nothing."""
@@ -147,19 +143,25 @@ class Batcher:
         """The lane whose first item is foremost, of those with a batch to run now."""
         best: tuple[Order, Hashable, Lane] | None = None
         for key, lane in self._lanes.items():
-            first = lane.first()
+            first = self._first(lane, now)
             if first is None or (best is not None and first[0] >= best[0]) or lane.ready_s(now) > now:
                 continue
             best = first[0], key, lane
         return None if best is None else best[1:]
 
-    def _compose(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
-        """A batch of the lane's first items, or None if all of them were hopeless."""
+    def _first(self, lane: Lane, now: float) -> tuple[Order, Item] | None:
+        """A lane's foremost that may still end in time: those before it are told, and stand for no lane."""
+        while (found := lane.first()) is not None and lane.hopeless(found[1], now):
+            self._tell(found[1])
+        return found
+
+    def _compose(self, key: Hashable, lane: Lane, now: float) -> Batch:
+        """A batch of the lane's first items; the very first may still end in time."""
         if len(lane) == 1 or lane.cap.rows == 1:
             return self._alone(key, lane, now)
         return self._together(key, lane, now)
 
-    def _together(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
+    def _together(self, key: Hashable, lane: Lane, now: float) -> Batch:
         picked: list[tuple[Order, Item]] = []
         passed: list[Order] = []
         draft = _Draft(lane, self.limits.max_batch_cost, now)
@@ -174,8 +176,6 @@ class Batcher:
         passed += [order for order, _ in self._beyond_preferred(picked)]
         for order in passed:
             lane.put_back(order)
-        if not picked:
-            return None
         items = [item for _, item in picked]
         for item in items:
             self.drop(item.handle)
@@ -189,23 +189,20 @@ class Batcher:
             lane=key,
         )
 
-    def _alone(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
+    def _alone(self, key: Hashable, lane: Lane, now: float) -> Batch:
         """What `_together` does where nothing can join the first item, in fewer steps."""
-        while (popped := lane.pop()) is not None:
-            item = popped[1]
-            if lane.hopeless(item, now):
-                self._tell(item)
-                continue
-            self.drop(item.handle)
-            lane.taken_s = now
-            return Batch(
-                handles=(item.handle,),
-                shape=item.shape,
-                rows=item.count,
-                cost=lane.cost(item.count, item.cost),
-                lane=key,
-            )
-        return None
+        popped = lane.pop()
+        assert popped is not None, "a lane without items is not chosen"
+        item = popped[1]
+        self.drop(item.handle)
+        lane.taken_s = now
+        return Batch(
+            handles=(item.handle,),
+            shape=item.shape,
+            rows=item.count,
+            cost=lane.cost(item.count, item.cost),
+            lane=key,
+        )
 
     def _beyond_preferred(self, picked: list[tuple[Order, Item]]) -> list[tuple[Order, Item]]:
         """What is cut off the end, so that the largest preferred size within reach is met."""

@@ -19,7 +19,7 @@ from workers.batching.limits import BatchLimits
 class Plain(Batcher):
     """The twin without the quick way."""
 
-    def _alone(self, key: Hashable, lane: Lane, now: float) -> Batch | None:
+    def _alone(self, key: Hashable, lane: Lane, now: float) -> Batch:
         return self._together(key, lane, now)
 
 

@@ -293,3 +293,15 @@ def test_limits_that_make_no_sense_are_refused_in_words(given: dict[str, object]
     """They stand in a file that people write."""
     with pytest.raises((ValueError, msgspec.ValidationError), match=words):
         msgspec.convert(given, BatchLimits)
+
+
+def test_one_that_will_be_late_wins_its_shape_no_turn() -> None:
+    """Else the less critical behind it would go before the critical of another shape."""
+    batcher = taught(BatchLimits(max_batch_size=4, max_batch_cost=100))
+    dear = item(1, cost=50, rank=0, deadline_s=0.1)
+    behind, other = item(2, rank=1, deadline_s=0.09), item(3, shape="b", rank=0)
+    assert [batcher.add(each, 0.0) for each in (dear, behind, other)] == [None] * 3
+    batch = batcher.take(0.06)
+    assert batch is not None
+    assert batch.handles == (3,)
+    assert batcher.expired(0.06) == [1]
