@@ -101,7 +101,7 @@ def simulate(
     factor = sampled or sampled_for(read, plan.parent, ground.fleet.proxies, requests_max or REQUESTS_MAX)
     script = script_of(read, plan.parent, factor)
     night = Night(plan=read, script=script, ground=ground, sampled=factor, console=console)
-    night.check()
+    night.check(find)
     click.echo(
         f"{plan}: {len(script.due_s) * factor:,} requests in {script.seconds:g} s"
         + (f", one in {factor:,} simulated" if factor > 1 else "")

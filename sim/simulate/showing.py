@@ -15,7 +15,7 @@ from sim.replay.sight import Sight
 from sim.replay.simulated import Simulated, Sizing, counted
 from sim.simulate.errand import play
 from sim.simulate.ground import Ground, Part, read_table
-from sim.simulate.sizing import missed_of, sized
+from sim.simulate.sizing import missed_of, sized, wanted_pool
 from sim.simulate.worlds import world_of
 
 
@@ -29,11 +29,13 @@ class Night:
     sampled: int
     console: Console
 
-    def check(self) -> None:
-        """Raises FleetRefused where plan, table and fleet do not fit together."""
+    def check(self, find: tuple[str, ...]) -> None:
+        """Raises FleetRefused where plan, table and fleet do not fit together, or a pool is not there."""
         read_table(self.ground.table)
         part = Part(sampled=self.sampled, proxies=self.ground.fleet.proxies)
         world_of(self.plan, self.ground, part, self.script.seconds)
+        for each in find:
+            wanted_pool(self.ground, each)
 
     def play(self, find: tuple[str, ...]) -> tuple[Outcome, Sight]:
         """The search for each of these pools, in order, and the run with what was found."""

@@ -29,6 +29,15 @@ Told = Callable[[str, float, Outcome], None]
 """Of each run: the pool's name, its machines, the outcome."""
 
 
+def wanted_pool(ground: Ground, wanted: str) -> Pool:
+    """The pool of an application, or of that name. Raises FleetRefused."""
+    pool = ground.fleet.with_machines(ground.sized).pool(wanted)
+    if pool is None:
+        known = ", ".join(each.name or each.application for each in ground.fleet.pools)
+        raise FleetRefused(f"the fleet has no pool {wanted} to find the size of; there are {known}")
+    return pool
+
+
 def sized(
     plan: ReplayPlan, script: Script, ground: Ground, wanted: str, sampled: int, told: Told
 ) -> tuple[Sizing, Ground]:
@@ -37,9 +46,7 @@ def sized(
     `wanted`: an application, or the name of its pool. The search is no finer than one slot of the simulated
     part, and 1% of the machines.
     """
-    pool = ground.fleet.with_machines(ground.sized).pool(wanted)
-    if pool is None:
-        raise FleetRefused(f"the fleet has no pool {wanted} to find the size of")
+    pool = wanted_pool(ground, wanted)
     step = max(1.0, float(round(sampled / pool.slots)))
     most = max(step, round(pool.machines * MORE_MAX / step) * step)
     tried: dict[float, bool] = {}

@@ -47,6 +47,14 @@ def test_a_plan_may_name_its_table_fleet_and_scale(folder: Path) -> None:
     assert read_outcome(folder / "out").classes["all"].figures.arrivals == 760
 
 
+def test_a_pool_that_is_not_there_is_told_before_anything_runs(folder: Path) -> None:
+    """With those that there are; a check of the words finds it too."""
+    result = run(folder / "plan.yaml", "--find", "tpu", "--check")
+    assert isinstance(result.exception, FleetRefused)
+    assert "no pool tpu to find the size of; there are " in str(result.exception)
+    assert run(folder / "plan.yaml", "--find", "gpu", "--check").exit_code == 0
+
+
 def test_a_plan_that_names_none_asks_for_them(folder: Path) -> None:
     """Which table, which fleet: both must be known."""
     result = run(folder / "bare.yaml", "--table", folder / "table.yaml")
